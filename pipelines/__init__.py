@@ -1,0 +1,1 @@
+"""Use cases, statistical methods and their orchestration. Imports schemas, sources, warehouse, exports."""

@@ -1,0 +1,1 @@
+"""Statistical methods: pure functions over polars frames; no file, no clock, no connection."""

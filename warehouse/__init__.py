@@ -1,0 +1,1 @@
+"""Vault, ledger, facts, marts and snapshots: the only folder that runs SQL. Imports schemas."""

@@ -1,0 +1,1 @@
+"""The doors for people: cli and portal. Import everything; nothing imports them."""
