@@ -1,0 +1,395 @@
+"""The only door to a programme: reads every definition once, merges editions, and complains with file and line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from schemas.definitions import Definition, read_codelist, read_csv_rows, read_toml
+from schemas.errors import DefinitionError
+from schemas.model import (
+    AuditRule,
+    Codelist,
+    Edition,
+    Form,
+    FormKind,
+    IndexIndicator,
+    IndexSystem,
+    Indicator,
+    Programme,
+    PublicationTable,
+    Severity,
+    Target,
+    ValueType,
+    WarningIndicator,
+)
+from schemas.period import Period
+
+PROGRAMMES = Path(__file__).resolve().parent / "programmes"
+
+
+@cache
+def programme(code: str = "park") -> Programme:
+    """The shipped programme ``code``, loaded once a process."""
+    return load_programme(PROGRAMMES / code)
+
+
+def load_programme(root: Path) -> Programme:
+    """Read a programme folder: ``codelists/*.csv``, ``concordance.csv`` and one folder an edition.
+
+    Raises DefinitionError naming file and line for the first definition that cannot be read.
+    """
+    if not root.is_dir():
+        raise DefinitionError("制度目录不存在", where=str(root), remedy="请检查路径。")
+    codelists = {
+        path.stem: Codelist(path.stem, read_codelist(path)) for path in sorted((root / "codelists").glob("*.csv"))
+    }
+    folders = sorted(path.parent for path in root.glob("*/programme.toml"))
+    editions = {folder.name: _edition(root, folder.name, ()) for folder in folders}
+    concordance_file = root / "concordance.csv"
+    columns = ("from_edition", "from_code", "to_edition", "to_code", "kind", "rule", "note")
+    concordance = pl.DataFrame(
+        [row for _, row in read_csv_rows(concordance_file, columns)] if concordance_file.exists() else [],
+        schema=dict.fromkeys(columns, pl.String()),
+    )
+    _refuse_changed_types(editions)
+    title = next(reversed(editions.values())).title if editions else root.name
+    return Programme(root.name, title, editions, codelists, concordance, _fingerprint(root))
+
+
+def _fingerprint(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.suffix in (".toml", ".csv")):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _refuse_changed_types(editions: Mapping[str, Edition]) -> None:
+    # One warehouse table a form holds all editions, so a code keeps type, decimals and unit for ever.
+    seen: dict[str, tuple[str, Indicator]] = {}
+    for edition in editions.values():
+        for code, indicator in edition.indicators.items():
+            first_in, first = seen.setdefault(code, (edition.id, indicator))
+            if (first.type, first.decimals, first.unit_measure) != (
+                indicator.type,
+                indicator.decimals,
+                indicator.unit_measure,
+            ):
+                raise DefinitionError(
+                    f"指标 {code} 在 {first_in} 版与 {edition.id} 版的类型、小数位或计量单位不同",
+                    where=f"{edition.id}/forms/{indicator.form}.toml",
+                    remedy="请换用新代码,并在 concordance.csv 写明对照。",
+                )
+
+
+def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
+    if name in below:
+        raise DefinitionError(f"版次 {' → '.join((*below, name))} 互相继承", where=name, remedy="请去掉一处 extends。")
+    folder = root / name
+    head = read_toml(folder / "programme.toml", "programme")
+    parent = _edition(root, head.data["extends"], (*below, name)) if "extends" in head.data else None
+
+    def inherit(key: str) -> Any:
+        if key in head.data:
+            return head.data[key]
+        value = getattr(parent, key, None) if parent else None
+        if value is None:
+            raise DefinitionError(f"缺 {key}", where=f"{name}/programme.toml", remedy="请补填。")
+        return value
+
+    forms = _forms(folder, name, parent)
+    parameters = {
+        **(parent.parameters if parent else {}),
+        **{k: v for k, v in head.data.items() if isinstance(v, dict)},
+    }
+    return Edition(
+        id=name,
+        title=inherit("title"),
+        authority=inherit("authority"),
+        document_number=inherit("document_number"),
+        legal_basis=inherit("legal_basis"),
+        valid_from=inherit("valid_from"),
+        valid_to=inherit("valid_to"),
+        first_period=Period.parse(head.data["first_period"]),
+        last_period=Period.parse(head.data["last_period"]) if head.data.get("last_period") else None,
+        parameters=parameters,
+        forms=forms,
+        rules=_rules(folder, forms, parent),
+        tables=_tables(folder, parent),
+        indexes=_indexes(folder, parent),
+        warnings=_warnings(folder, parent),
+        derivations=_derivations(folder, parent),
+        targets=_targets(folder, parent),
+    )
+
+
+# ── forms ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _forms(folder: Path, edition: str, parent: Edition | None) -> dict[str, Form]:
+    forms: dict[str, Form] = {}
+    for code, inherited in (parent.forms if parent else {}).items():
+        forms[code] = _with_edition(inherited, edition)
+    for path in sorted((folder / "forms").glob("*.toml")):
+        definition = read_toml(path, "form")
+        forms[path.stem] = _form(definition, path.stem, edition, forms.get(path.stem))
+    seen: dict[str, str] = {}
+    for form in forms.values():
+        for indicator in form.indicators:
+            other = seen.setdefault(indicator.code, form.code)
+            if other != form.code:
+                raise DefinitionError(
+                    f"指标 {indicator.code} 在 {other} 与 {form.code} 两张表中重复采集",
+                    where=f"{edition}/forms/{form.code}.toml",
+                    remedy="一套表:一个指标只在一张表采集一次,请删去一处。",
+                )
+    return dict(sorted(forms.items(), key=lambda item: item[1].number))
+
+
+def _with_edition(form: Form, edition: str) -> Form:
+    return Form(**{**form.__dict__, "edition": edition})
+
+
+def _form(definition: Definition, code: str, edition: str, base: Form | None) -> Form:
+    data = definition.data
+    dropped = set(data.get("drop", []))
+    indicators = {i.code: i for i in (base.indicators if base else ()) if i.code not in dropped}
+    for entry in data.get("indicator", []):
+        where = definition.line_of("code", entry["code"])
+        indicators[entry["code"]] = _indicator(entry, code, indicators.get(entry["code"]), where)
+    fields = {
+        key: data[key]
+        for key in ("number", "title", "roster", "respondent", "applies_if", "blocks", "note")
+        if key in data
+    }
+    if "kind" in data:
+        fields["kind"] = FormKind(data["kind"])
+    if "key" in data:
+        fields["key"] = tuple(data["key"])
+    start = {k: v for k, v in base.__dict__.items() if k in Form.__dataclass_fields__} if base else {}
+    try:
+        return Form(**{**start, **fields, "code": code, "edition": edition, "indicators": tuple(indicators.values())})
+    except TypeError as error:
+        raise DefinitionError(
+            f"表头不全:{error}", where=str(definition.path), remedy="请补填表号、表名、类型与主键。"
+        ) from None
+
+
+def _indicator(entry: Mapping[str, Any], form: str, base: Indicator | None, where: str) -> Indicator:
+    fields = dict(entry)
+    if "type" in fields:
+        fields["type"] = ValueType(fields["type"])
+    start: dict[str, Any] = {"form": form, "name_en": "", "unit_measure": "-", "level": ""}
+    if base is not None:
+        start = {name: getattr(base, name) for name in Indicator.__dataclass_fields__}
+    try:
+        return Indicator(**{**start, **fields})
+    except TypeError as error:
+        raise DefinitionError(
+            f"指标 {entry['code']} 定义不全:{error}", where=where, remedy="请补填 name、type、rounds。"
+        ) from None
+
+
+# ── rules, tables, systems ─────────────────────────────────────────────────────────────────────────────────────────
+def _rules(folder: Path, forms: Mapping[str, Form], parent: Edition | None) -> tuple[AuditRule, ...]:
+    rules = {rule.id: rule for rule in (parent.rules if parent else ())}
+    for path in sorted((folder / "rules").glob("*.toml")):
+        definition = read_toml(path, "rules")
+        for dropped in definition.data.get("drop", []):
+            rules.pop(dropped, None)
+        for entry in definition.data.get("rule", []):
+            where = definition.line_of("id", entry["id"])
+            rules[entry["id"]] = _rule(entry, path.stem, rules.get(entry["id"]), where)
+    order = {code: n for n, code in enumerate(forms)}
+    return tuple(sorted(rules.values(), key=lambda rule: (order.get(rule.form, len(order)), rule.id)))
+
+
+def _rule(entry: Mapping[str, Any], form: str, base: AuditRule | None, where: str) -> AuditRule:
+    fields: dict[str, Any] = {"form": form, **entry, "where": where}
+    if "severity" in fields:
+        fields["severity"] = Severity(fields["severity"])
+    if "absorbed_by" in fields:
+        fields["absorbed_by"] = tuple(fields["absorbed_by"])
+    start = (
+        {name: getattr(base, name) for name in AuditRule.__dataclass_fields__}
+        if base
+        else {"rationale": "", "kind": ""}
+    )
+    try:
+        return AuditRule(**{**start, **fields})
+    except TypeError as error:
+        raise DefinitionError(
+            f"规则 {entry['id']} 定义不全:{error}", where=where, remedy="请补填 severity、rounds、expression、message。"
+        ) from None
+
+
+def _tables(folder: Path, parent: Edition | None) -> tuple[PublicationTable, ...]:
+    tables = {table.id: table for table in (parent.tables if parent else ())}
+    for path in sorted((folder / "tables").glob("*.toml")):
+        definition = read_toml(path, "tables")
+        shared = {k: v for k, v in definition.data.items() if k != "table"}
+        for entry in definition.data["table"]:
+            tables[entry["id"]] = PublicationTable(
+                entry["id"],
+                entry["title"],
+                entry.get("product", shared.get("product", path.stem)),
+                tuple(entry.get("rows", ())),
+                tuple(entry.get("column", ())),
+                {**shared, **entry},
+            )
+    return tuple(tables.values())
+
+
+def _indexes(folder: Path, parent: Edition | None) -> dict[str, IndexSystem]:
+    systems = dict(parent.indexes) if parent else {}
+    for path in sorted((folder / "index").glob("*.toml")):
+        data = read_toml(path, "index").data
+        indicators = tuple(
+            IndexIndicator(
+                id=entry["id"],
+                dimension=entry["dimension"],
+                name=entry["name"],
+                unit_measure=entry.get("unit_measure", "-"),
+                formula=entry["formula"],
+                direction=entry.get("direction", "positive"),
+                weight=float(entry["weight"]),
+                rounds=entry.get("rounds", "A"),
+                norm=entry.get("norm", "growth"),
+                scale=float(entry["scale"]) if "scale" in entry else None,
+                min_contributors=entry.get("min_contributors", 0),
+                window=entry.get("window", 1),
+                cap=float(entry.get("cap", 200)),
+                deflator=entry.get("deflator", ""),
+            )
+            for entry in data["indicator"]
+        )
+        systems[data["id"]] = IndexSystem(
+            data["id"], data["title"], data["base_year"], indicators, data.get("parameters", {}), data.get("splice", {})
+        )
+    return systems
+
+
+def _warnings(folder: Path, parent: Edition | None) -> tuple[WarningIndicator, ...]:
+    path = folder / "warnings.toml"
+    if not path.exists():
+        return parent.warnings if parent else ()
+    return tuple(
+        WarningIndicator(
+            entry["id"],
+            entry["name"],
+            entry.get("formula", ""),
+            entry.get("unit", "%"),
+            {level: (str(bound[0]), float(bound[1])) for level, bound in entry.get("levels", {}).items()},
+            entry,
+        )
+        for entry in read_toml(path, "warnings").data["warning"]
+    )
+
+
+def _derivations(folder: Path, parent: Edition | None) -> dict[str, str]:
+    path = folder / "derivations.toml"
+    own = dict(read_toml(path, "derivations").data["derivation"]) if path.exists() else {}
+    return {**(parent.derivations if parent else {}), **own}
+
+
+TARGET_COLUMNS = (
+    "row_no", "plan_id", "plan_name", "area", "indicator_name", "unit", "baseline_year", "baseline_value", "target_year",
+    "target_value", "direction", "scope_note", "seed_section", "tracking", "formula", "scope", "path", "note",
+)  # fmt: skip
+
+
+def _targets(folder: Path, parent: Edition | None) -> tuple[Target, ...]:
+    paths = sorted((folder / "plans").glob("*.csv"))
+    if not paths and parent:
+        return parent.targets
+    return tuple(
+        sorted(
+            (_target(where, row) for p in paths for where, row in read_csv_rows(p, TARGET_COLUMNS)),
+            key=lambda t: t.row_no,
+        )
+    )
+
+
+def _target(where: str, row: Mapping[str, str]) -> Target:
+    def number(name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    try:
+        return Target(
+            row_no=int(row["row_no"]),
+            plan_id=row["plan_id"],
+            plan_name=row["plan_name"],
+            area=row["area"],
+            name=row["indicator_name"],
+            unit_measure=row["unit"],
+            baseline_year=int(row["baseline_year"]) if row["baseline_year"] else None,
+            baseline_value=number("baseline_value"),
+            target_year=int(row["target_year"]) if row["target_year"] else None,
+            target_value=number("target_value"),
+            direction=row["direction"],
+            scope_note=row["scope_note"],
+            source=row["seed_section"],
+            tracking=row["tracking"],
+            formula=row["formula"],
+            scope=row["scope"],
+            path=row["path"],
+            note=row["note"],
+        )
+    except ValueError as error:
+        raise DefinitionError(f"数值无效:{error}", where=where, remedy="行号、年份、基线与目标值应为数字。") from None
+
+
+# ── code lists in force ────────────────────────────────────────────────────────────────────────────────────────────
+def register_of_parks(source: Programme) -> pl.DataFrame:
+    """The park register as text columns: code, kind (area, zone, sub_park, base), zone, groups, entry and exit dates."""
+    return source.codelists["parks"].rows
+
+
+def codelists_on(source: Programme, period: Period, units: pl.Series | None = None) -> dict[str, frozenset[str]]:
+    """Every code list a rule may name, as the set of codes in force at the end of ``period`` (survey_system 8.8).
+
+    ``units`` are the codes of the unit register of the period; without them ``unit_register`` is absent and rules that
+    ask for it stay undetermined.
+    """
+    on = period.end
+    lists = {name: frozenset(codelist.valid(on)["code"].to_list()) for name, codelist in source.codelists.items()}
+    parks = source.codelists["parks"].valid(on)
+    zones = parks.filter(kind="zone")
+    below = parks.filter(pl.col("kind").is_in(["sub_park", "base"]))
+    edition = source.edition_for(period)
+    lists["park"] = frozenset(zones["code"])
+    lists["sub_park"] = frozenset(below["code"])
+    lists["base"] = frozenset(parks.filter(kind="base")["code"])
+    lists["park_with_sub"] = frozenset(below["zone"]) & lists["park"]
+    upper = source.codelists["division_upper"].valid(on)["code"]
+    lists["area"] = frozenset(parks["code"]) | frozenset(upper)
+    lists["division_county"] = lists["division_county"] | frozenset(
+        c for c in parks["division_code"] if c and not c.endswith("00")
+    )
+    lists["task"] = frozenset(str(t.row_no) for t in edition.targets if t.tracking == "task_register")
+    if units is not None:
+        lists["unit_register"] = frozenset(units.to_list())
+    return lists
+
+
+def keyed_codelists_on(source: Programme, period: Period) -> dict[str, dict[str, frozenset[str]]]:
+    """Code lists asked with a key (``in_codelist(B05, 'sub_park', B04)``): name → key → codes.
+
+    A park whose register row names a whole city covers all its counties (survey_system 8.8, park_counties).
+    """
+    parks = source.codelists["parks"].valid(period.end)
+    counties = source.codelists["division_county"].valid(period.end)
+    children = {parent: frozenset(group["code"]) for (parent,), group in counties.group_by("parent")}
+    sub: dict[str, frozenset[str]] = {}
+    where: dict[str, frozenset[str]] = {}
+    for row in parks.iter_rows(named=True):
+        if row["kind"] in ("sub_park", "base"):
+            sub[row["zone"]] = sub.get(row["zone"], frozenset()) | {row["code"]}
+        if row["kind"] in ("zone", "sub_park", "base") and row["division_code"]:
+            code = row["division_code"]
+            where[row["zone"]] = where.get(row["zone"], frozenset()) | {code} | children.get(code, frozenset())
+    return {"sub_park": sub, "base": sub, "park_counties": where}

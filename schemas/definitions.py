@@ -1,0 +1,103 @@
+"""Reading definition files: TOML and CSV with the file and line every complaint needs, checked against docs/formats."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import polars as pl
+
+from schemas.errors import DefinitionError
+
+FORMATS = Path(__file__).resolve().parent.parent / "docs" / "formats"
+
+
+@cache
+def _validator(format_name: str) -> Any:
+    schema = json.loads((FORMATS / f"{format_name}.schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One parsed TOML file that remembers where its entries stand."""
+
+    path: Path
+    text: str
+    data: Mapping[str, Any]
+
+    def line_of(self, key: str, value: str) -> str:
+        """``file:line`` of the first ``key = "value"``; the bare file where it is not found."""
+        pattern = re.compile(rf"^\s*{re.escape(key)}\s*=\s*\"{re.escape(value)}\"", re.MULTILINE)
+        found = pattern.search(self.text)
+        shown = "/".join(self.path.parts[-3:])
+        return f"{shown}:{self.text.count(chr(10), 0, found.start() + 1) + 1}" if found else shown
+
+
+def read_toml(path: Path, format_name: str) -> Definition:
+    """Parse ``path`` and check it against ``docs/formats/<format_name>.schema.json``.
+
+    Raises DefinitionError with file and line for a syntax error and for the first entry that breaks the format.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except FileNotFoundError:
+        raise DefinitionError("文件不存在", where=str(path), remedy="请检查路径。") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"TOML 语法错误:{error}", where=str(path), remedy="请按提示的行列更正。") from None
+    definition = Definition(path, text, data)
+    problem = next(iter(sorted(_validator(format_name).iter_errors(data), key=lambda e: list(map(str, e.path)))), None)
+    if problem is not None:
+        raise DefinitionError(
+            f"{'.'.join(map(str, problem.path)) or '顶层'}:{problem.message}",
+            where=_where(definition, list(problem.path)),
+            remedy=f"格式见 docs/formats/{format_name}.schema.json。",
+        )
+    return definition
+
+
+def _where(definition: Definition, path: list[Any]) -> str:
+    # An entry of a list of tables is found by its code or id, which is what its author looks for.
+    entry: Any = definition.data
+    for step in path[:2]:
+        entry = (
+            entry[step]
+            if isinstance(entry, Mapping) and step in entry
+            else (entry[step] if isinstance(entry, list) and isinstance(step, int) and step < len(entry) else None)
+        )
+    if isinstance(entry, Mapping):
+        for key in ("code", "id"):
+            if isinstance(entry.get(key), str):
+                return definition.line_of(key, entry[key])
+    return "/".join(definition.path.parts[-3:])
+
+
+def read_csv_rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows of a definition CSV as (``file:line``, row). Raises DefinitionError where a required column is missing."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = [name for name in required if name not in (reader.fieldnames or [])]
+        if missing:
+            raise DefinitionError(f"缺列 {'、'.join(missing)}", where=str(path), remedy="请补上这些列。")
+        for row in reader:
+            yield f"{'/'.join(path.parts[-3:])}:{reader.line_num}", {k: (v or "") for k, v in row.items() if k}
+
+
+def read_codelist(path: Path) -> pl.DataFrame:
+    """A code list CSV: all columns text, blank where empty; ``code``, ``name``, ``valid_from``, ``valid_to`` required."""
+    rows = [row for _, row in read_csv_rows(path, ("code", "name", "valid_from", "valid_to"))]
+    header = path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")
+    return (
+        pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
+        if rows
+        else pl.DataFrame(schema=dict.fromkeys(header, pl.String()))
+    )
