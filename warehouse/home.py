@@ -1,0 +1,180 @@
+"""HOME, the one folder that holds everything of an installation: its paths, its configuration, its key."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from schemas.errors import StorageError
+from warehouse.durable import create_durably, disk_faults, fsync_directory
+
+DEFAULT_HOME = "ytb-home"
+FORMAT = 1
+_FOLDERS = ("vault", "warehouse", "warehouse/snapshots", "releases", "inbox", "outbox", "quarantine", "dagster", "keys")
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Config:
+    """``config.toml``. An empty ``ledger_url`` means SQLite in ``ledger.db``; otherwise a SQLAlchemy URL of PostgreSQL."""
+
+    programme: str = "park"
+    organisation: str = ""
+    ledger_url: str = ""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths of one installation. Nothing here touches the disk; ``create_home`` and ``open_home`` do."""
+
+    root: Path
+
+    @property
+    def vault(self) -> Path:
+        """Files as they arrived and evidence made from them, named by their hash."""
+        return self.root / "vault"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger where it is SQLite."""
+        return self.root / "ledger.db"
+
+    @property
+    def live(self) -> Path:
+        """The DuckDB file of the one writer."""
+        return self.root / "warehouse" / "live.duckdb"
+
+    @property
+    def snapshots(self) -> Path:
+        """Immutable copies of the warehouse, for every reader."""
+        return self.root / "warehouse" / "snapshots"
+
+    @property
+    def releases(self) -> Path:
+        """One folder a release, with its manifest."""
+        return self.root / "releases"
+
+    @property
+    def inbox(self) -> Path:
+        """The drop folder."""
+        return self.root / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        """What goes back to parks: marked workbooks, receipts, reminders."""
+        return self.root / "outbox"
+
+    @property
+    def quarantine(self) -> Path:
+        """Files that could not be taken in."""
+        return self.root / "quarantine"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    @property
+    def keys(self) -> Path:
+        """Secrets, readable by the owner only."""
+        return self.root / "keys"
+
+    @property
+    def receipt_key_file(self) -> Path:
+        """The key of the verification codes on receipts."""
+        return self.keys / "receipt.key"
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration."""
+        return self.root / "config.toml"
+
+
+def home_path(option: Path | None, environment: Mapping[str, str]) -> Path:
+    """Where HOME is: ``--home``, else ``YTB_HOME``, else ``./ytb-home``."""
+    return (option or Path(environment.get("YTB_HOME") or DEFAULT_HOME)).absolute()
+
+
+def create_home(root: Path, *, now: datetime, organisation: str = "", ledger_url: str = "") -> Home:
+    """Make a home, or complete one that an interruption left half made. An existing key or configuration is kept.
+
+    The ledger's tables are made by ``warehouse.ledger.migrate.upgrade``.
+    """
+    home = Home(root.absolute())
+    with disk_faults("建立数据目录"):
+        for folder in ("", *_FOLDERS):
+            (home.root / folder).mkdir(parents=True, exist_ok=True)
+        home.keys.chmod(0o700)
+    create_durably(home.receipt_key_file, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n", mode=0o600)
+    # Last: a folder counts as a home once its configuration stands.
+    config = Config(organisation=organisation, ledger_url=ledger_url)
+    create_durably(home.config_file, _config_text(config, now).encode(), mode=0o640)
+    with disk_faults("建立数据目录"):
+        for folder in ("warehouse", ""):
+            fsync_directory(home.root / folder)
+        fsync_directory(home.root.parent)
+    return home
+
+
+def open_home(root: Path) -> Home:
+    """The home at ``root``. Raises StorageError where there is none."""
+    home = Home(root.absolute())
+    if not home.config_file.is_file():
+        raise StorageError(f"{home.root} 不是一套表的数据目录:请先运行 ytb init,或用 --home 指明目录。")
+    return home
+
+
+def load_config(home: Home) -> Config:
+    """The configuration. Raises StorageError for a file that is not valid or was written by a later version."""
+    try:
+        found = tomllib.loads(home.config_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise StorageError(f"配置文件 {home.config_file} 无法读取:{cause}。请改正后重试。") from cause
+    version = found.get("format", FORMAT)
+    if not isinstance(version, int) or version > FORMAT:
+        raise StorageError(f"数据目录由更新的版本建立(format = {version}),请先升级程序。")
+    ledger, programme = found.get("ledger", {}), found.get("programme", {})
+    return Config(
+        programme=str(programme.get("code", "park")),
+        organisation=str(programme.get("organisation", "")),
+        ledger_url=str(ledger.get("url", "")),
+        format=version,
+    )
+
+
+def receipt_key(home: Home) -> bytes:
+    """The HMAC key of receipts. Raises StorageError where it is missing, damaged, or readable by others."""
+    path = home.receipt_key_file
+    try:
+        if path.stat().st_mode & 0o077:
+            raise StorageError(f"密钥文件 {path} 可被他人读取:请执行 chmod 600,并确认密钥没有泄露。")
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as cause:
+        raise StorageError(f"密钥文件 {path} 缺失或损坏:请从备份恢复 keys 目录。") from cause
+    if len(key) != _KEY_BYTES:
+        raise StorageError(f"密钥文件 {path} 长度不符:请从备份恢复 keys 目录。")
+    return key
+
+
+def _config_text(config: Config, now: datetime) -> str:
+    # A TOML basic string takes the escapes of a JSON string.
+    def text(value: str) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    return f"""# 一套表数据目录的配置。改动后重新启动系统生效。
+format = {config.format}
+created = {text(now.isoformat())}
+
+[programme]
+code = {text(config.programme)}
+organisation = {text(config.organisation)}    # 制定机关,印在回执上
+
+[ledger]
+url = {text(config.ledger_url)}    # 空:本目录下的 ledger.db(SQLite);或 postgresql+psycopg://用户@主机/库
+"""
