@@ -1,0 +1,109 @@
+"""The observations of one submission: a frame a form, and where each column stands in the workbook."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from schemas.model import Edition, Form
+from schemas.period import Period
+
+ADDRESS_COLUMNS: dict[str, pl.DataType] = {"_file": pl.String(), "_sheet": pl.String(), "_row": pl.Int64()}
+KEY_COLUMNS: dict[str, pl.DataType] = {"park": pl.String(), "unit_id": pl.String(), **ADDRESS_COLUMNS}
+CELL_MAP_COLUMNS: dict[str, pl.DataType] = {
+    "_file": pl.String(),
+    "_sheet": pl.String(),
+    "form": pl.String(),
+    "column": pl.String(),
+    "letter": pl.String(),
+    "row": pl.Int64(),
+}
+ENTERPRISE_ROSTER = "enterprise"
+_STAMP = (1980, 1, 1, 0, 0, 0)
+
+
+def frame_columns(form: Form, period: Period | None = None) -> dict[str, pl.DataType]:
+    """Columns of a form frame in order: keys, addresses, codes, restated columns. Without a period: of all rounds."""
+    shown = form.shown(period) if period else form.indicators
+    restated = form.with_year_earlier(period) if period else tuple(i for i in form.indicators if i.year_earlier)
+    return KEY_COLUMNS | {i.code: i.dtype for i in shown} | {f"{i.code}_yoy": i.dtype for i in restated}
+
+
+@dataclass(frozen=True)
+class Observations:
+    """``frames``: form code → form frame (docs/architecture.md, contract 3); ``cell_map``: addresses of the columns."""
+
+    frames: Mapping[str, pl.DataFrame]
+    cell_map: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CELL_MAP_COLUMNS))
+
+    def to_bytes(self) -> bytes:
+        """One archive of Arrow files, equal bytes for equal observations."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for name, frame in [*sorted(self.frames.items()), ("cell_map", self.cell_map)]:
+                part = io.BytesIO()
+                frame.rechunk().write_ipc(part, compression="zstd")
+                archive.writestr(zipfile.ZipInfo(f"{name}.arrow", _STAMP), part.getvalue())
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Observations:
+        """What ``to_bytes`` wrote."""
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            frames = {
+                name.removesuffix(".arrow"): pl.read_ipc(io.BytesIO(archive.read(name)), use_pyarrow=False)
+                for name in archive.namelist()
+            }
+        cell_map = frames.pop("cell_map")
+        return cls(frames, cell_map)
+
+    def with_all_columns(self, edition: Edition, period: Period) -> Observations:
+        """Every form of the edition due in ``period``, with every column; what was not there is null or an empty frame."""
+        complete = {}
+        for form in edition.forms.values():
+            if not form.shown(period):
+                continue
+            columns = frame_columns(form, period)
+            frame = self.frames.get(form.code, pl.DataFrame(schema=KEY_COLUMNS))
+            complete[form.code] = frame.select(
+                pl.col(name) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)
+                for name, dtype in columns.items()
+            )
+        return Observations(complete, self.cell_map)
+
+
+def merge(parts: list[Observations]) -> Observations:
+    """The observations of several files of one submission, one below the other."""
+    frames: dict[str, list[pl.DataFrame]] = {}
+    for part in parts:
+        for code, frame in part.frames.items():
+            frames.setdefault(code, []).append(frame)
+    merged = {code: pl.concat(list_, how="diagonal") for code, list_ in frames.items()}
+    maps = [part.cell_map for part in parts] or [pl.DataFrame(schema=CELL_MAP_COLUMNS)]
+    return Observations(merged, pl.concat(maps))
+
+
+def wide_roster(observations: Observations, edition: Edition, roster: str, period: Period) -> pl.DataFrame:
+    """All forms of one roster joined on ``unit_id``: one row a unit, every code of the round a column, no addresses.
+
+    A unit that stands in several rows of one form keeps its first row; the duplicate is a finding of the audit.
+    """
+    forms = [f for f in edition.forms.values() if f.roster == roster and f.shown(period)]
+    frames = observations.with_all_columns(edition, period).frames
+    keys = (
+        pl.concat([frames[f.code].select("park", "unit_id") for f in forms])
+        .filter(pl.col("unit_id").is_not_null())
+        .unique("unit_id", keep="first", maintain_order=True)
+        if forms
+        else pl.DataFrame(schema={"park": pl.String(), "unit_id": pl.String()})
+    )
+    for form in forms:
+        own = frames[form.code].drop("park", *ADDRESS_COLUMNS).filter(pl.col("unit_id").is_not_null())
+        keys = keys.join(
+            own.unique("unit_id", keep="first", maintain_order=True), on="unit_id", how="left", maintain_order="left"
+        )
+    return keys

@@ -1,0 +1,284 @@
+"""Facts: one wide table a form in ``submitted`` and ``accepted``, bitemporal views, cells with their addresses.
+
+Loads are idempotent by submission (delete and insert in one transaction); the warehouse is derived from the ledger and
+the vault and can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from schemas.errors import StorageError
+from schemas.model import Form, Programme
+from schemas.observations import CELL_MAP_COLUMNS, Observations, frame_columns
+
+STAGES = ("submitted", "accepted")
+SCHEMAS = ("meta", *STAGES, "in_force", "as_of", "mart", "published")
+
+
+@dataclass(frozen=True)
+class SubmissionRow:
+    """What the warehouse keeps of a submission; ``accepted_from``/``accepted_to`` bound the time it was in force (UTC)."""
+
+    submission_id: str
+    number: str
+    park: str
+    period: str
+    edition: str
+    revision: int
+    state: str
+    reported_at: datetime | None
+    accepted_from: datetime | None
+    accepted_to: datetime | None
+
+
+@contextmanager
+def writer(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The one writing connection to the live warehouse. Raises StorageError naming the holder where it is taken."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        con = duckdb.connect(
+            str(path), config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        )
+    except duckdb.IOException as error:
+        raise StorageError(f"数据仓库正被另一个进程写入,请稍后再试。({str(error).splitlines()[0]})") from None
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+    finally:
+        con.close()
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing; a full disk becomes a StorageError and leaves the last committed state."""
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT")
+    except duckdb.Error as error:
+        con.execute("ROLLBACK") if not isinstance(error, duckdb.FatalException) else None
+        raise StorageError(f"写入数据仓库失败,已恢复到上一次提交的状态:{str(error).splitlines()[0]}") from error
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+
+
+def _sql_type(dtype: pl.DataType) -> str:
+    match dtype:
+        case pl.Decimal():
+            return f"DECIMAL({dtype.precision},{dtype.scale})"
+        case pl.Int64():
+            return "BIGINT"
+        case pl.Float64():
+            return "DOUBLE"
+        case pl.Boolean():
+            return "BOOLEAN"
+        case pl.Date():
+            return "DATE"
+    return "VARCHAR"
+
+
+def columns_of(programme: Programme, form_code: str) -> dict[str, pl.DataType]:
+    """Columns of a form's facts: the union over editions, in the order of the newest edition, older codes last."""
+    columns: dict[str, pl.DataType] = {}
+    for edition in reversed(list(programme.editions.values())):
+        form = edition.forms.get(form_code)
+        if form is not None:
+            for name, dtype in frame_columns(form).items():
+                columns.setdefault(name, dtype)
+    return columns
+
+
+def form_codes(programme: Programme) -> list[str]:
+    """All form codes of all editions, in printed order of the newest."""
+    return list(
+        dict.fromkeys(code for edition in reversed(list(programme.editions.values())) for code in edition.forms)
+    )
+
+
+def create(con: duckdb.DuckDBPyConnection, programme: Programme) -> None:
+    """Create or complete all schemas, tables and views for ``programme``; new indicators become new columns."""
+    for name in SCHEMAS:
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+    con.execute(
+        """CREATE TABLE IF NOT EXISTS meta.submissions (submission_id VARCHAR, number VARCHAR, park VARCHAR, period VARCHAR,
+        edition VARCHAR, revision INTEGER, state VARCHAR, reported_at TIMESTAMPTZ, accepted_from TIMESTAMPTZ, accepted_to TIMESTAMPTZ)"""
+    )
+    con.execute(
+        "CREATE TABLE IF NOT EXISTS meta.cell_map (submission_id VARCHAR, "
+        + ", ".join(f'"{name}" {_sql_type(dtype)}' for name, dtype in CELL_MAP_COLUMNS.items())
+        + ")"
+    )
+    for code in form_codes(programme):
+        columns = columns_of(programme, code)
+        for stage in STAGES:
+            body = ", ".join(f'"{name}" {_sql_type(dtype)}' for name, dtype in columns.items())
+            con.execute(f'CREATE TABLE IF NOT EXISTS {stage}."{code}" (submission_id VARCHAR, period VARCHAR, {body})')
+            present = {row[1] for row in con.execute(f"PRAGMA table_info('{stage}.{code}')").fetchall()}
+            for name, dtype in columns.items():
+                if name not in present:
+                    con.execute(f'ALTER TABLE {stage}."{code}" ADD COLUMN "{name}" {_sql_type(dtype)}')
+        con.execute(
+            f"""CREATE OR REPLACE VIEW in_force."{code}" AS SELECT f.* FROM accepted."{code}" f JOIN meta.submissions s
+            USING (submission_id) WHERE s.accepted_from IS NOT NULL AND s.accepted_to IS NULL"""
+        )
+        con.execute(
+            f"""CREATE OR REPLACE MACRO as_of."{code}"(instant) AS TABLE SELECT f.* FROM accepted."{code}" f
+            JOIN meta.submissions s USING (submission_id)
+            WHERE s.accepted_from <= instant AND (s.accepted_to IS NULL OR s.accepted_to > instant)"""
+        )
+    con.execute(
+        "CREATE OR REPLACE VIEW meta.cells AS "
+        + "\nUNION ALL BY NAME\n".join(_cells_of(programme, c) for c in form_codes(programme))
+    )
+
+
+def _cells_of(programme: Programme, code: str) -> str:
+    values = [
+        name for name in columns_of(programme, code) if name not in ("park", "unit_id", "_file", "_sheet", "_row")
+    ]
+    listed = ", ".join(f'"{name}"' for name in values)
+    as_text = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in values)
+    return f"""SELECT u.submission_id, '{code}' AS form, u.park, u.period, u.unit_id, u._file AS file, u._sheet AS sheet,
+        m.letter || coalesce(m.row, u._row)::VARCHAR AS cell, u."column", u.value
+        FROM (UNPIVOT (SELECT submission_id, park, period, unit_id, _file, _sheet, _row, {as_text} FROM in_force."{code}")
+              ON {listed} INTO NAME "column" VALUE value) u
+        LEFT JOIN meta.cell_map m ON m.submission_id = u.submission_id AND m._file = u._file AND m._sheet = u._sheet
+             AND m.form = '{code}' AND m."column" = u."column" """
+
+
+def load(
+    con: duckdb.DuckDBPyConnection,
+    programme: Programme,
+    row: SubmissionRow,
+    observations: Observations,
+    stages: Iterable[str],
+) -> int:
+    """Put one submission's observations into ``stages``, replacing whatever stood there under its id; returns the rows.
+
+    Must run inside ``transaction``.
+    """
+    forget(con, programme, row.submission_id, stages)
+    loaded = 0
+    for code, frame in observations.frames.items():
+        columns = columns_of(programme, code)
+        ordered = frame.select(
+            pl.lit(row.submission_id).alias("submission_id"),
+            pl.lit(row.period).alias("period"),
+            *(pl.col(n).cast(d) if n in frame.columns else pl.lit(None, dtype=d).alias(n) for n, d in columns.items()),
+        )
+        con.register("incoming", ordered.to_arrow())
+        for stage in stages:
+            con.execute(f'INSERT INTO {stage}."{code}" BY NAME SELECT * FROM incoming')
+        con.unregister("incoming")
+        loaded += ordered.height
+    addresses = observations.cell_map.select(pl.lit(row.submission_id).alias("submission_id"), *CELL_MAP_COLUMNS)
+    con.register("incoming", addresses.to_arrow())
+    con.execute("DELETE FROM meta.cell_map WHERE submission_id = ?", [row.submission_id])
+    con.execute("INSERT INTO meta.cell_map BY NAME SELECT * FROM incoming")
+    con.unregister("incoming")
+    return loaded
+
+
+def forget(
+    con: duckdb.DuckDBPyConnection, programme: Programme, submission_id: str, stages: Iterable[str] = STAGES
+) -> None:
+    """Remove one submission from ``stages``."""
+    for code in form_codes(programme):
+        for stage in stages:
+            con.execute(f'DELETE FROM {stage}."{code}" WHERE submission_id = ?', [submission_id])
+
+
+def loaded_ids(con: duckdb.DuckDBPyConnection, stage: str) -> set[str]:
+    """Submissions whose cell map is there and that have rows in ``stage``."""
+    tables = con.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE'", [stage]
+    )
+    found: set[str] = set()
+    for (name,) in tables.fetchall():
+        found |= {r[0] for r in con.execute(f'SELECT DISTINCT submission_id FROM {stage}."{name}"').fetchall()}
+    return found
+
+
+def replace_submissions(con: duckdb.DuckDBPyConnection, rows: Iterable[SubmissionRow]) -> None:
+    """Mirror the ledger's list of submissions."""
+    frame = pl.DataFrame(
+        [r.__dict__ for r in rows],
+        schema={
+            "submission_id": pl.String, "number": pl.String, "park": pl.String, "period": pl.String, "edition": pl.String,
+            "revision": pl.Int32, "state": pl.String, "reported_at": pl.Datetime("us", "UTC"),
+            "accepted_from": pl.Datetime("us", "UTC"), "accepted_to": pl.Datetime("us", "UTC"),
+        },
+    ).sort("submission_id")  # fmt: skip
+    con.execute("DELETE FROM meta.submissions")
+    con.register("incoming", frame.to_arrow())
+    con.execute("INSERT INTO meta.submissions BY NAME SELECT * FROM incoming")
+    con.unregister("incoming")
+
+
+def facts(con: duckdb.DuckDBPyConnection, form: Form, period: str, as_of: datetime | None = None) -> pl.DataFrame:
+    """Accepted facts of one form and period in force now, or as known at ``as_of``; ordered by unit, with addresses."""
+    source = f'in_force."{form.code}"' if as_of is None else f'as_of."{form.code}"($instant)'
+    params: dict[str, object] = {"period": period} | ({"instant": as_of} if as_of else {})
+    columns = ", ".join(["submission_id", *(f'"{c}"' for c in frame_columns(form))])
+    return con.sql(
+        f"SELECT {columns} FROM {source} WHERE period = $period ORDER BY park, unit_id, _row", params=params
+    ).pl()
+
+
+def content_hashes(
+    con: duckdb.DuckDBPyConnection, schemas: Iterable[str] = ("meta", "submitted", "accepted")
+) -> dict[str, str]:
+    """SHA-256 of the sorted content of every base table, independent of load order and file layout."""
+    hashes: dict[str, str] = {}
+    for schema in schemas:
+        names = con.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE' ORDER BY 1",
+            [schema],
+        ).fetchall()
+        for (name,) in names:
+            rows = con.execute(
+                f'SELECT md5(COLUMNS_TEXT) FROM (SELECT to_json(t)::VARCHAR AS COLUMNS_TEXT FROM {schema}."{name}" t) ORDER BY 1'
+            )
+            digest = hashlib.sha256()
+            while batch := rows.fetchmany(10_000):
+                digest.update("".join(r[0] for r in batch).encode())
+            hashes[f"{schema}.{name}"] = digest.hexdigest()
+    return hashes
+
+
+def write_mart(con: duckdb.DuckDBPyConnection, schema: str, name: str, cells: pl.DataFrame, period: str) -> None:
+    """Replace the cells of one period in ``<schema>.<name>``; ``schema`` is ``mart`` or ``published``."""
+    con.register("incoming", cells.to_arrow())
+    con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{name}" AS SELECT * FROM incoming LIMIT 0')
+    con.execute(f'DELETE FROM {schema}."{name}" WHERE period = ?', [period])
+    con.execute(f'INSERT INTO {schema}."{name}" BY NAME SELECT * FROM incoming')
+    con.unregister("incoming")
+
+
+def read_mart(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    name: str,
+    columns: Mapping[str, pl.DataType],
+    period: str | None = None,
+) -> pl.DataFrame:
+    """The cells of one mart, of one period or of all; an empty frame where it was never computed."""
+    exists = con.execute(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [schema, name]
+    ).fetchone()
+    if not exists:
+        return pl.DataFrame(schema=dict(columns))
+    listed = ", ".join(f'"{c}"' for c in columns)
+    where, params = ("WHERE period = $period", {"period": period}) if period else ("", {})
+    frame = con.sql(f'SELECT {listed} FROM {schema}."{name}" {where} ORDER BY row_key', params=params).pl()
+    return frame.select(pl.col(c).cast(d) for c, d in columns.items())
