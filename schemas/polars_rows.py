@@ -1,0 +1,253 @@
+"""Row-level expressions as polars expressions: no Python a row, so that many rules run in one select.
+
+Three values throughout; the engine's own ideas are guarded against: NaN and infinity become unknown, max and min of a
+null are unknown, exact numbers stay exact (sums of Int64 are taken in Int128, of Decimal in Decimal(38, scale)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import reduce
+from operator import and_, or_
+from typing import cast
+
+import polars as pl
+
+from schemas.classes import hightech_class, in_industries, section, size_class
+from schemas.environment import SEPARATOR, Environment
+from schemas.expression import operand_column
+from schemas.period_data import ENTERPRISE
+from schemas.typed_expression import AGGREGATES, BOOLEAN, TEXT, Family, Kind, Typed
+from schemas.uscc import valid_organisation_code, valid_uscc
+
+UNKNOWN = pl.lit(None, dtype=pl.Boolean)
+
+
+def dtype_of(kind: Kind) -> pl.DataType:
+    """The polars type a value of this kind is stored in."""
+    match kind.family:
+        case Family.EXACT:
+            return pl.Decimal(38, kind.scale) if kind.scale else pl.Int64()
+        case Family.FLOAT:
+            return pl.Float64()
+        case Family.BOOLEAN:
+            return pl.Boolean()
+        case Family.DATE:
+            return pl.Date()
+    return pl.String()
+
+
+def aggregate_column(text: str) -> str:
+    """The column the value of an aggregate stands in, once computed for the row's park or area."""
+    return f"={text}"
+
+
+def row_of(expression: Typed, env: Environment) -> pl.Expr:
+    """One typed expression over the columns of a frame. Aggregates are read from ``aggregate_column(text)``."""
+    if expression.op in AGGREGATES:
+        return pl.col(aggregate_column(expression.text))
+    return _OPERATIONS[expression.op](expression, env)
+
+
+def _args(expression: Typed, env: Environment) -> list[pl.Expr]:
+    return [row_of(arg, env) for arg in expression.args]
+
+
+def _number(expression: Typed, env: Environment) -> pl.Expr:
+    value = cast(Decimal, expression.value)
+    return pl.lit(value) if expression.kind.scale else pl.lit(int(value), dtype=pl.Int64)
+
+
+def _float(expression: Typed, env: Environment) -> pl.Expr:
+    (inner,) = expression.args
+    if inner.op == "number":
+        return pl.lit(float(cast(Decimal, inner.value)), dtype=pl.Float64)
+    return row_of(inner, env).cast(pl.Float64)
+
+
+def _column(expression: Typed, env: Environment) -> pl.Expr:
+    code, lag = cast("tuple[str, str]", expression.value)
+    return pl.col(operand_column(code, lag))
+
+
+def _context(expression: Typed, env: Environment) -> pl.Expr:
+    period = env.period
+    match expression.value:
+        case "period_year":
+            return pl.lit(period.year, dtype=pl.Int64)
+        case "quarter":
+            return pl.lit(period.quarter, dtype=pl.Int64)
+        case "months":
+            return pl.lit(period.months, dtype=pl.Int64)
+        case "period_end":
+            return pl.lit(period.end, dtype=pl.Date)
+        case "park_code":
+            return pl.col("park")
+        case "answer_status":
+            return pl.col("answer_status")
+    return pl.lit(str(period))  # B03, the period code
+
+
+def _wide(kind: Kind) -> pl.DataType:
+    return pl.Decimal(38, kind.scale) if kind.scale else pl.Int128()
+
+
+def _sum(expression: Typed, env: Environment) -> pl.Expr:
+    left, right = _args(expression, env)
+    if expression.kind.family is Family.EXACT:
+        # A sum of two Int64 wraps around in silence; Int128 cannot, with at most 15 digits a literal.
+        left, right = left.cast(_wide(expression.kind)), right.cast(_wide(expression.kind))
+    return left + right if expression.op == "add" else left - right
+
+
+def _finite(value: pl.Expr) -> pl.Expr:
+    return pl.when(value.is_finite()).then(value)
+
+
+def _product(expression: Typed, env: Environment) -> pl.Expr:
+    left, right = _args(expression, env)
+    # Division by zero gives inf or NaN, and NaN >= 0.05 is true in polars; both become unknown here.
+    return _finite(left * right if expression.op == "mul" else left / right)
+
+
+def _common(expression: Typed, env: Environment) -> list[pl.Expr]:
+    """The arguments; exact ones of different scales brought to one type, which polars would take to Float64."""
+    values = _args(expression, env)
+    kinds = [arg.kind for arg in expression.args]
+    if all(k.family is Family.EXACT for k in kinds) and any(k.scale for k in kinds):
+        wide = pl.Decimal(38, max(k.scale for k in kinds))
+        return [v.cast(wide) for v in values]
+    return values
+
+
+def _extreme(expression: Typed, env: Environment) -> pl.Expr:
+    values = _common(expression, env)
+    known = reduce(and_, (v.is_not_null() for v in values))
+    if expression.kind.family is Family.EXACT and not expression.kind.scale:
+        values = [v.cast(pl.Int128) for v in values]
+    extreme = pl.max_horizontal(values) if expression.op == "max" else pl.min_horizontal(values)
+    return pl.when(known).then(extreme)
+
+
+_COMPARISONS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+}
+
+
+def _comparison(expression: Typed, env: Environment) -> pl.Expr:
+    left, right = _common(expression, env)
+    return _COMPARISONS[expression.op](left, right)
+
+
+def _nz(expression: Typed, env: Environment) -> pl.Expr:
+    (value,) = _args(expression, env)
+    match expression.kind:
+        case k if k == TEXT:
+            return value.fill_null("0")
+        case k if k == BOOLEAN:
+            return value.fill_null(False)
+    return value.fill_null(0)
+
+
+def _code_number(expression: Typed, env: Environment) -> pl.Expr:
+    (text,) = _args(expression, env)
+    return pl.when(text.str.contains(r"^(?:0|[1-9][0-9]{0,14})$")).then(text.cast(pl.Int64, strict=False))
+
+
+def _in(expression: Typed, env: Environment) -> pl.Expr:
+    (text,) = _args(expression, env)
+    return text.is_in(list(cast("tuple[str, ...]", expression.value)))
+
+
+def _in_codelist(expression: Typed, env: Environment) -> pl.Expr:
+    name = cast(str, expression.value)
+    value, *key = _args(expression, env)
+    codes = env.keyed_codes(name) if key else env.codes(name)
+    if codes is None:
+        return UNKNOWN
+    asked = pl.concat_str([key[0], value], separator=SEPARATOR) if key else value
+    return asked.is_in(codes.implode())
+
+
+def _in_roster(expression: Typed, env: Environment) -> pl.Expr:
+    if env.data is None or ENTERPRISE not in env.data.rosters:
+        return UNKNOWN
+    roster = env.data.rosters[ENTERPRISE]
+    pairs = roster.select(pl.concat_str(["park", "B01"], separator=SEPARATOR).drop_nulls()).to_series()
+    (value,) = _args(expression, env)
+    return pl.concat_str([pl.col("park"), value], separator=SEPARATOR).is_in(pairs.implode()).fill_null(False)
+
+
+def _unique(expression: Typed, env: Environment) -> pl.Expr:
+    values = _args(expression, env)
+    some = reduce(or_, (v.is_not_null() for v in values))
+    fields = [v.alias(f"f{i}") for i, v in enumerate(values)]
+    return pl.when(some).then(pl.struct(fields).is_unique())
+
+
+def _valid_uscc(expression: Typed, env: Environment) -> pl.Expr:
+    (code,) = _args(expression, env)
+    return valid_uscc(code) | valid_organisation_code(code) if env.organisation_codes else valid_uscc(code)
+
+
+def _section(expression: Typed, env: Environment) -> pl.Expr:
+    return section(_args(expression, env)[0], env.industries)
+
+
+def _industry(expression: Typed, env: Environment) -> pl.Expr:
+    return in_industries(_args(expression, env)[0], cast("tuple[str, ...]", expression.value), env.industries)
+
+
+def _size_class(expression: Typed, env: Environment) -> pl.Expr:
+    code, staff, revenue, assets = _args(expression, env)
+    return size_class(code, staff, revenue, assets, env.sizes, env.industries)
+
+
+def _hightech_class(expression: Typed, env: Environment) -> pl.Expr:
+    if not env.hightech:
+        return pl.lit(None, dtype=pl.String)
+    return hightech_class(_args(expression, env)[0], env.hightech, env.industries)
+
+
+_OPERATIONS: Mapping[str, Callable[[Typed, Environment], pl.Expr]] = {
+    "number": _number,
+    "text": lambda e, env: pl.lit(cast(str, e.value)),
+    "boolean": lambda e, env: pl.lit(cast(bool, e.value)),
+    "date": lambda e, env: pl.lit(cast(date, e.value)),
+    "column": _column,
+    "context": _context,
+    "float": _float,
+    "neg": lambda e, env: -row_of(e.args[0], env),
+    "abs": lambda e, env: row_of(e.args[0], env).abs(),
+    "add": _sum,
+    "sub": _sum,
+    "mul": _product,
+    "div": _product,
+    "max": _extreme,
+    "min": _extreme,
+    **dict.fromkeys(_COMPARISONS, _comparison),
+    "and": lambda e, env: reduce(and_, _args(e, env)),
+    "or": lambda e, env: reduce(or_, _args(e, env)),
+    "not": lambda e, env: ~row_of(e.args[0], env),
+    "isnull": lambda e, env: row_of(e.args[0], env).is_null(),
+    "notnull": lambda e, env: row_of(e.args[0], env).is_not_null(),
+    "nz": _nz,
+    "code_number": _code_number,
+    "in": _in,
+    "year": lambda e, env: row_of(e.args[0], env).dt.year().cast(pl.Int64),
+    "section": _section,
+    "industry": _industry,
+    "in_codelist": _in_codelist,
+    "in_roster": _in_roster,
+    "unique": _unique,
+    "valid_uscc": _valid_uscc,
+    "size_class": _size_class,
+    "hightech_class": _hightech_class,
+}
