@@ -28,3 +28,8 @@ class SubmissionError(StatisticsError):
 
 class StorageError(StatisticsError):
     """Disk, lock or database; the operator mends it, and the call may be repeated."""
+
+
+class RefusalError(StatisticsError):
+    """A step that the rules of the house do not permit (an illegal change of state, a decision without a reason, an
+    unknown park); who asked for it chooses another. Nothing was changed."""

@@ -1,0 +1,110 @@
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.period import Period
+from warehouse.home import Home, create_home
+from warehouse.ledger import decisions, steps
+from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.intake import IncomingFile, Received, record_received
+from warehouse.ledger.migrate import create_ledger, open_ledger
+from warehouse.ledger.parks import Park, add_parks
+from warehouse.ledger.session import Ledger
+from warehouse.ledger.submissions import CheckResult, Submission
+from warehouse.vault import Vault
+
+START = datetime(2025, 4, 1, 9, 0, tzinfo=SHANGHAI)
+Q1 = Period(2025, quarter=1)
+
+
+def result(blocking: int = 0, to_explain: int = 0, unreadable: str | None = None) -> CheckResult:
+    return CheckResult(
+        reader_version="1",
+        rule_set_hash="r" * 64,
+        operand_hash="o" * 64,
+        observations_blob=None if unreadable else "a" * 64,
+        findings_blob=None if unreadable else "b" * 64,
+        forms=() if unreadable else ("finance", "basic"),
+        counts={"units": 2, "hard": blocking, "soft": to_explain},
+        blocking=blocking,
+        to_explain=to_explain,
+        unreadable=unreadable,
+    )
+
+
+@dataclass
+class Office:
+    """A home with two parks and a clock that goes on by one minute a step."""
+
+    home: Home
+    vault: Vault
+    ledger: Ledger
+    minutes: int = 0
+
+    @property
+    def now(self) -> datetime:
+        self.minutes += 1
+        return START + timedelta(minutes=self.minutes)
+
+    def receive(self, *contents: bytes, park: str = "LBXQ", period: Period = Q1) -> Received:
+        files = [IncomingFile(f"{n}.xlsx", content) for n, content in enumerate(contents)]
+        return record_received(
+            self.vault,
+            self.ledger,
+            files,
+            park=park,
+            period=period,
+            edition="2025",
+            channel="cli",
+            now=self.now,
+            actor="liu",
+        )
+
+    def check(self, number: str, outcome: CheckResult) -> Submission:
+        with self.ledger.write() as session:
+            return steps.record_check(session, number, outcome, now=self.now, actor="system")
+
+    def reported(self, *contents: bytes, park: str = "LBXQ", period: Period = Q1) -> str:
+        number = self.receive(*contents, park=park, period=period).submission.number
+        self.check(number, result())
+        with self.ledger.write() as session:
+            steps.report(session, number, now=self.now, actor="liu")
+        return number
+
+    def accept(self, number: str) -> Submission:
+        with self.ledger.write() as session:
+            return decisions.accept(session, number, now=self.now, actor="chen")
+
+    def return_(self, number: str, reason: str = "从业人员与上年同期差异过大,请核实") -> Submission:
+        with self.ledger.write() as session:
+            return decisions.return_to_park(session, number, now=self.now, actor="chen", reason=reason)
+
+    def reopen(self, number: str) -> Submission:
+        with self.ledger.write() as session:
+            return decisions.reopen(session, number, now=self.now, actor="chen", reason="发现漏报单位")
+
+
+@pytest.fixture(scope="session")
+def blank_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home made once and copied for each test: migrations take a while."""
+    root = tmp_path_factory.mktemp("blank")
+    home = create_home(root, now=START)
+    ledger = create_ledger(home)
+    with ledger.write() as session:
+        zones = [Park("LBXQ", "兰州新区"), Park("LBGX", "兰州高新技术产业开发区")]
+        add_parks(session, zones, now=START, actor="admin")
+    ledger.engine.dispose()
+    return root
+
+
+@pytest.fixture
+def office(tmp_path: Path, blank_home: Path) -> Iterator[Office]:
+    shutil.copytree(blank_home, tmp_path / "home")
+    home = Home(tmp_path / "home")
+    ledger = open_ledger(home)
+    yield Office(home, Vault.open(home.vault), ledger)
+    ledger.engine.dispose()

@@ -1,0 +1,130 @@
+"""Taking files in 接收: what is acknowledged is on disk, for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from sqlalchemy.orm import Session
+
+from schemas.errors import RefusalError
+from schemas.period import Period
+from warehouse.ledger import trail
+from warehouse.ledger.models import SubmissionRow, SubmittedFileRow
+from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.session import Ledger
+from warehouse.ledger.states import CLOSED, State
+from warehouse.ledger.submissions import Submission, SubmittedFile, latest, submission
+from warehouse.vault import Vault
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """A file as it arrives. ``role`` says whose part it is (a department, an enterprise) where that is known."""
+
+    name: str
+    content: bytes | BinaryIO
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Received:
+    """What was acknowledged; ``is_new`` is False where the same files had been taken in already."""
+
+    submission: Submission
+    is_new: bool
+
+
+def record_received(
+    vault: Vault,
+    ledger: Ledger,
+    files: Sequence[IncomingFile],
+    *,
+    park: str,
+    period: Period,
+    edition: str,
+    channel: str,
+    now: datetime,
+    actor: str,
+) -> Received:
+    """Keep the files and enter them as a submission. To return is to acknowledge: files, directories and ledger are
+    durable by then. A crash before leaves either nothing visible or the whole submission, never a part of it.
+
+    The same set of files as the newest revision of that park and period, unless it was returned, is that submission
+    again. Otherwise it is the next revision. Raises StorageError (nothing acknowledged, try again) or RefusalError.
+    """
+    if not files:
+        raise RefusalError("没有收到文件,请选择要报送的工作簿。")
+    kept = []
+    for file in files:
+        blob = vault.put(file.content)
+        kept.append(SubmittedFile(blob.sha256, blob.size, clean_file_name(file.name), file.role))
+    with ledger.write() as session:
+        park_on(session, park, period.end)
+        before = latest(session, park, period)
+        digest = files_digest(kept)
+        if before is not None and before.files_digest == digest and before.state not in CLOSED:
+            return Received(before, is_new=False)
+        revision = before.revision + 1 if before else 1
+        number = f"{str(period).replace('-', '')}-{park}-{revision:04d}"
+        row = SubmissionRow(
+            number=number,
+            park=park,
+            period=str(period),
+            edition=edition,
+            revision=revision,
+            files_digest=digest,
+            channel=channel,
+            received_at=now,
+            received_by=actor,
+        )
+        _enter(session, row, kept)
+        entered = submission(session, number)
+    # Only here, after the commit, is it acknowledged.
+    return Received(entered, is_new=True)
+
+
+def files_digest(files: Sequence[SubmittedFile]) -> str:
+    """What identifies a set of files: their bytes, whatever their names and order."""
+    return hashlib.sha256("\n".join(sorted({file.sha256 for file in files})).encode()).hexdigest()
+
+
+def clean_file_name(name: str) -> str:
+    """The name as shown: no folders, no control or direction characters, not endless."""
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    visible = "".join(c for c in base if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")).strip()
+    return visible[-_LONGEST_NAME:] or "未命名"
+
+
+def _enter(session: Session, row: SubmissionRow, files: Sequence[SubmittedFile]) -> None:
+    head = trail.append(
+        session,
+        at=row.received_at,
+        actor=row.received_by,
+        action="received",
+        subject=row.number,
+        to_state=str(State.RECEIVED),
+        payload={
+            "files": [file.sha256 for file in files],
+            "bytes": sum(file.size for file in files),
+            "files_digest": row.files_digest,
+            "revision": row.revision,
+            "channel": row.channel,
+        },
+    )
+    row.state, row.state_at, row.state_seq = str(State.RECEIVED), row.received_at, head.seq
+    session.add(row)
+    session.flush()
+    session.add_all(
+        SubmittedFileRow(
+            submission_id=row.id, position=n, sha256=file.sha256, size=file.size, name=file.name, role=file.role
+        )
+        for n, file in enumerate(files, 1)
+    )
+    session.flush()

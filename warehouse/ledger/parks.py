@@ -1,0 +1,107 @@
+"""The park register 园区名录 of this installation: who files, and which parks belong to which area on a day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from schemas.errors import RefusalError
+from warehouse.ledger import trail
+from warehouse.ledger.models import ParkRow
+
+_CODE = re.compile(r"[A-Z][A-Z0-9]{1,15}")
+
+
+@dataclass(frozen=True)
+class Park:
+    """One line of the register. ``kind`` is area, zone, sub_park or base; ``groups`` the areas it counts to,
+    separated by ``;``. Dates are ISO text; empty: from the start, still there."""
+
+    code: str
+    name: str
+    short_name: str = ""
+    kind: str = "zone"
+    class_: str = ""
+    zone: str = ""
+    province: str = ""
+    city: str = ""
+    division_code: str = ""
+    groups: str = ""
+    entry_date: str = ""
+    exit_date: str = ""
+    note: str = ""
+
+    def is_there_on(self, day: date) -> bool:
+        """Whether the line is in force on a day."""
+        return self.entry_date <= day.isoformat() and (not self.exit_date or self.exit_date >= day.isoformat())
+
+
+def add_parks(session: Session, parks: Iterable[Park], *, now: datetime, actor: str) -> int:
+    """Record the lines not yet known (key: code and entry date); fill in exit date and note of the others.
+
+    How many lines were new or changed; one link in the trail for all. Raises RefusalError for an impossible code or
+    dates, or where another attribute of a known line differs: an upgrade or renaming is a new line.
+    """
+    known = {(row.code, row.entry_date): row for row in session.scalars(select(ParkRow))}
+    changed = []
+    for park in parks:
+        _require_sound(park)
+        row = known.get((park.code, park.entry_date))
+        if row is None:
+            row = ParkRow(**asdict(park), recorded_at=now, recorded_by=actor)
+            session.add(row)
+            known[park.code, park.entry_date] = row
+        elif _park(row) == park:
+            continue
+        elif asdict(_park(row)) | {"exit_date": park.exit_date, "note": park.note} == asdict(park):
+            row.exit_date, row.note = park.exit_date, park.note
+        else:
+            raise RefusalError(f"园区 {park.code} 已在名录中且内容不同:升级、更名请填写进入日期另起一行,不改旧行。")
+        changed.append(park.code)
+    session.flush()
+    if changed:
+        trail.append(
+            session,
+            at=now,
+            actor=actor,
+            action="parks_recorded",
+            subject="parks",
+            payload={"lines": len(changed), "parks": sorted(set(changed))},
+        )
+    return len(changed)
+
+
+def parks(session: Session, day: date | None = None) -> list[Park]:
+    """The lines in force on ``day``, or all, ordered by code and entry date."""
+    rows = session.scalars(select(ParkRow).order_by(ParkRow.code, ParkRow.entry_date))
+    return [park for park in map(_park, rows) if day is None or park.is_there_on(day)]
+
+
+def park(session: Session, code: str, day: date) -> Park:
+    """One park as it is on a day. Raises RefusalError where the register has none."""
+    rows = session.scalars(select(ParkRow).where(ParkRow.code == code).order_by(ParkRow.entry_date.desc()))
+    for found in map(_park, rows):
+        if found.is_there_on(day):
+            return found
+    raise RefusalError(f"园区代码“{code}”在 {day} 不在园区名录内:请核对代码,或先用 ytb park add 登记。")
+
+
+def _require_sound(park: Park) -> None:
+    if not _CODE.fullmatch(park.code):
+        raise RefusalError(f"园区代码“{park.code}”无效:请用 2 至 16 位大写字母和数字,以字母开头。")
+    for text in (park.entry_date, park.exit_date):
+        try:
+            _ = text and date.fromisoformat(text)
+        except ValueError:
+            raise RefusalError(f"园区 {park.code} 的日期“{text}”无效:请写成 2025-01-31。") from None
+    if park.exit_date and park.exit_date < park.entry_date:
+        raise RefusalError(f"园区 {park.code} 的退出日期早于进入日期。")
+
+
+def _park(row: ParkRow) -> Park:
+    return Park(**{field.name: getattr(row, field.name) for field in fields(Park)})

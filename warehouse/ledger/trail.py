@@ -1,0 +1,159 @@
+"""The trail 留痕: every step as a link of a chain, so that an edit, a deletion or a new order of links shows.
+
+hash = SHA-256 of the canonical JSON list of all other columns, the hash of the link before among them. What a chain
+alone cannot show is that its end was cut off, or that it was forged anew from some link on: for that the head printed
+on receipts, or kept elsewhere, is compared (``expected``). Payloads hold hashes and counts, never a unit's figure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, insert, select
+from sqlalchemy.orm import Session
+
+from warehouse.ledger.columns import canonical_json, read_instant, stored_instant
+from warehouse.ledger.models import TrailRow
+
+GENESIS = "0" * 64
+_HASHED = ("seq", "at", "actor", "action", "subject", "from_state", "to_state", "reason", "payload", "prev_hash")
+PayloadValue = str | int | bool | None | Sequence[str]
+
+
+@dataclass(frozen=True, order=True)
+class Head:
+    """The last link: its number and hash."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One link, as read."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    from_state: str | None
+    to_state: str | None
+    reason: str
+    payload: Mapping[str, PayloadValue]
+    hash: str
+
+
+@dataclass(frozen=True)
+class TrailReport:
+    """Result of a verification: how many links were read, the head found, and every problem as a sentence."""
+
+    links: int
+    head: Head
+    problems: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+
+def link_hash(link: Mapping[str, object] | RowMapping) -> str:
+    """The hash a link must have."""
+    return hashlib.sha256(canonical_json([link[name] for name in _HASHED]).encode()).hexdigest()
+
+
+def head(session: Session) -> Head:
+    """The end of the chain; ``Head(0, GENESIS)`` for an empty one."""
+    last = session.execute(select(TrailRow.seq, TrailRow.hash).order_by(TrailRow.seq.desc()).limit(1)).first()
+    return Head(last.seq, last.hash) if last else Head(0, GENESIS)
+
+
+def append(
+    session: Session,
+    *,
+    at: datetime,
+    actor: str,
+    action: str,
+    subject: str,
+    from_state: str | None = None,
+    to_state: str | None = None,
+    reason: str = "",
+    payload: Mapping[str, PayloadValue] | None = None,
+) -> Head:
+    """Add a link in the transaction of the step that it records, and return it as the new head."""
+    before = head(session)
+    link: dict[str, object] = {
+        "seq": before.seq + 1,
+        "at": stored_instant(at),
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "from_state": from_state,
+        "to_state": to_state,
+        "reason": reason,
+        "payload": canonical_json(payload or {}),
+        "prev_hash": before.hash,
+    }
+    link["hash"] = link_hash(link)
+    session.execute(insert(TrailRow), [link])
+    return Head(before.seq + 1, str(link["hash"]))
+
+
+def events(session: Session, subject: str | None = None, *, after: int = 0) -> list[Event]:
+    """The links after number ``after``, of one subject or of all, in order."""
+    query = select(TrailRow).where(TrailRow.seq > after).order_by(TrailRow.seq)
+    if subject is not None:
+        query = query.where(TrailRow.subject == subject)
+    return [
+        Event(
+            seq=row.seq,
+            at=read_instant(row.at),
+            actor=row.actor,
+            action=row.action,
+            subject=row.subject,
+            from_state=row.from_state,
+            to_state=row.to_state,
+            reason=row.reason,
+            payload=json.loads(row.payload),
+            hash=row.hash,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def verify_trail(session: Session, *, expected: Iterable[Head] = ()) -> TrailReport:
+    """Recompute the whole chain and compare the heads kept elsewhere with it."""
+    problems: list[str] = []
+    wanted: dict[int, set[str]] = {}
+    for kept in expected:
+        wanted.setdefault(kept.seq, set()).add(kept.hash)
+    links, before = 0, Head(0, GENESIS)
+    columns = [getattr(TrailRow, name) for name in (*_HASHED, "hash")]
+    for link in session.execute(select(*columns).order_by(TrailRow.seq).execution_options(yield_per=1000)).mappings():
+        links += 1
+        seq = link["seq"]
+        if seq != before.seq + 1:
+            problems.append(f"留痕第 {before.seq + 1} 条至第 {seq - 1} 条缺失")
+        if link["prev_hash"] != before.hash:
+            problems.append(f"留痕第 {seq} 条与前一条不衔接")
+        if not _hash_agrees(link):
+            problems.append(f"留痕第 {seq} 条内容与校验值不符,已被改动")
+        if any(kept != link["hash"] for kept in wanted.pop(seq, ())):
+            problems.append(f"留痕第 {seq} 条与另存的校验值不符,此条或之前的记录已被改动")
+        before = Head(seq, link["hash"])
+    # A head before the first link (0) has nothing in the chain to be compared with but the start itself.
+    wanted.pop(0, None)
+    problems += [f"留痕缺少第 {seq} 条:末尾记录已被删除" for seq in sorted(wanted)]
+    return TrailReport(links, before, tuple(problems))
+
+
+def _hash_agrees(link: RowMapping) -> bool:
+    # A tampered cell may hold bytes, which no JSON has; that is a changed link, not an error of ours.
+    if not all(isinstance(link[name], str | int | None) for name in _HASHED):
+        return False
+    return bool(link_hash(link) == link["hash"])
