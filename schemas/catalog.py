@@ -383,7 +383,8 @@ def keyed_codelists_on(source: Programme, period: Period) -> dict[str, dict[str,
     """
     parks = source.codelists["parks"].valid(period.end)
     counties = source.codelists["division_county"].valid(period.end)
-    children = {parent: frozenset(group["code"]) for (parent,), group in counties.group_by("parent")}
+    by_parent = counties.group_by("parent").agg("code")
+    children = {parent: frozenset(codes) for parent, codes in by_parent.iter_rows()}
     sub: dict[str, frozenset[str]] = {}
     where: dict[str, frozenset[str]] = {}
     for row in parks.iter_rows(named=True):
