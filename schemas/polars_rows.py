@@ -6,7 +6,7 @@ null are unknown, exact numbers stay exact (sums of Int64 are taken in Int128, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import reduce
@@ -19,7 +19,7 @@ from schemas.classes import hightech_class, in_industries, section, size_class
 from schemas.environment import SEPARATOR, Environment
 from schemas.expression import operand_column
 from schemas.period_data import ENTERPRISE
-from schemas.typed_expression import AGGREGATES, BOOLEAN, TEXT, Family, Kind, Typed
+from schemas.typed_expression import AGGREGATES, BOOLEAN, ROSTER_AGGREGATES, TEXT, Family, Kind, Typed
 from schemas.uscc import valid_organisation_code, valid_uscc
 
 UNKNOWN = pl.lit(None, dtype=pl.Boolean)
@@ -37,6 +37,29 @@ def dtype_of(kind: Kind) -> pl.DataType:
         case Family.DATE:
             return pl.Date()
     return pl.String()
+
+
+def columns_of(expression: Typed) -> dict[tuple[str, str], Kind]:
+    """(code, lag) → kind of the columns an expression reads from its own frame, so not those inside SUM and COUNT."""
+    if expression.op in ROSTER_AGGREGATES:
+        return {}
+    if expression.op == "column":
+        return {cast("tuple[str, str]", expression.value): expression.kind}
+    return {name: kind for arg in expression.args for name, kind in columns_of(arg).items()}
+
+
+def with_missing_columns(frame: pl.DataFrame, expressions: Iterable[Typed]) -> pl.DataFrame:
+    """The frame with every column the expressions read; what is not there (no history) as nulls of its type."""
+    missing: dict[str, pl.DataType] = {}
+    for expression in expressions:
+        wanted = {operand_column(*name): dtype_of(kind) for name, kind in columns_of(expression).items()}
+        for inner in expression.walk():
+            if inner.op == "in_roster" or (inner.op == "context" and inner.value == "park_code"):
+                wanted["park"] = pl.String()
+            elif inner.op == "context" and inner.value == "answer_status":
+                wanted["answer_status"] = pl.String()
+        missing |= {name: dtype for name, dtype in wanted.items() if name not in frame.columns}
+    return frame.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in sorted(missing.items()))
 
 
 def aggregate_column(text: str) -> str:

@@ -37,10 +37,13 @@ from schemas.expression import (
     fault,
     to_text,
 )
-from schemas.model import Edition, FormKind, ValueType
+from schemas.model import Edition, Form, FormKind, Indicator, ValueType
 from schemas.period_data import CONTEXT, PARK
 
 MAX_SCALE = 9
+# survey_system.md 8.4, 聚合中的不适用; an edition may name its own in [structural].
+STRUCTURAL_ZERO_FORMS = ("rd", "operations")
+OUT_OF_SCOPE_FORMS = ("innovation", "energy_land")
 
 
 class Family(StrEnum):
@@ -78,7 +81,11 @@ DATE = Kind(Family.DATE)
 
 @dataclass(frozen=True)
 class Variable:
-    """What the language knows of an indicator: its type, the roster it stands in, and whether areas may be added up."""
+    """What the language knows of an indicator: its type, the roster it stands in, and whether areas may be added up.
+
+    ``applies_if`` joins the conditions of form and indicator; ``absent`` says what a unit they do not hold for stands for:
+    "zero" a structural zero (no R&D activity), "outside" out of scope, "" neither (survey_system.md 8.4).
+    """
 
     code: str
     type: ValueType
@@ -86,6 +93,8 @@ class Variable:
     decimals: int = 0
     additive: bool = True
     form: str = ""
+    applies_if: str = ""
+    absent: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -103,11 +112,25 @@ class Variable:
 def variables_of(edition: Edition) -> dict[str, Variable]:
     """Code → variable for every indicator of an edition. Sheets stand in ``park``, context forms in ``context``."""
     rosters = {FormKind.SHEET: PARK, FormKind.CONTEXT: CONTEXT}
-    return {
-        i.code: Variable(i.code, i.type, rosters.get(form.kind, form.roster), i.decimals, i.additive, form.code)
-        for form in edition.forms.values()
-        for i in form.indicators
-    }
+    named = edition.parameters.get("structural", {})
+    zero = frozenset(named.get("zero", STRUCTURAL_ZERO_FORMS))
+    outside = frozenset(named.get("outside", OUT_OF_SCOPE_FORMS))
+
+    def variable(form: Form, indicator: Indicator) -> Variable:
+        conditions = [c for c in dict.fromkeys((form.applies_if, indicator.applies_if)) if c]
+        absent = "zero" if form.code in zero else "outside" if form.code in outside else ""
+        return Variable(
+            indicator.code,
+            indicator.type,
+            rosters.get(form.kind, form.roster),
+            indicator.decimals,
+            indicator.additive,
+            form.code,
+            " and ".join(f"({c})" for c in conditions),
+            absent if conditions else "",
+        )
+
+    return {i.code: variable(form, i) for form in edition.forms.values() for i in form.indicators}
 
 
 @dataclass(frozen=True)

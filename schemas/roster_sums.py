@@ -1,0 +1,160 @@
+"""The sums and counts of one roster by area: one group_by for all parts, with what disclosure control asks of each.
+
+Sums are exact and do not depend on the order of rows: Int64 in Int128, Decimal in Decimal(38), Float64 contributions
+(weights, products) in fixed point of 2^-40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import and_
+
+import polars as pl
+
+from schemas.aggregate_plan import Part, Ratio
+from schemas.environment import Environment
+from schemas.polars_rows import columns_of, dtype_of, row_of, with_missing_columns
+from schemas.typed_expression import Family, Typed
+
+FIXED_POINT = float(2**40)
+DUE_STATUS = ("0", "1", "2", "3", "4")
+PREVIOUS_REVENUE = ("F01_last", "F01_prev", "F01_yoy")
+STATISTICS = ("n", "max1", "max2", "total", "absolute_total", "weighted_total")
+
+
+def sums(
+    frame: pl.DataFrame, parts: Sequence[Part], keys: Sequence[str], env: Environment, *, weighted: bool
+) -> pl.DataFrame:
+    """keys…, then for each part its value (``part.column``) and ``part.column:n``, ``:max1`` … (``STATISTICS``)."""
+    needed = [p.node for p in parts] + [c for p in parts for c in p.common]
+    rows = with_missing_columns(frame, [arg for node in needed for arg in node.args])
+    has_weight = "weight" in frame.columns
+    rows = rows.select(
+        *keys,
+        *([pl.col("weight").fill_null(1.0).alias("#weight")] if has_weight else []),
+        *(_contribution(p, env).alias(p.column) for p in parts),
+    )
+    statistics = [e for p in parts for e in _statistics(p, has_weight=has_weight)]
+    table = rows.group_by(keys).agg(statistics)
+    return table.with_columns(_value(p, weighted=weighted and has_weight).alias(p.column) for p in parts)
+
+
+def _common(sums_needed: Sequence[Typed], env: Environment) -> list[pl.Expr]:
+    """Tests that hold for the units of which every needed sum is known: its value, and whether its condition holds."""
+    return [row_of(arg, env).is_not_null() for node in sums_needed for arg in node.args]
+
+
+def _contribution(part: Part, env: Environment) -> pl.Expr:
+    tests = _common(part.common, env)
+    if part.condition is not None:
+        tests.append(row_of(part.condition, env))
+    value = pl.lit(1, dtype=pl.Int64) if part.value is None else row_of(part.value, env)
+    if part.node.kind.family is Family.EXACT:
+        value = value.cast(pl.Decimal(38, part.node.kind.scale) if part.node.kind.scale else pl.Int128)
+    if not tests:
+        return value
+    return pl.when(reduce(and_, tests).fill_null(False)).then(value)
+
+
+def _fixed(value: pl.Expr) -> pl.Expr:
+    """Float64 as whole multiples of 2^-40, which add up to the same whatever the order."""
+    return (value * FIXED_POINT).round().cast(pl.Int128)
+
+
+def _total(value: pl.Expr, exact: bool) -> pl.Expr:
+    return value.sum() if exact else _fixed(value).sum()
+
+
+def _from_total(total: pl.Expr, exact: bool) -> pl.Expr:
+    return total.cast(pl.Float64) if exact else total.cast(pl.Float64) / FIXED_POINT
+
+
+def _statistics(part: Part, *, has_weight: bool) -> list[pl.Expr]:
+    value, exact = pl.col(part.column), part.node.kind.family is Family.EXACT
+    size = value.abs()
+    weighted = _fixed(value.cast(pl.Float64) * pl.col("#weight")).sum() if has_weight else pl.lit(None, dtype=pl.Int128)
+    found = {
+        "exact": _total(value, exact),
+        "known": value.count(),
+        "n": (value != 0).sum(),
+        "max1": size.max().cast(pl.Float64),
+        # top_k promises no order among the k it returns.
+        "max2": pl.when(value.count() > 1).then(size.top_k(2).min()).cast(pl.Float64),
+        "total": _from_total(_total(value, exact), exact),
+        "absolute_total": _from_total(_total(size, exact), exact),
+        "weighted_total": _from_total(weighted, exact=False),
+    }
+    return [expr.alias(f"{part.column}:{name}") for name, expr in found.items()]
+
+
+def _value(part: Part, *, weighted: bool) -> pl.Expr:
+    exact = part.node.kind.family is Family.EXACT
+    if weighted:
+        value = pl.col(f"{part.column}:weighted_total")
+    else:
+        value = pl.col(f"{part.column}:exact") if exact else pl.col(f"{part.column}:total")
+    # A count of no row is 0; a sum of no row is undetermined.
+    return value if part.value is None else pl.when(pl.col(f"{part.column}:known") > 0).then(value)
+
+
+def empty_sums(parts: Sequence[Part], *, weighted: bool) -> list[pl.Expr]:
+    """The columns of ``sums`` for a roster that is not there: everything undetermined."""
+    value = [pl.lit(None, dtype=pl.Float64 if weighted else dtype_of(p.node.kind)).alias(p.column) for p in parts]
+    rest = [
+        pl.lit(None, dtype=pl.Int64 if name == "n" else pl.Float64).alias(f"{p.column}:{name}")
+        for p in parts
+        for name in STATISTICS
+    ]
+    return value + rest
+
+
+def coverage(frame: pl.DataFrame, ratio: Ratio, keys: Sequence[str], env: Environment, name: str) -> pl.DataFrame:
+    """keys…, ``name``: the share of the due units' denominator that the common units of a ratio hold.
+
+    Where a due unit did not report the denominator, its weight is last period's revenue; without that, each counts one.
+    Source: survey_system.md 8.4: below 70 % a ratio is not published.
+    """
+    nodes = (*ratio.denominators, *ratio.common)
+    asked = {code for node in nodes for arg in node.args for code, _ in columns_of(arg)}
+    scopes = [
+        env.typed(v.applies_if)
+        for v in {c: env.variables[c] for c in sorted(asked)}.values()
+        if v.absent == "outside" and v.applies_if
+    ]
+    rows = with_missing_columns(frame, [*(a for n in nodes for a in n.args), *dict.fromkeys(scopes)])
+    due = [row_of(scope, env).fill_null(True) for scope in dict.fromkeys(scopes)]
+    if "answer_status" in frame.columns:
+        due.append(pl.col("answer_status").is_in(DUE_STATUS).fill_null(True))
+    revenue = next((c for c in PREVIOUS_REVENUE if c in frame.columns), None)
+    size = pl.col(revenue).cast(pl.Float64).abs() if revenue else pl.lit(None, dtype=pl.Float64)
+    common = reduce(and_, _common(ratio.common, env)).fill_null(False)
+    shares = []
+    for number, node in enumerate(ratio.denominators):
+        inside = [*due, row_of(node.args[-1], env).fill_null(True)] if _is_conditional(node) else due
+        scope = reduce(and_, inside) if inside else pl.lit(True)
+        value = row_of(node.args[0], env).cast(pl.Float64).abs() if node.op == "SUM" else pl.lit(None, dtype=pl.Float64)
+        shares.append(_share(rows, keys, scope, common, value, size).rename({"share": str(number)}))
+    table = shares[0]
+    for other in shares[1:]:
+        table = table.join(other, on=list(keys), how="left", nulls_equal=True)
+    return table.select(*keys, pl.min_horizontal(pl.exclude(keys)).alias(name))
+
+
+def _is_conditional(node: Typed) -> bool:
+    return node.op == "COUNT" or len(node.args) > 1
+
+
+def _share(
+    rows: pl.DataFrame, keys: Sequence[str], scope: pl.Expr, common: pl.Expr, value: pl.Expr, size: pl.Expr
+) -> pl.DataFrame:
+    reached = rows.select(*keys, scope.alias("s"), common.alias("c"), value.alias("v"), size.alias("w"))
+    inside, both = pl.col("s"), pl.col("s") & pl.col("c")
+
+    def share(column: pl.Expr) -> pl.Expr:
+        held, whole = (_fixed(column.filter(f)).sum().cast(pl.Float64) for f in (both, inside))
+        return pl.when(whole > 0).then(held / whole)
+
+    by_value = pl.when((inside & pl.col("v").is_null()).sum() == 0).then(share(pl.col("v")))
+    by_count = pl.when(inside.sum() > 0).then(both.sum() / inside.sum())
+    return reached.group_by(keys).agg(pl.coalesce(by_value, share(pl.col("w")), by_count).alias("share"))
