@@ -277,6 +277,7 @@ def _warnings(folder: Path, parent: Edition | None) -> tuple[WarningIndicator, .
     path = folder / "warnings.toml"
     if not path.exists():
         return parent.warnings if parent else ()
+    data = read_toml(path, "warnings").data
     return tuple(
         WarningIndicator(
             entry["id"],
@@ -284,9 +285,9 @@ def _warnings(folder: Path, parent: Edition | None) -> tuple[WarningIndicator, .
             entry.get("formula", ""),
             entry.get("unit", "%"),
             {level: (str(bound[0]), float(bound[1])) for level, bound in entry.get("levels", {}).items()},
-            entry,
+            {"parameters": data.get("parameters", {}), **entry},
         )
-        for entry in read_toml(path, "warnings").data["warning"]
+        for entry in data["warning"]
     )
 
 
