@@ -1,0 +1,154 @@
+"""What a template states before anybody types: the units of the register, last period's figures, 上年同期."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from schemas.errors import DefinitionError
+from schemas.layout import Role, SheetLayout, printed_period
+from schemas.model import FormKind, Indicator, ValueType
+from sources.writer import Value
+
+SPARE_ROWS: Mapping[str, int] = {"enterprise": 100, "projects": 50, "incubators": 20, "tasks": 40, "context": 60}
+"""Empty rows for new units. Enterprises get them only where no register is given: 先进库,后有数."""
+
+
+@dataclass(frozen=True)
+class Prefill:
+    """Anchor → values from the first data row down; ``listed`` rows name a known unit, ``spare`` ones are empty.
+
+    On a form of kind sheet there are no rows of units: ``listed`` counts indicators.
+    """
+
+    listed: int
+    spare: int = 0
+    columns: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        """Data rows in all."""
+        return self.listed + self.spare
+
+    def values(self, anchor: str) -> Sequence[Value]:
+        """The prefilled values of a column, blank down to the last row."""
+        stated = self.columns.get(anchor, ())
+        return [*stated, *[None] * (self.rows - len(stated))]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the register and the warehouse know about one park before the period.
+
+    ``units``: unit_id, name, sub_park and any B codes; None for a template without a register. ``previous`` and
+    ``year_earlier``: form code → frame with unit_id (park code on sheet forms) and plain codes, unique on unit_id.
+    ``owing``: form code → unit ids that owe the form; a form that is absent is owed by all.
+    """
+
+    units: pl.DataFrame | None = None
+    previous: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    year_earlier: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    owing: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+def prefill(layout: SheetLayout, park_code: str, known: Known) -> Prefill:
+    """The prefilled cells of one form. Rows are ordered by sub-park and unit, so equal input gives equal sheets."""
+    if layout.form.kind is FormKind.SHEET:
+        return _sheet(layout, park_code, known)
+    if layout.is_enterprise and known.units is not None:
+        return _enterprises(layout, park_code, known, known.units)
+    return _known_rows(layout, known)
+
+
+def _enterprises(layout: SheetLayout, park_code: str, known: Known, units: pl.DataFrame) -> Prefill:
+    ordered = units.sort([c for c in ("sub_park", "unit_id") if c in units.columns], nulls_last=True)
+    if ordered["unit_id"].n_unique() != ordered.height:
+        raise DefinitionError("单位名录有重复的统一社会信用代码", remedy="请先在名录库中合并。")
+    if layout.form.code in known.owing:
+        ordered = ordered.filter(pl.col("unit_id").is_in(list(known.owing[layout.form.code])))
+    ids = ordered["unit_id"].to_list()
+    stated: dict[str, list[Value]] = {"B01": ids}
+    if "name" in ordered.columns:
+        stated["B02"] = ordered["name"].to_list()
+    asked = {i.code: i for i in layout.asked}
+    collected_here = set(asked)
+    if "B01" in collected_here:
+        stated["B03"] = [printed_period(layout.period)] * len(ids)
+        stated["B04"] = [park_code] * len(ids)
+        if "sub_park" in ordered.columns:
+            stated["B05"] = ordered["sub_park"].to_list()
+    for code in ordered.columns:
+        if code in asked and code not in ("B01", "B03", "B04"):
+            stated[code] = _cells(ordered[code], asked[code])
+    locked = frozenset({"B01", "B03", "B04"} if "B01" in collected_here else {"B01", "B02"})
+    columns = {anchor: values for anchor, values in stated.items() if anchor in layout.by_anchor}
+    return Prefill(len(ids), 0, {**columns, **_lagged(layout, known, ids)}, locked)
+
+
+def _known_rows(layout: SheetLayout, known: Known) -> Prefill:
+    # Projects, carriers and tasks live on: their names and codes are stated again, their figures stand beside as 上期.
+    spare = SPARE_ROWS[layout.form.roster]
+    earlier = known.previous.get(layout.form.code)
+    if earlier is None or layout.is_enterprise or layout.form.kind is FormKind.CONTEXT or earlier.is_empty():
+        return Prefill(0, spare)
+    earlier = earlier.sort("unit_id")
+    columns = {
+        i.code: _cells(earlier[i.code], i)
+        for i in layout.asked
+        if i.code in earlier.columns and i.type is not ValueType.NUMBER
+    }
+    return Prefill(earlier.height, spare, {**columns, **_lagged(layout, known, earlier["unit_id"].to_list())})
+
+
+def _sheet(layout: SheetLayout, park_code: str, known: Known) -> Prefill:
+    def row_of(frames: Mapping[str, pl.DataFrame]) -> dict[str, Value]:
+        frame = frames.get(layout.form.code)
+        own = frame.filter(unit_id=park_code) if frame is not None else None
+        if own is None or own.is_empty():
+            return {}
+        return {i.code: _cells(own[i.code], i)[0] for i in layout.asked if i.code in own.columns}
+
+    before, year_before = row_of(known.previous), row_of(known.year_earlier)
+    with_year_earlier = {i.code for i in layout.form.with_year_earlier(layout.period)}
+    columns: dict[str, list[Value]] = {
+        "code": [i.code for i in layout.asked],
+        "name": [i.name for i in layout.asked],
+        "unit_measure": [i.unit_measure for i in layout.asked],
+        "value": [before.get(i.code) if i.type is not ValueType.NUMBER else None for i in layout.asked],
+        "value_yoy": [year_before.get(i.code) if i.code in with_year_earlier else None for i in layout.asked],
+        "value_last": [before.get(i.code) for i in layout.asked],
+    }
+    return Prefill(
+        len(layout.asked), 0, {anchor: values for anchor, values in columns.items() if anchor in layout.by_anchor}
+    )
+
+
+def _lagged(layout: SheetLayout, known: Known, ids: Sequence[str]) -> dict[str, Sequence[Value]]:
+    found: dict[str, Sequence[Value]] = {}
+    for role, frames in ((Role.LAST, known.previous), (Role.YEAR_EARLIER, known.year_earlier)):
+        frame = frames.get(layout.form.code)
+        if frame is None:
+            continue
+        if frame["unit_id"].n_unique() != frame.height:
+            raise DefinitionError(f"表 {layout.form.code} 的前期数中同一单位有多行", remedy="请只给出有效的一行。")
+        aligned = pl.DataFrame({"unit_id": ids}, schema={"unit_id": pl.String()}).join(
+            frame, on="unit_id", how="left", maintain_order="left"
+        )
+        for column in layout.columns:
+            if column.role is role and column.indicator and column.indicator.code in aligned.columns:
+                found[column.anchor] = _cells(aligned[column.indicator.code], column.indicator)
+    return found
+
+
+def _cells(values: pl.Series, indicator: Indicator) -> list[Value]:
+    """Values as they stand in cells: booleans as 是 and 否, everything else as it is."""
+    if indicator.type is ValueType.BOOLEAN:
+        return [None if v is None else ("是" if _is_true(v) else "否") for v in values.to_list()]
+    return values.to_list()
+
+
+def _is_true(value: object) -> bool:
+    return value in (True, 1, "1", "是")
