@@ -14,6 +14,7 @@ from schemas.period import Period
 from warehouse.ledger.models import DecisionRow
 from warehouse.ledger.states import STANDING, TRANSITIONS, State
 from warehouse.ledger.submissions import Submission, row_of, step, submission, submissions
+from warehouse.ledger.trail import Rows
 
 # A reason may say what is wrong, never which figure to put: only the enterprise corrects its figures.
 # Source: survey_system.md section 9, first row.
@@ -95,18 +96,23 @@ def awaiting_decision(session: Session, period: Period | None = None) -> list[Su
 def _decide(
     session: Session, number: str, wanted: State, action: str, *, now: datetime, actor: str, reason: str
 ) -> None:
-    head = step(session, number, wanted, action=action, now=now, actor=actor, reason=reason.strip())
-    session.add(
-        DecisionRow(
-            submission_id=row_of(session, number).id,
-            action=action,
-            reason=reason.strip(),
-            by=actor,
-            at=now,
-            trail_seq=head.seq,
-        )
+    decision = {
+        "submission_id": row_of(session, number).id,
+        "action": action,
+        "reason": reason.strip(),
+        "by": actor,
+        "at": now,
+    }
+    step(
+        session,
+        number,
+        wanted,
+        action=action,
+        now=now,
+        actor=actor,
+        reason=reason.strip(),
+        rows=Rows(DecisionRow, [decision]),
     )
-    session.flush()
 
 
 def _require_reason(reason: str, what: str) -> None:

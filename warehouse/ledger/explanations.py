@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
-from warehouse.ledger.columns import canonical_json
 from warehouse.ledger.models import ExplanationRow
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import row_of
@@ -63,27 +61,25 @@ def record_explanations(
             fresh[one.finding_key] = one
     if not fresh:
         return 0
-    session.add_all(
-        ExplanationRow(
-            submission_id=row.id,
-            finding_key=one.finding_key,
-            reason_code=one.reason_code,
-            text=one.text,
-            by=actor,
-            at=now,
-        )
+    # The words may hold figures: the trail gets their hash only.
+    rows = [
+        {
+            "submission_id": row.id,
+            "finding_key": one.finding_key,
+            "reason_code": one.reason_code,
+            "text": one.text,
+            "by": actor,
+            "at": now,
+        }
         for one in fresh.values()
-    )
-    session.flush()
-    # The words may hold figures: the trail gets their hash.
-    words = canonical_json([[one.finding_key, one.reason_code, one.text] for one in fresh.values()])
+    ]
     trail.append(
         session,
         at=now,
         actor=actor,
         action="explanations_given",
         subject=number,
-        payload={"explanations": len(fresh), "sha256": hashlib.sha256(words.encode()).hexdigest()},
+        rows=trail.Rows(ExplanationRow, rows),
     )
     return len(fresh)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import BinaryIO
 
@@ -18,7 +18,7 @@ from warehouse.ledger.models import SubmissionRow, SubmittedFileRow
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.states import CLOSED, State
-from warehouse.ledger.submissions import Submission, SubmittedFile, latest, submission
+from warehouse.ledger.submissions import Submission, SubmittedFile, latest, submission, submission_number_of
 from warehouse.vault import Vault
 
 _LONGEST_NAME = 200
@@ -68,11 +68,11 @@ def record_received(
     with ledger.write() as session:
         park_on(session, park, period.end)
         before = latest(session, park, period)
-        digest = files_digest(kept)
+        digest = files_digest(file.sha256 for file in kept)
         if before is not None and before.files_digest == digest and before.state not in CLOSED:
             return Received(before, is_new=False)
         revision = before.revision + 1 if before else 1
-        number = f"{str(period).replace('-', '')}-{park}-{revision:04d}"
+        number = submission_number_of(park, period, revision)
         row = SubmissionRow(
             number=number,
             park=park,
@@ -90,9 +90,9 @@ def record_received(
     return Received(entered, is_new=True)
 
 
-def files_digest(files: Sequence[SubmittedFile]) -> str:
+def files_digest(hashes: Iterable[str]) -> str:
     """What identifies a set of files: their bytes, whatever their names and order."""
-    return hashlib.sha256("\n".join(sorted({file.sha256 for file in files})).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(set(hashes))).encode()).hexdigest()
 
 
 def clean_file_name(name: str) -> str:
@@ -103,7 +103,10 @@ def clean_file_name(name: str) -> str:
 
 
 def _enter(session: Session, row: SubmissionRow, files: Sequence[SubmittedFile]) -> None:
-    head = trail.append(
+    row.state, row.state_at, row.state_seq = str(State.RECEIVED), row.received_at, trail.head(session).seq + 1
+    session.add(row)
+    session.flush()
+    trail.append(
         session,
         at=row.received_at,
         actor=row.received_by,
@@ -114,17 +117,11 @@ def _enter(session: Session, row: SubmissionRow, files: Sequence[SubmittedFile])
             "files": [file.sha256 for file in files],
             "bytes": sum(file.size for file in files),
             "files_digest": row.files_digest,
-            "revision": row.revision,
+            "edition": row.edition,
             "channel": row.channel,
         },
+        rows=trail.Rows(
+            SubmittedFileRow,
+            [{"submission_id": row.id, "position": n, **asdict(file)} for n, file in enumerate(files, 1)],
+        ),
     )
-    row.state, row.state_at, row.state_seq = str(State.RECEIVED), row.received_at, head.seq
-    session.add(row)
-    session.flush()
-    session.add_all(
-        SubmittedFileRow(
-            submission_id=row.id, position=n, sha256=file.sha256, size=file.size, name=file.name, role=file.role
-        )
-        for n, file in enumerate(files, 1)
-    )
-    session.flush()

@@ -1,6 +1,7 @@
 """The tables of the ledger. Migrations make them; a test compares both.
 
 Columns that may change are said so; triggers refuse every other update and every deletion (``migrations``).
+``trail_seq`` is the link of the trail that recorded the row and holds the hash of what it says.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ class UnitEventRow(Base):
     basis: Mapped[str]
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class ProposalRow(Base):
@@ -147,6 +149,7 @@ class RegisterSnapshotRow(Base):
     taken_at: Mapped[datetime]
     taken_by: Mapped[str]
     reason: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class AnswerStatusRow(Base):
@@ -162,6 +165,7 @@ class AnswerStatusRow(Base):
     evidence: Mapped[str]
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class RoundEventRow(Base):
@@ -178,6 +182,7 @@ class RoundEventRow(Base):
     reason: Mapped[str]
     at: Mapped[datetime]
     by: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class SubmissionRow(Base):
@@ -215,6 +220,7 @@ class SubmittedFileRow(Base):
     size: Mapped[int]
     name: Mapped[str]
     role: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class CheckRow(Base):
@@ -236,6 +242,7 @@ class CheckRow(Base):
     blocking: Mapped[int]
     to_explain: Mapped[int]
     unreadable: Mapped[str | None]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class ExplanationRow(Base):
@@ -250,6 +257,7 @@ class ExplanationRow(Base):
     text: Mapped[str]
     by: Mapped[str]
     at: Mapped[datetime]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class DecisionRow(Base):
@@ -263,7 +271,7 @@ class DecisionRow(Base):
     reason: Mapped[str]
     by: Mapped[str]
     at: Mapped[datetime]
-    trail_seq: Mapped[int]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class QueryRow(Base):

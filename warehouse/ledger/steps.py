@@ -13,7 +13,7 @@ from warehouse.ledger.explanations import explanations_of
 from warehouse.ledger.models import CheckRow
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import CheckResult, Submission, row_of, step, submission
-from warehouse.ledger.trail import PayloadValue
+from warehouse.ledger.trail import PayloadValue, Rows
 
 
 def record_check(session: Session, number: str, check: CheckResult, *, now: datetime, actor: str) -> Submission:
@@ -27,10 +27,9 @@ def record_check(session: Session, number: str, check: CheckResult, *, now: date
     attempt = (attempts or 0) + 1
     values = {field.name: getattr(check, field.name) for field in fields(CheckResult)}
     values |= {"forms": list(check.forms), "counts": dict(check.counts)}
-    session.add(CheckRow(submission_id=row.id, attempt=attempt, checked_at=now, **values))
+    rows = Rows(CheckRow, [{"submission_id": row.id, "attempt": attempt, "checked_at": now, **values}])
     payload: dict[str, PayloadValue] = {
         "attempt": attempt,
-        "reader_version": check.reader_version,
         "rule_set_hash": check.rule_set_hash,
         "operand_hash": check.operand_hash,
         "observations": check.observations_blob,
@@ -39,9 +38,9 @@ def record_check(session: Session, number: str, check: CheckResult, *, now: date
         "to_explain": check.to_explain,
     }
     if check.unreadable is not None:
-        step(session, number, State.UNREADABLE, action="read", now=now, actor=actor, payload=payload)
+        step(session, number, State.UNREADABLE, action="read", now=now, actor=actor, payload=payload, rows=rows)
         return submission(session, number)
-    step(session, number, State.CHECKED, action="checked", now=now, actor=actor, payload=payload)
+    step(session, number, State.CHECKED, action="checked", now=now, actor=actor, payload=payload, rows=rows)
     if check.blocking:
         step(session, number, State.FAILED, action="failed", now=now, actor=actor)
     elif not check.to_explain:

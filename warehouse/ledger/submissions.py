@@ -147,6 +147,11 @@ def as_of(
     return _newest_by_park(then)
 
 
+def submission_number_of(park: str, period: Period | str, revision: int) -> str:
+    """The number of a submission: 2025Q1-LBXQ-0003."""
+    return f"{str(period).replace('-', '')}-{park}-{revision:04d}"
+
+
 def row_of(session: Session, number: str) -> SubmissionRow:
     """The row of a submission, for the modules of the ledger. Raises RefusalError for an unknown number."""
     row = session.scalar(select(SubmissionRow).where(SubmissionRow.number == number))
@@ -165,8 +170,9 @@ def step(
     actor: str,
     reason: str = "",
     payload: Mapping[str, trail.PayloadValue] | None = None,
+    rows: trail.Rows | None = None,
 ) -> trail.Head:
-    """Move a submission to another state and record the step. Raises RefusalError where its life has no such step."""
+    """Move a submission to another state and record the step with the rows it makes. Raises RefusalError where its life has no such step."""
     row = row_of(session, number)
     require_step(number, State(row.state), wanted)
     head = trail.append(
@@ -179,6 +185,7 @@ def step(
         to_state=str(wanted),
         reason=reason,
         payload=payload,
+        rows=rows,
     )
     row.state, row.state_at, row.state_seq = str(wanted), now, head.seq
     session.flush()

@@ -11,13 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.orm import Session
 
 from warehouse.ledger.columns import canonical_json, read_instant, stored_instant
-from warehouse.ledger.models import TrailRow
+from warehouse.ledger.models import Base, TrailRow
 
 GENESIS = "0" * 64
 _HASHED = ("seq", "at", "actor", "action", "subject", "from_state", "to_state", "reason", "payload", "prev_hash")
@@ -62,6 +62,23 @@ class TrailReport:
         return not self.problems
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Rows that a link records, of a table with a column ``trail_seq``; ``append`` inserts them."""
+
+    model: type[Base]
+    values: Sequence[Mapping[str, object]]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what the rows say, whatever their order: every column but the row's own number."""
+        lines = sorted(
+            canonical_json([[name, _storable(row[name])] for name in sorted(row) if name not in ("id", "trail_seq")])
+            for row in self.values
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def link_hash(link: Mapping[str, object] | RowMapping) -> str:
     """The hash a link must have."""
     return hashlib.sha256(canonical_json([link[name] for name in _HASHED]).encode()).hexdigest()
@@ -84,9 +101,13 @@ def append(
     to_state: str | None = None,
     reason: str = "",
     payload: Mapping[str, PayloadValue] | None = None,
+    rows: Rows | None = None,
 ) -> Head:
-    """Add a link in the transaction of the step that it records, and return it as the new head."""
+    """Add a link, and the rows it records, in the transaction of the step; return the link as the new head."""
     before = head(session)
+    facts = dict(payload or {})
+    if rows is not None:
+        facts |= {"table": rows.model.__tablename__, "rows": len(rows.values), "sha256": rows.sha256}
     link: dict[str, object] = {
         "seq": before.seq + 1,
         "at": stored_instant(at),
@@ -96,11 +117,13 @@ def append(
         "from_state": from_state,
         "to_state": to_state,
         "reason": reason,
-        "payload": canonical_json(payload or {}),
+        "payload": canonical_json(facts),
         "prev_hash": before.hash,
     }
     link["hash"] = link_hash(link)
     session.execute(insert(TrailRow), [link])
+    if rows is not None and rows.values:
+        session.execute(insert(rows.model), [{**row, "trail_seq": before.seq + 1} for row in rows.values])
     return Head(before.seq + 1, str(link["hash"]))
 
 
@@ -157,3 +180,17 @@ def _hash_agrees(link: RowMapping) -> bool:
     if not all(isinstance(link[name], str | int | None) for name in _HASHED):
         return False
     return bool(link_hash(link) == link["hash"])
+
+
+def _storable(value: object) -> object:
+    """A value as it stands in the database, so that reading back needs no interpretation."""
+    match value:
+        case datetime():
+            return stored_instant(value)
+        case date():
+            return value.isoformat()
+        case tuple() | list() | Mapping():
+            return canonical_json(value)
+        case bytes():
+            return f"bytes:{value.hex()}"
+    return value

@@ -1,18 +1,24 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas.period import Period
 from warehouse.home import Home, create_home
 from warehouse.ledger import decisions, steps
+from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
 from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.explanations import NewExplanation, record_explanations
 from warehouse.ledger.intake import IncomingFile, Received, record_received
 from warehouse.ledger.migrate import create_ledger, open_ledger
 from warehouse.ledger.parks import Park, add_parks
+from warehouse.ledger.periods import open_round
+from warehouse.ledger.register import UnitEvent, freeze_register, record_unit_events
+from warehouse.ledger.releases import record_release
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.submissions import CheckResult, Submission
 from warehouse.vault import Vault
@@ -99,6 +105,32 @@ def blank_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add_parks(session, zones, now=START, actor="admin")
     ledger.engine.dispose()
     return root
+
+
+@pytest.fixture(scope="session")
+def full_home(tmp_path_factory: pytest.TempPathFactory, blank_home: Path) -> Home:
+    """A home with something in every table; copy it before changing it."""
+    root = tmp_path_factory.mktemp("full") / "home"
+    shutil.copytree(blank_home, root)
+    home = Home(root)
+    office = Office(home, Vault.open(home.vault), open_ledger(home))
+    office.accept(office.reported(b"1"))
+    office.accept(office.reported(b"2"))
+    office.return_(office.reported(b"3"))
+    explained = office.receive(b"4").submission.number
+    office.check(explained, result(to_explain=1))
+    office.reopen(office.accept(office.reported(b"5", park="LBGX")).number)
+    with office.ledger.write() as session:
+        by: dict[str, Any] = {"now": office.now, "actor": "chen"}
+        record_explanations(session, explained, [NewExplanation("R1|finance|91X|", "07", "投产")], **by)
+        open_round(session, Q1, edition="2025", deadline=START + timedelta(days=10), **by)
+        entry = UnitEvent("91X", "entry", date(2024, 1, 1), "LBXQ", "", {"B07": "3911"}, "营业执照")
+        record_unit_events(session, [entry], **by)
+        freeze_register(office.vault, session, Q1, **by)
+        record_answer_statuses(session, Q1, [AnswerStatus("91X", "LBXQ", 0, explained)], **by)
+        record_release(session, "2025-Q1.r1", period=Q1, manifest="c" * 64, **by)
+    office.ledger.engine.dispose()
+    return home
 
 
 @pytest.fixture

@@ -20,10 +20,12 @@ def upgrade() -> None:
         sa.Column("evidence", sa.String(), nullable=False),
         sa.Column("recorded_at", sa.String(length=27), nullable=False),
         sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.CheckConstraint("status BETWEEN 0 AND 8", name=op.f("ck_answer_statuses_status")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answer_statuses")),
     )
     op.create_index(op.f("ix_answer_statuses_period_unit_id"), "answer_statuses", ["period", "unit_id"])
+    op.create_index(op.f("ix_answer_statuses_trail_seq"), "answer_statuses", ["trail_seq"])
 
     op.create_table(
         "parks",
@@ -56,8 +58,11 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.String(length=27), nullable=False),
         sa.Column("taken_by", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("period", "revision", name=op.f("pk_register_snapshots")),
     )
+    op.create_index(op.f("ix_register_snapshots_trail_seq"), "register_snapshots", ["trail_seq"])
+
     op.create_table(
         "releases",
         sa.Column("id", sa.String(), nullable=False),
@@ -84,10 +89,12 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("at", sa.String(length=27), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.CheckConstraint("action IN ('open', 'close', 'extend')", name=op.f("ck_round_events_action")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_round_events")),
     )
     op.create_index(op.f("ix_round_events_period"), "round_events", ["period"])
+    op.create_index(op.f("ix_round_events_trail_seq"), "round_events", ["trail_seq"])
 
     op.create_table(
         "submissions",
@@ -143,9 +150,11 @@ def upgrade() -> None:
         sa.Column("basis", sa.String(), nullable=False),
         sa.Column("recorded_at", sa.String(length=27), nullable=False),
         sa.Column("recorded_by", sa.String(), nullable=False),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.CheckConstraint("kind IN ('entry', 'change', 'move', 'exit')", name=op.f("ck_unit_events_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unit_events")),
     )
+    op.create_index(op.f("ix_unit_events_trail_seq"), "unit_events", ["trail_seq"])
     op.create_index(op.f("ix_unit_events_unit_id_effective"), "unit_events", ["unit_id", "effective"])
 
     op.create_table(
@@ -182,10 +191,13 @@ def upgrade() -> None:
         sa.Column("blocking", sa.Integer(), nullable=False),
         sa.Column("to_explain", sa.Integer(), nullable=False),
         sa.Column("unreadable", sa.String(), nullable=True),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name=op.f("fk_checks_submission_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checks")),
         sa.UniqueConstraint("submission_id", "attempt", name=op.f("uq_checks_submission_id_attempt")),
     )
+    op.create_index(op.f("ix_checks_trail_seq"), "checks", ["trail_seq"])
+
     op.create_table(
         "decisions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -200,6 +212,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
     )
     op.create_index(op.f("ix_decisions_submission_id"), "decisions", ["submission_id"])
+    op.create_index(op.f("ix_decisions_trail_seq"), "decisions", ["trail_seq"])
 
     op.create_table(
         "explanations",
@@ -210,10 +223,12 @@ def upgrade() -> None:
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("at", sa.String(length=27), nullable=False),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name=op.f("fk_explanations_submission_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_explanations")),
     )
     op.create_index(op.f("ix_explanations_submission_id_finding_key"), "explanations", ["submission_id", "finding_key"])
+    op.create_index(op.f("ix_explanations_trail_seq"), "explanations", ["trail_seq"])
 
     op.create_table(
         "queries",
@@ -267,7 +282,9 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
+        sa.Column("trail_seq", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name=op.f("fk_submission_files_submission_id")),
         sa.PrimaryKeyConstraint("submission_id", "position", name=op.f("pk_submission_files")),
     )
     op.create_index(op.f("ix_submission_files_sha256"), "submission_files", ["sha256"])
+    op.create_index(op.f("ix_submission_files_trail_seq"), "submission_files", ["trail_seq"])

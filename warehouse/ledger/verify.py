@@ -1,0 +1,160 @@
+"""Proof that the ledger says what was recorded: the chain holds, and every table agrees with the chain."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Date, String, TypeDecorator, select, type_coerce
+from sqlalchemy.orm import Session
+
+from warehouse.ledger.intake import files_digest
+from warehouse.ledger.models import (
+    AnswerStatusRow,
+    Base,
+    CheckRow,
+    DecisionRow,
+    ExplanationRow,
+    RegisterSnapshotRow,
+    ReleaseRow,
+    RoundEventRow,
+    SubmissionRow,
+    SubmittedFileRow,
+    TrailRow,
+    UnitEventRow,
+)
+from warehouse.ledger.submissions import submission_number_of
+from warehouse.ledger.trail import Head, Rows, TrailReport, verify_trail
+
+_RECORDED: tuple[type[Base], ...] = (
+    SubmittedFileRow,
+    CheckRow,
+    ExplanationRow,
+    DecisionRow,
+    UnitEventRow,
+    RegisterSnapshotRow,
+    AnswerStatusRow,
+    RoundEventRow,
+)
+
+
+@dataclass(frozen=True)
+class LedgerReport:
+    """Result of a verification; every problem is a sentence."""
+
+    trail: TrailReport
+    problems: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+
+def verify_ledger(session: Session, *, expected: Iterable[Head] = ()) -> LedgerReport:
+    """Verify the trail, then every submission, release and recorded row against it.
+
+    ``expected``: heads kept outside, such as on receipts. That the blobs exist is for ``Vault.scrub`` with
+    ``referenced_blobs``.
+    """
+    chained = verify_trail(session, expected=expected)
+    problems = chain(
+        chained.problems, _rows_problems(session), _submission_problems(session), _release_problems(session)
+    )
+    return LedgerReport(chained, tuple(problems))
+
+
+def referenced_blobs(session: Session) -> set[str]:
+    """The hashes of all files that the ledger says the vault holds."""
+    columns = (
+        SubmittedFileRow.sha256,
+        CheckRow.observations_blob,
+        CheckRow.findings_blob,
+        RegisterSnapshotRow.blob,
+    )
+    return {sha256 for column in columns for sha256 in session.scalars(select(column).distinct()) if sha256}
+
+
+def _rows_problems(session: Session) -> Iterator[str]:
+    links: dict[str, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for seq, payload in session.execute(select(TrailRow.seq, TrailRow.payload).order_by(TrailRow.seq)):
+        facts = _facts(payload)
+        if "table" in facts:
+            links[str(facts["table"])][seq] = facts
+    for model in _RECORDED:
+        table = model.__tablename__
+        rows: dict[int, list[dict[str, object]]] = defaultdict(list)
+        for values in _raw(session, model):
+            rows[values["trail_seq"]].append(values)
+        for seq in sorted(rows.keys() | links[table].keys()):
+            facts = links[table].get(seq, {})
+            if facts.get("rows") != len(rows[seq]) or facts.get("sha256") != Rows(model, rows[seq]).sha256:
+                yield f"表 {table} 中由留痕第 {seq} 条记录的内容与留痕不符"
+
+
+def _submission_problems(session: Session) -> Iterator[str]:
+    links: dict[str, list[TrailRow]] = defaultdict(list)
+    stated = select(TrailRow).where(TrailRow.to_state.is_not(None)).order_by(TrailRow.seq)
+    for link in session.scalars(stated):
+        if not link.subject.startswith("release/"):
+            links[link.subject].append(link)
+    files: dict[int, list[str]] = defaultdict(list)
+    for file in _raw(session, SubmittedFileRow):
+        files[file["submission_id"]].append(file["sha256"])
+    found = {one["number"]: one for one in _raw(session, SubmissionRow)}
+    for number in sorted(links.keys() - found.keys()):
+        yield f"留痕中的报送 {number} 不在台账中"
+    for number, one in found.items():
+        steps = links.get(number)
+        if not steps:
+            yield f"报送 {number} 没有留痕"
+            continue
+        first, last = steps[0], steps[-1]
+        facts = _facts(first.payload)
+        told = (facts.get("files_digest"), facts.get("edition"), facts.get("channel"), first.actor, first.at)
+        is_as_received = (
+            told == tuple(one[name] for name in ("files_digest", "edition", "channel", "received_by", "received_at"))
+            and number == submission_number_of(one["park"], one["period"], one["revision"])
+            and files_digest(files[one["id"]]) == one["files_digest"]
+        )
+        if not is_as_received:
+            yield f"报送 {number} 的内容与接收时的留痕不符"
+        if (last.to_state, last.seq, last.at) != (one["state"], one["state_seq"], one["state_at"]):
+            yield f"报送 {number} 的状态与留痕不符"
+
+
+def _release_problems(session: Session) -> Iterator[str]:
+    links = select(TrailRow).where(TrailRow.subject.like("release/%")).order_by(TrailRow.seq)
+    told: dict[str, tuple[object, bool]] = {}
+    for link in session.scalars(links):
+        name = link.subject.removeprefix("release/")
+        manifest = _facts(link.payload).get("manifest") if link.action == "released" else told.get(name, (None,))[0]
+        told[name] = (manifest, link.to_state == "withdrawn")
+    kept = {row["id"]: (row["manifest"], row["withdrawn_at"] is not None) for row in _raw(session, ReleaseRow)}
+    for name in sorted(told.keys() | kept.keys()):
+        if told.get(name) != kept.get(name):
+            yield f"发布 {name} 与留痕不符"
+
+
+def _raw(session: Session, model: type[Base]) -> Iterator[dict[str, Any]]:
+    """The rows as they stand in the database: what was tampered with must not stop the reading."""
+    names = [column.name for column in model.__table__.columns]
+    columns = [
+        type_coerce(getattr(model, name), String) if isinstance(column.type, TypeDecorator | Date) else column
+        for name, column in zip(names, model.__table__.columns, strict=True)
+    ]
+    for row in session.execute(select(*columns)):
+        yield dict(zip(names, row, strict=True))
+
+
+def _facts(payload: object) -> Mapping[str, Any]:
+    # A tampered payload is reported by the chain; here it just says nothing.
+    try:
+        facts = json.loads(payload) if isinstance(payload, str) else {}
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
