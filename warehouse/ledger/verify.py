@@ -26,6 +26,7 @@ from warehouse.ledger.models import (
     SubmittedFileRow,
     TrailRow,
     UnitEventRow,
+    UserRow,
 )
 from warehouse.ledger.submissions import submission_number_of
 from warehouse.ledger.trail import Head, Rows, TrailReport, verify_trail
@@ -56,7 +57,7 @@ class LedgerReport:
 
 
 def verify_ledger(session: Session, *, expected: Iterable[Head] = ()) -> LedgerReport:
-    """Verify the trail, then every submission, release and recorded row against it.
+    """Verify the trail, then every submission, release, user and recorded row against it.
 
     ``expected``: heads kept outside, such as on receipts. That the blobs exist is for ``Vault.scrub`` with
     ``referenced_blobs``.
@@ -138,6 +139,21 @@ def _release_problems(session: Session) -> Iterator[str]:
     for name in sorted(told.keys() | kept.keys()):
         if told.get(name) != kept.get(name):
             yield f"发布 {name} 与留痕不符"
+
+
+def _user_problems(session: Session) -> Iterator[str]:
+    told: dict[str, tuple[object, object, bool]] = {}
+    links = select(TrailRow).where(TrailRow.subject.like("user/%")).order_by(TrailRow.seq)
+    for link in session.scalars(links):
+        name, facts = link.subject.removeprefix("user/"), _facts(link.payload)
+        if link.action == "user_added":
+            told[name] = (facts.get("role"), facts.get("park"), False)
+        elif link.action == "user_disabled" and name in told:
+            told[name] = (*told[name][:2], True)
+    kept = {row["name"]: (row["role"], row["park"], bool(row["disabled"])) for row in _raw(session, UserRow)}
+    for name in sorted(told.keys() | kept.keys()):
+        if told.get(name) != kept.get(name):
+            yield f"用户 {name} 的角色、园区或停用状态与留痕不符"
 
 
 def _raw(session: Session, model: type[Base]) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ from warehouse.ledger.register import UnitEvent, freeze_register, record_unit_ev
 from warehouse.ledger.releases import record_release
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.submissions import CheckResult, Submission
+from warehouse.ledger.users import add_user
 from warehouse.vault import Vault
 
 START = datetime(2025, 4, 1, 9, 0, tzinfo=SHANGHAI)
@@ -129,6 +130,7 @@ def full_home(tmp_path_factory: pytest.TempPathFactory, blank_home: Path) -> Hom
         freeze_register(office.vault, session, Q1, **by)
         record_answer_statuses(session, Q1, [AnswerStatus("91X", "LBXQ", 0, explained)], **by)
         record_release(session, "2025-Q1.r1", period=Q1, manifest="c" * 64, **by)
+        add_user(session, "wang", title="王工", role="reviewer", **by)
     office.ledger.engine.dispose()
     return home
 

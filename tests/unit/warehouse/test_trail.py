@@ -199,6 +199,10 @@ TABLE_CHANGES = [
     "UPDATE releases SET manifest = 'x'",
     "UPDATE releases SET withdrawn_at = '2025-04-02T00:00:00.000000Z'",
     "DELETE FROM releases",
+    "UPDATE users SET role = 'administrator'",
+    "UPDATE users SET park = 'LBXQ'",
+    "UPDATE users SET disabled = 1",
+    "DELETE FROM users",
 ]
 
 
