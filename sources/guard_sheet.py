@@ -1,0 +1,171 @@
+"""The exact scan of one worksheet: every cell, through expat callbacks. Slow (about twice calamine); see guard_fast."""
+
+from __future__ import annotations
+
+import re
+
+from sources.guard_facts import SheetFacts, address, area, position
+from sources.guard_limits import (
+    MAX_BOX,
+    MAX_CELLS,
+    MAX_COLLECTED,
+    MAX_COLUMNS,
+    MAX_MERGED_AREA,
+    MAX_MERGES,
+    MAX_ROWS,
+    SHEET_COLUMNS,
+    SHEET_ROWS,
+)
+from sources.guard_refusals import refusal
+from sources.guard_xml import TRUE, Attributes, PackageFacts
+
+_LONGEST_TEXT = 32_767  # the longest cell text; anything beyond would only cost time
+_NOT_AN_OPERATOR = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\[\]]*\]")
+
+
+class SheetReader:
+    """Reads a worksheet part; ``sheet`` is what it found, ``facts`` what the package knows (strings, calculation)."""
+
+    wants_text = True
+
+    def __init__(self, facts: PackageFacts, sheet: SheetFacts) -> None:
+        self.facts, self.sheet = facts, sheet
+        self._in_data = False
+        self._row = self._column = -1
+        self._type = ""
+        self._open = ""
+        self._text: dict[str, str] = {}
+        self._merged_area = 0
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        """An element opens."""
+        if not self._in_data:
+            self._outside(name, attributes)
+        elif name == "v" or name == "f" or name == "t":
+            self._open = name
+            self._text.setdefault(name, "")
+        elif name == "c":
+            self._place(attributes.get("r"))
+            self._type = attributes.get("t", "")
+            self._text = {}
+        elif name == "row":
+            self._start_row(attributes)
+
+    def text(self, text: str) -> None:
+        """Character data; only that of a value, formula or inline string is kept."""
+        if self._open and len(self._text[self._open]) < _LONGEST_TEXT:
+            self._text[self._open] += text
+
+    def end(self, name: str) -> None:
+        """An element closes."""
+        self._open = ""
+        if name == "c" and self._in_data:
+            self._end_cell()
+        elif name == "sheetData":
+            self._in_data = False
+
+    def _end_cell(self) -> None:
+        sheet, text = self.sheet, self._text
+        sheet.cells += 1
+        if sheet.cells > MAX_CELLS:
+            raise refusal("too_many_cells", sheet=sheet.name, limit=MAX_CELLS)
+        if text:
+            settle(self.facts, sheet, (self._row, self._column), self._type, text)
+
+    def _outside(self, name: str, attributes: Attributes) -> None:
+        sheet = self.sheet
+        if name == "sheetData":
+            self._in_data = True
+        elif name == "mergeCell":
+            self._merge(attributes.get("ref", ""))
+        elif name == "col" and attributes.get("hidden") in TRUE:
+            first, last = attributes.get("min", ""), attributes.get("max", "")
+            if first.isdigit() and last.isdigit() and int(last) <= SHEET_COLUMNS:
+                sheet.hidden_columns.update(range(int(first) - 1, int(last)))
+        elif name == "sheetProtection":
+            sheet.is_protected = attributes.get("sheet") in TRUE
+        elif name == "autoFilter":
+            sheet.has_filter = True
+
+    def _start_row(self, attributes: Attributes) -> None:
+        number = attributes.get("r")
+        if number is None:
+            self._row += 1
+        elif number.isascii() and number.isdigit() and 1 <= int(number[:8]) <= SHEET_ROWS:
+            self._row = int(number) - 1
+        else:
+            raise refusal("bad_cell_ref", sheet=self.sheet.name, found=number)
+        self._column = -1
+        if attributes.get("hidden") in TRUE and self._row < MAX_ROWS:
+            self.sheet.hidden_rows.add(self._row)
+
+    def _place(self, reference: str | None) -> None:
+        if reference is None:
+            self._column += 1
+            place = (max(self._row, 0), self._column) if self._column < SHEET_COLUMNS else None
+        else:
+            place = position(reference)
+        if place is None:
+            raise refusal("bad_cell_ref", sheet=self.sheet.name, found=reference or "超出最后一列")
+        self._row, self._column = place
+
+    def _merge(self, reference: str) -> None:
+        merged = area(reference)
+        if merged is None:
+            raise refusal("bad_cell_ref", sheet=self.sheet.name, found=reference)
+        self._merged_area += merged.size
+        if self._merged_area > MAX_MERGED_AREA:
+            raise refusal("merge_area", sheet=self.sheet.name, found=reference)
+        self.sheet.merges.append(merged)
+        if len(self.sheet.merges) > MAX_MERGES:
+            raise refusal("merge_count", sheet=self.sheet.name, limit=MAX_MERGES)
+
+
+def settle(facts: PackageFacts, sheet: SheetFacts, place: tuple[int, int], kind: str, text: dict[str, str]) -> None:
+    """Book one finished cell: ``kind`` is its type attribute, ``text`` its value ``v``, formula ``f``, inline text ``t``."""
+    value = text.get("v", "")
+    if value or text.get("t") or "f" in text:
+        sheet.rows, sheet.columns = max(sheet.rows, place[0] + 1), max(sheet.columns, place[1] + 1)
+    if kind == "s" and value.strip():
+        facts.refer(_string_length(facts, sheet, value.strip()))
+    elif kind == "e" and value and len(sheet.errors) < MAX_COLLECTED:
+        sheet.errors[place] = value
+    if "f" in text:
+        sheet.formulas += 1
+        if "|" in text["f"]:
+            refuse_conversation(text["f"])
+        if is_uncalculated(kind, value, facts.awaits_calculation) and len(sheet.uncalculated) < MAX_COLLECTED:
+            sheet.uncalculated.add(place)
+
+
+def is_uncalculated(kind: str, value: str, awaits_calculation: bool) -> bool:
+    """Whether a formula has no result that can be believed.
+
+    A formula whose result is the empty text is saved as ``t="str"`` with an empty value by Excel and WPS; programs that write
+    formulas without calculating them save the same, or 0, but ask for a full calculation on load, and Excel and WPS drop that request.
+    """
+    if not value:
+        return kind != "str" or awaits_calculation
+    return awaits_calculation and value == "0"
+
+
+def refuse_conversation(formula: str) -> None:
+    """Refuse a DDE call ``program|topic!item``; a bar inside text or a name is harmless."""
+    if "|" in _NOT_AN_OPERATOR.sub("", formula):
+        raise refusal("dde", found=formula)
+
+
+def _string_length(facts: PackageFacts, sheet: SheetFacts, index: str) -> int:
+    if not (index.isascii() and index.isdigit()) or int(index[:10]) >= len(facts.string_lengths):
+        raise refusal("bad_string_index", sheet=sheet.name, found=index)
+    return int(facts.string_lengths[int(index)])
+
+
+def check_box(sheet: SheetFacts) -> None:
+    """Refuse a sheet whose content spans more rows, columns or area than a reader may allocate."""
+    if sheet.rows * sheet.columns > MAX_BOX:
+        raise refusal("sparse_box", sheet=sheet.name, found=address(sheet.rows - 1, sheet.columns - 1))
+    if sheet.rows > MAX_ROWS:
+        raise refusal("too_many_rows", sheet=sheet.name, found=sheet.rows, limit=MAX_ROWS)
+    if sheet.columns > MAX_COLUMNS:
+        raise refusal("too_many_columns", sheet=sheet.name, found=sheet.columns, limit=MAX_COLUMNS)
