@@ -63,9 +63,8 @@ def verify_ledger(session: Session, *, expected: Iterable[Head] = ()) -> LedgerR
     ``referenced_blobs``.
     """
     chained = verify_trail(session, expected=expected)
-    problems = chain(
-        chained.problems, _rows_problems(session), _submission_problems(session), _release_problems(session)
-    )
+    compare = (_rows_problems, _submission_problems, _release_problems, _user_problems)
+    problems = chain(chained.problems, *(found(session) for found in compare))
     return LedgerReport(chained, tuple(problems))
 
 
