@@ -16,8 +16,10 @@ WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
 DEPARTMENTS = "123456789ANY"
 ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
-_SHAPE = rf"^[{DEPARTMENTS}][{CHARACTERS}][0-9]{{6}}[{CHARACTERS}]{{8}}[{CHARACTERS}]{{2}}$"
-_PATTERN = re.compile(_SHAPE[1:-1])
+# Complete shapes, for engines that match the whole text.
+SHAPE = rf"[{DEPARTMENTS}][{CHARACTERS}][0-9]{{6}}[{CHARACTERS}]{{10}}"
+ORGANISATION_SHAPE = "[0-9A-Z]{8}[0-9X]"
+_PATTERN = re.compile(SHAPE)
 
 
 def check_character(body: str) -> str:
@@ -53,7 +55,7 @@ def valid_uscc(code: pl.Expr) -> pl.Expr:
     base36 = [_position(c, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") for c in characters[8:16]]
     organisation = reduce(lambda a, b: a + b, (v * w for v, w in zip(base36, ORGANISATION_WEIGHTS, strict=True)))
     holds = (
-        code.str.contains(_SHAPE)
+        code.str.contains(f"^{SHAPE}$")
         & ((total + values[17]) % 31 == 0).fill_null(False)
         & ((organisation + _position(characters[16], "0123456789X")) % 11 == 0).fill_null(False)
     )
@@ -66,7 +68,7 @@ def valid_organisation_code(code: pl.Expr) -> pl.Expr:
     characters = [_position(plain.str.slice(i, 1), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") for i in range(8)]
     total = reduce(lambda a, b: a + b, (v * w for v, w in zip(characters, ORGANISATION_WEIGHTS, strict=True)))
     last = _position(plain.str.slice(8, 1), "0123456789X")
-    holds = plain.str.contains(r"^[0-9A-Z]{8}[0-9X]$") & ((total + last) % 11 == 0).fill_null(False)
+    holds = plain.str.contains(f"^{ORGANISATION_SHAPE}$") & ((total + last) % 11 == 0).fill_null(False)
     return pl.when(code.is_not_null()).then(holds)
 
 
