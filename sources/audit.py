@@ -76,7 +76,7 @@ def audit(
     edition = programme.edition_for(period)
     other = operands_of_other_periods or Operands()
     complete = observations.with_all_columns(edition, period)
-    rosters = {name: _roster(observations, edition, name, period, other) for name in _rosters(edition, period)}
+    rosters = rosters_of(observations, edition, period, other)
     sheet = _sheet(complete, edition, period, other, park)
     data = PeriodData(
         period,
@@ -113,6 +113,15 @@ class _Run:
 
     def has_row(self, form: Form) -> pl.Expr:
         return pl.lit(True) if form.kind is FormKind.SHEET else pl.col(f"_in_{form.code}")
+
+
+def rosters_of(
+    observations: Observations, edition: Edition, period: Period, other: Operands | None = None
+) -> dict[str, pl.DataFrame]:
+    """Roster → wide frame of a submission, with operands where given, and ``_in_<form>``: whether the unit stands on it."""
+    return {
+        name: _roster(observations, edition, name, period, other or Operands()) for name in _rosters(edition, period)
+    }
 
 
 RAW = {

@@ -21,7 +21,7 @@ from schemas.model import Form, Programme
 from schemas.observations import CELL_MAP_COLUMNS, Observations, frame_columns
 
 STAGES = ("submitted", "accepted")
-SCHEMAS = ("meta", *STAGES, "in_force", "as_of", "mart", "published")
+SCHEMAS = ("meta", *STAGES, "in_force", "effective", "as_of", "mart", "published")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,13 @@ def create(con: duckdb.DuckDBPyConnection, programme: Programme) -> None:
         + ", ".join(f'"{name}" {_sql_type(dtype)}' for name, dtype in CELL_MAP_COLUMNS.items())
         + ")"
     )
+    # What counts where nothing is accepted yet: of each park and period the accepted submission, else the newest reported.
+    con.execute(
+        """CREATE OR REPLACE VIEW meta.effective AS SELECT * FROM meta.submissions
+        WHERE (accepted_from IS NOT NULL AND accepted_to IS NULL) OR state IN ('reported', 'reopened')
+        QUALIFY row_number() OVER (PARTITION BY park, period
+            ORDER BY (accepted_from IS NOT NULL AND accepted_to IS NULL) DESC, revision DESC) = 1"""
+    )
     for code in form_codes(programme):
         columns = columns_of(programme, code)
         for stage in STAGES:
@@ -130,6 +137,10 @@ def create(con: duckdb.DuckDBPyConnection, programme: Programme) -> None:
         con.execute(
             f"""CREATE OR REPLACE VIEW in_force."{code}" AS SELECT f.* FROM accepted."{code}" f JOIN meta.submissions s
             USING (submission_id) WHERE s.accepted_from IS NOT NULL AND s.accepted_to IS NULL"""
+        )
+        con.execute(
+            f"""CREATE OR REPLACE VIEW effective."{code}" AS SELECT f.* FROM submitted."{code}" f
+            SEMI JOIN meta.effective USING (submission_id)"""
         )
         con.execute(
             f"""CREATE OR REPLACE MACRO as_of."{code}"(instant) AS TABLE SELECT f.* FROM accepted."{code}" f
@@ -225,14 +236,29 @@ def replace_submissions(con: duckdb.DuckDBPyConnection, rows: Iterable[Submissio
     con.unregister("incoming")
 
 
-def facts(con: duckdb.DuckDBPyConnection, form: Form, period: str, as_of: datetime | None = None) -> pl.DataFrame:
-    """Accepted facts of one form and period in force now, or as known at ``as_of``; ordered by unit, with addresses."""
-    source = f'in_force."{form.code}"' if as_of is None else f'as_of."{form.code}"($instant)'
+def facts(
+    con: duckdb.DuckDBPyConnection, form: Form, period: str, *, source: str = "in_force", as_of: datetime | None = None
+) -> pl.DataFrame:
+    """Facts of one form and period, ordered by park and unit, with addresses.
+
+    ``source`` is ``in_force`` (accepted only) or ``effective`` (accepted, else reported); ``as_of`` gives what was accepted
+    at that instant instead.
+    """
+    if source not in ("in_force", "effective"):
+        raise ValueError(source)
+    table = f'{source}."{form.code}"' if as_of is None else f'as_of."{form.code}"($instant)'
     params: dict[str, object] = {"period": period} | ({"instant": as_of} if as_of else {})
     columns = ", ".join(["submission_id", *(f'"{c}"' for c in frame_columns(form))])
     return con.sql(
-        f"SELECT {columns} FROM {source} WHERE period = $period ORDER BY park, unit_id, _row", params=params
+        f"SELECT {columns} FROM {table} WHERE period = $period ORDER BY park, unit_id, _row", params=params
     ).pl()
+
+
+def periods_on_file(con: duckdb.DuckDBPyConnection, source: str = "in_force") -> list[str]:
+    """Periods with facts that count, sorted."""
+    condition = "accepted_from IS NOT NULL AND accepted_to IS NULL" if source == "in_force" else "true"
+    table = "meta.submissions" if source == "in_force" else "meta.effective"
+    return [r[0] for r in con.sql(f"SELECT DISTINCT period FROM {table} WHERE {condition} ORDER BY 1").fetchall()]
 
 
 def content_hashes(

@@ -1,0 +1,248 @@
+"""Checking workbooks: read in limited child processes, audited against whatever is known around them. Keeps nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from sources.pool import Pool
+from sources.reader import FileReading, no_normalised, read_file
+
+from pipelines.operands import History, operands_for
+from schemas.errors import SubmissionError
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings, no_findings
+from schemas.model import FormKind, Programme
+from schemas.observations import Observations, merge
+from schemas.period import Period
+from sources.audit import AuditResult, Operands, audit
+from warehouse.ledger.answers import answer_statuses
+from warehouse.ledger.register import frozen_register, register_as_of
+
+
+@dataclass(frozen=True)
+class IncomingBook:
+    """A file as it came: its name and its bytes."""
+
+    name: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The hash the vault knows it by."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found about one submission (one file for ``ytb check``, all files of a park for ``submit``).
+
+    ``status``: unreadable, failed (hard findings), to_explain (soft ones), clean. ``separable`` are units all of whose
+    hard findings stand on forms with ``blocks = "unit"``: the park may report without them, if it says so.
+    """
+
+    status: str
+    park: str | None
+    period: Period | None
+    edition: str | None
+    forms: tuple[str, ...]
+    observations: Observations
+    findings: pl.DataFrame
+    normalised: pl.DataFrame
+    outcomes: pl.DataFrame
+    not_run: tuple[str, ...] = ()
+    rule_set_hash: str = ""
+    operand_hash: str = ""
+    readings: tuple[FileReading, ...] = ()
+    separable: tuple[str, ...] = ()
+    message: str = ""
+
+    def blocking(self, left_out: Sequence[str] = ()) -> int:
+        """Findings that stop the submission, the units ``left_out`` aside."""
+        return self.findings.filter(BLOCKING & ~pl.col("unit_id").is_in(list(left_out)).fill_null(False)).height
+
+    @property
+    def to_explain(self) -> int:
+        """Findings that need an explanation."""
+        return self.findings.filter(NEEDS_EXPLANATION).height
+
+
+def read_books(books: Sequence[IncomingBook], programme: Programme, pool: Pool) -> list[FileReading]:
+    """Every book through guard and reader, in parallel where the pool has more than one worker, in the order given."""
+    results = pool.map(read_file, [(book.data, book.name, programme.code) for book in books])
+    readings = []
+    for book, result in zip(books, results, strict=True):
+        if isinstance(result, FileReading):
+            readings.append(result)
+        elif isinstance(result, SubmissionError):
+            readings.append(FileReading.unreadable(book.name, book.sha256, result.code, str(result)))
+        else:
+            raise result
+    return readings
+
+
+def check(
+    readings: Sequence[FileReading],
+    programme: Programme,
+    history: History | None = None,
+    *,
+    park: str | None = None,
+    period: Period | None = None,
+) -> Checked:
+    """Audit what was read as one submission. ``park`` and ``period`` are what the sender says; the files must agree.
+
+    Without ``history`` (no home) rules on other periods and on the register are counted as not run.
+    """
+    broken = [r for r in readings if r.status == "unreadable"]
+    if broken:
+        return _unreadable(readings, broken)
+    parks, periods = (
+        {r.park for r in readings if r.park} | ({park} if park else set()),
+        {r.period for r in readings if r.period},
+    )
+    periods |= {period} if period else set()
+    disagreement = _disagreement(readings, parks, periods)
+    if disagreement:
+        return _refused(readings, *disagreement)
+    the_park, the_period = next(iter(parks)), next(iter(periods))
+    edition = programme.edition_for(the_period)
+    observations = merge([r.observations for r in readings])
+    read_findings = pl.concat([r.findings for r in readings] or [no_findings()])
+    register, operands = None, None
+    if history is not None:
+        register = register_of(history, the_period, the_park)
+        rosters = {
+            name: pl.concat(
+                [f["unit_id"] for c, f in observations.frames.items() if edition.forms[c].roster == name and f.height]
+            )
+            for name in {
+                edition.forms[c].roster
+                for c, f in observations.frames.items()
+                if f.height and edition.forms[c].kind is FormKind.ROSTER
+            }
+        }
+        operands = operands_for(history, the_period, the_park, rosters | {"park": pl.Series([the_park])})
+    result = audit(
+        observations,
+        programme,
+        the_period,
+        park=the_park,
+        operands_of_other_periods=operands,
+        register=register,
+        known=read_findings,
+        file_names={r.sha256: r.name for r in readings},
+    )
+    return _judged(readings, programme, the_park, the_period, observations, read_findings, result, operands)
+
+
+def register_of(history: History, period: Period, park: str) -> pl.DataFrame:
+    """The units of ``park`` that owe a report for ``period``: unit_id, name, sub_park, answer_status (null: none yet)."""
+    frozen = frozen_register(history.vault, history.session, period)
+    units = frozen if frozen is not None else register_as_of(history.session, period.end)
+    statuses = answer_statuses(history.session, period).select(
+        "unit_id", answer_status=pl.col("status").cast(pl.String)
+    )
+    # 0 and 1 come from an earlier check of the same round; they do not explain an absence.
+    statuses = statuses.filter(~pl.col("answer_status").is_in(["0", "1"]))
+    name = pl.col("B02") if "B02" in units.columns else pl.lit(None, dtype=pl.String)
+    return units.filter(park=park).with_columns(name=name).join(statuses, on="unit_id", how="left")
+
+
+def _judged(
+    readings: Sequence[FileReading],
+    programme: Programme,
+    park: str,
+    period: Period,
+    observations: Observations,
+    read_findings: pl.DataFrame,
+    result: AuditResult,
+    operands: Operands | None,
+) -> Checked:
+    findings = pl.concat([read_findings, result.findings])
+    edition = programme.edition_for(period)
+    by_unit = [f.code for f in edition.forms.values() if f.blocks == "unit"]
+    hard = findings.filter(BLOCKING)
+    whole = hard.filter(~pl.col("form").is_in(by_unit))["unit_id"].implode()
+    separable = tuple(
+        sorted(hard.filter(pl.col("unit_id").is_not_null() & ~pl.col("unit_id").is_in(whole))["unit_id"].unique())
+    )
+    status = "failed" if hard.height else "to_explain" if findings.filter(NEEDS_EXPLANATION).height else "clean"
+    return Checked(
+        status, park, period, edition.id, tuple(c for c in edition.forms if c in observations.frames and observations.frames[c].height),
+        observations, findings, pl.concat([r.normalised for r in readings] or [no_normalised()]), result.outcomes, result.not_run,
+        result.rule_set_hash, operands.snapshot if operands else "", tuple(readings), separable,
+    )  # fmt: skip
+
+
+def _disagreement(readings: Sequence[FileReading], parks: set[str], periods: set[Period]) -> tuple[str, str] | None:
+    names = "、".join(f"《{r.name}》" for r in readings)
+    if not periods:
+        return "no_period", f"{names}里找不到报告期;请用本期下发的模板填报,或在报送时写明报告期。"
+    if len(periods) > 1:
+        return (
+            "several_periods",
+            f"{names}里有 {len(periods)} 个报告期({'、'.join(sorted(map(str, periods)))});一次只能报送一个报告期,请分开报送。",
+        )
+    if not parks:
+        return "no_park", f"{names}里找不到园区代码;请用本园区的模板填报,或在报送时写明园区。"
+    if len(parks) > 1:
+        return (
+            "several_parks",
+            f"{names}里有 {len(parks)} 个园区代码({'、'.join(sorted(parks))});一次只能报送一个园区,请核对后分开报送。",
+        )
+    return None
+
+
+def _refused(readings: Sequence[FileReading], code: str, message: str) -> Checked:
+    findings = as_findings([{"rule": code, "severity": "hard", "code": code, "message": message, "outcome": "failed"}])
+    period = next((r.period for r in readings if r.period), None)
+    return Checked(
+        "unreadable",
+        next((r.park for r in readings if r.park), None),
+        period,
+        None,
+        (),
+        Observations({}),
+        findings,
+        no_normalised(),
+        _no_outcomes(),
+        readings=tuple(readings),
+        message=message,
+    )
+
+
+def _unreadable(readings: Sequence[FileReading], broken: Sequence[FileReading]) -> Checked:
+    rows = [
+        {"rule": r.code, "severity": "hard", "code": r.code, "file": r.name, "message": r.message, "outcome": "failed"}
+        for r in broken
+    ]
+    first = next((r for r in readings if r.period), None)
+    return Checked(
+        "unreadable", first.park if first else None, first.period if first else None, None, (), Observations({}), as_findings(rows), no_normalised(),
+        _no_outcomes(), readings=tuple(readings), message=";".join(r.message for r in broken),
+    )  # fmt: skip
+
+
+def _no_outcomes() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            "rule": pl.String,
+            "holds": pl.Int64,
+            "failed": pl.Int64,
+            "undetermined": pl.Int64,
+            "not_applicable": pl.Int64,
+        }
+    )
+
+
+def tally(checked: Checked) -> dict[str, int]:
+    """Units, filled cells, hard and soft findings, normalised cells."""
+    frames = checked.observations.frames.values()
+    return {
+        "units": checked.observations.frames["basic"].height if "basic" in checked.observations.frames else 0,
+        "cells": sum(f.height * f.width - sum(f.null_count().row(0)) for f in frames if f.height),
+        "hard": checked.findings.filter(BLOCKING).height,
+        "soft": checked.findings.filter(NEEDS_EXPLANATION).height,
+        "normalised": checked.normalised.height,
+    }

@@ -1,0 +1,248 @@
+"""Intake 报送: keep, read, check, explain, report. Acknowledged means on disk; every step is in the trail."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sources.pool import Pool
+from sources.reader import READER_VERSION, FileReading
+
+from pipelines.checking import Checked, IncomingBook, check, read_books, tally
+from pipelines.operands import History
+from schemas.errors import RefusalError, SubmissionError
+from schemas.findings import NEEDS_EXPLANATION
+from schemas.model import Programme
+from schemas.observations import Observations
+from schemas.period import Period
+from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
+from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
+from warehouse.ledger.intake import IncomingFile, record_received
+from warehouse.ledger.periods import Round, round_of
+from warehouse.ledger.session import Ledger
+from warehouse.ledger.states import STANDING, State
+from warehouse.ledger.steps import mark_explained, record_check, report
+from warehouse.ledger.submissions import CheckResult, Submission, latest, submission
+from warehouse.vault import Vault
+
+EMPTY_PHRASES = (
+    "核实无误",
+    "情况属实",
+    "数据无误",
+    "经核实无误",
+    "属实",
+    "无误",
+    "正确",
+    "已核实",
+    "无",
+    "没有问题",
+    "同上",
+)
+SHORTEST_EXPLANATION = 10
+
+
+@dataclass(frozen=True)
+class Office:
+    """What every use case of an installation works with."""
+
+    vault: Vault
+    ledger: Ledger
+    programme: Programme
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A submission as it stands after ``submit``, what the check found, and whether the files were new."""
+
+    submission: Submission
+    checked: Checked | None
+    is_new: bool
+    unexplained: int = 0
+
+
+def frame_to_blob(frame: pl.DataFrame) -> bytes:
+    """A frame as Arrow, equal bytes for equal frames."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_ipc(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def submit(
+    office: Office,
+    books: Sequence[IncomingBook],
+    pool: Pool,
+    *,
+    now: datetime,
+    actor: str,
+    park: str | None = None,
+    period: Period | None = None,
+    explanations: Mapping[str, tuple[str, str]] | None = None,
+    leave_out: bool = False,
+    channel: str = "cli",
+    progress: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Take the books of one park and period all the way they can go.
+
+    ``explanations``: finding key → (reason code, text). ``leave_out``: report without the enterprises that hard findings
+    keep back; they are listed and count as not answered. Raises SubmissionError where the files cannot be attributed to a
+    park and period (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
+    """
+    progress("正在安全检查和读取")
+    readings = read_books(books, office.programme, pool)
+    the_park, the_period = _attributed(readings, park, period)
+    with office.ledger.read() as session:
+        _require_open(round_of(session, the_period), the_period)
+    received = record_received(
+        office.vault,
+        office.ledger,
+        [IncomingFile(book.name, book.data) for book in books],
+        park=the_park,
+        period=the_period,
+        edition=office.programme.edition_for(the_period).id,
+        channel=channel,
+        now=now,
+        actor=actor,
+    )
+    found = received.submission
+    if found.state in STANDING:
+        return Outcome(found, None, received.is_new)
+    checked: Checked | None = None
+    if found.state is State.RECEIVED:
+        progress("正在审核")
+        with office.ledger.read() as session:
+            history = History(office.vault, session, office.programme)
+            checked = check(readings, office.programme, history, park=the_park, period=the_period)
+        left_out = checked.separable if leave_out else ()
+        result = _as_recorded(office.vault, checked, left_out)
+        with office.ledger.write() as session:
+            found = record_check(session, found.number, result, now=now, actor=actor)
+            _answers(session, checked, left_out, found, now, actor)
+    unexplained = 0
+    if found.state in (State.CHECKED, State.EXPLAINED):
+        found, unexplained = _explain_and_report(office, found, explanations or {}, now, actor)
+    return Outcome(found, checked, received.is_new, unexplained)
+
+
+def _require_open(current: Round | None, period: Period) -> None:
+    if current is None:
+        raise RefusalError(f"{period} 尚未开网,不能报送;请与统计机构联系。")
+    if not current.is_open:
+        raise RefusalError(f"{period} 已关网,不能报送;确需补报的,请向统计机构申请重新开网。")
+
+
+def _attributed(readings: Sequence[FileReading], park: str | None, period: Period | None) -> tuple[str, Period]:
+    parks = {r.park for r in readings if r.park} | ({park} if park else set())
+    periods = {r.period for r in readings if r.period} | ({period} if period else set())
+    if len(parks) != 1 or len(periods) != 1:
+        broken = [r.message for r in readings if r.message]
+        named = "、".join(sorted(parks)) or "无", "、".join(sorted(map(str, periods))) or "无"
+        raise SubmissionError(
+            "unattributed",
+            ";".join(
+                [
+                    *broken,
+                    f"不能确定是哪个园区、哪一期的报表(园区:{named[0]};报告期:{named[1]})。请用本期模板填报,或写明 --park 与 --period。",
+                ]
+            ),
+        )
+    return parks.pop(), periods.pop()
+
+
+def _as_recorded(vault: Vault, checked: Checked, left_out: Sequence[str]) -> CheckResult:
+    kept = without_units(checked.observations, left_out)
+    readable = checked.status != "unreadable"
+    return CheckResult(
+        reader_version=READER_VERSION,
+        rule_set_hash=checked.rule_set_hash,
+        operand_hash=checked.operand_hash,
+        observations_blob=vault.put(kept.to_bytes()).sha256 if readable else None,
+        findings_blob=vault.put(frame_to_blob(checked.findings)).sha256,
+        forms=checked.forms,
+        counts=tally(checked) | {"left_out": len(left_out)},
+        blocking=checked.blocking(left_out),
+        to_explain=checked.to_explain,
+        unreadable=None if readable else checked.message,
+    )
+
+
+def without_units(observations: Observations, units: Sequence[str]) -> Observations:
+    """The observations without the rows of some enterprises."""
+    if not units:
+        return observations
+    frames = {
+        code: frame.filter(~pl.col("unit_id").is_in(list(units)).fill_null(False))
+        for code, frame in observations.frames.items()
+    }
+    return Observations(frames, observations.cell_map)
+
+
+def _answers(
+    session: object, checked: Checked, left_out: Sequence[str], found: Submission, now: datetime, actor: str
+) -> None:
+    if checked.period is None or "basic" not in checked.observations.frames:
+        return
+    units = checked.observations.frames["basic"]["unit_id"].drop_nulls().unique(maintain_order=True)
+    entries = [
+        AnswerStatus(unit, found.park, 1 if unit in left_out or checked.blocking(left_out) else 0, found.number)
+        for unit in units
+    ]
+    record_answer_statuses(session, checked.period, entries, now=now, actor=actor)  # type: ignore[arg-type]
+
+
+def _explain_and_report(
+    office: Office, found: Submission, explanations: Mapping[str, tuple[str, str]], now: datetime, actor: str
+) -> tuple[Submission, int]:
+    findings = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
+    keys = [finding_key(row) for row in findings.iter_rows(named=True)]
+    with office.ledger.write() as session:
+        given = [
+            NewExplanation(k, *explanations[k])
+            for k in keys
+            if k in explanations and not weakness(office.programme, *explanations[k])
+        ]
+        if given and found.state is State.CHECKED:
+            record_explanations(session, found.number, given, now=now, actor=actor)
+        on_record = explanations_of(session, found.number)
+        unexplained = len({k for k in keys if k not in on_record})
+        if unexplained:
+            return submission(session, found.number), unexplained
+        if found.state is State.CHECKED:
+            mark_explained(session, found.number, now=now, actor=actor)
+        return report(session, found.number, now=now, actor=actor), 0
+
+
+def weakness(programme: Programme, reason_code: str, text: str) -> str:
+    """Why an explanation does not do, as a sentence for the park; empty where it does."""
+    codes = programme.codelists["reason_code"].rows["code"].to_list()
+    words = "".join(ch for ch in text if ch.isalnum())
+    if reason_code not in codes:
+        listed = "、".join(
+            f"{c}{n}" for c, n in programme.codelists["reason_code"].rows.select("code", "name").iter_rows()
+        )
+        return f"原因码“{reason_code}”无效,请从下列中选填:{listed}。"
+    if words in EMPTY_PHRASES or len(words) < SHORTEST_EXPLANATION:
+        return f"说明“{text}”没有写明原因;请写清发生了什么(不少于 {SHORTEST_EXPLANATION} 个字)。"
+    return ""
+
+
+def findings_of(vault: Vault, found: Submission) -> pl.DataFrame:
+    """The recorded findings of the latest check. Raises RefusalError where nothing was checked."""
+    if found.check is None or found.check.findings_blob is None:
+        raise RefusalError(f"{found.number} 还没有审核结果。")
+    return pl.read_ipc(io.BytesIO(vault.read(found.check.findings_blob)))
+
+
+def observations_of(vault: Vault, found: Submission) -> Observations:
+    """The recorded observations of the latest check. Raises RefusalError where the files could not be read."""
+    if found.check is None or found.check.observations_blob is None:
+        raise RefusalError(f"{found.number} 没有可读的数据。")
+    return Observations.from_bytes(vault.read(found.check.observations_blob))
+
+
+def newest(office: Office, park: str, period: Period) -> Submission | None:
+    """The newest revision a park filed."""
+    with office.ledger.read() as session:
+        return latest(session, park, period)

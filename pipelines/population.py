@@ -1,0 +1,201 @@
+"""The population of a period: facts, register and areas put together as the data that methods evaluate on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+from schemas.catalog import register_of_parks
+from schemas.environment import environment_for
+from schemas.expression import operand_column
+from schemas.model import Edition, FormKind, Programme
+from schemas.observations import KEY_COLUMNS, Observations, wide_roster
+from schemas.period import Period
+from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
+from schemas.polars_target import prepare_rows, row_expr
+from warehouse import facts
+
+ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
+
+
+@dataclass
+class Population:
+    """Period data by period, read once. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
+
+    ``statuses``: period → (unit_id, park, status) of the register's units; a unit without an entry that filed is answered.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    programme: Programme
+    source: str = "in_force"
+    as_of: datetime | None = None
+    statuses: Callable[[Period], pl.DataFrame] | None = None
+    _bare: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
+    _full: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
+
+    def edition(self, period: Period) -> Edition:
+        """The edition that governs a period."""
+        return self.programme.edition_for(period)
+
+    def has(self, period: Period) -> bool:
+        """Whether anything was filed for ``period``."""
+        return any(frame.height for frame in self.bare(period).rosters.values()) or bool(
+            self.bare(period).parks.filter(pl.col("filed")).height
+        )
+
+    def at(self, year: int) -> PeriodData | None:
+        """Annual data of ``year``, None where that year is not on file; what CUM, BASE, STAGE and CAGR ask."""
+        period = Period(year)
+        try:
+            return self.of(period) if self.has(period) else None
+        except LookupError:
+            return None
+
+    def of(self, period: Period) -> PeriodData:
+        """Everything of a period, with operands of other periods beside (``F01_yoy``, ``F01_prev``, ``F01_q4``)."""
+        if period not in self._full:
+            bare = self.bare(period)
+            others = {"yoy": self.bare(period.year_earlier())}
+            if (previous := period.previous()) is not None:
+                others["prev"] = self.bare(previous)
+            if period.round == "A":
+                others["q4"] = self.bare(period.fourth_quarter())
+            rosters = {
+                name: _beside(frame, {lag: d.rosters[name] for lag, d in others.items()}, "unit_id")
+                for name, frame in bare.rosters.items()
+            }
+            parks = _beside(bare.parks, {lag: d.parks for lag, d in others.items()}, "park")
+            self._full[period] = replace(bare, rosters=rosters, parks=parks)
+        return self._full[period]
+
+    def bare(self, period: Period) -> PeriodData:
+        """The figures of one period alone, derived indicators computed."""
+        if period not in self._bare:
+            self._bare[period] = self._read(period)
+        return self._bare[period]
+
+    def _read(self, period: Period) -> PeriodData:
+        try:
+            edition = self.edition(period)
+        except Exception as missing:
+            raise LookupError(str(period)) from missing
+        frames: dict[str, pl.DataFrame] = {}
+        for form in edition.forms.values():
+            if form.shown(period):
+                frames[form.code] = facts.facts(self.con, form, str(period), source=self.source, as_of=self.as_of)
+        observations = Observations(frames)
+        rosters = {name: wide_roster(observations, edition, name, period) for name in ROSTERS}
+        rosters = {name: self._derived(frame, edition, name, period) for name, frame in rosters.items()}
+        rosters[ENTERPRISE] = self._with_register(rosters[ENTERPRISE], period)
+        context = frames.get("context", pl.DataFrame(schema={"Y01": pl.String, "Y02": pl.Int64})).drop(
+            "submission_id", *KEY_COLUMNS, strict=False
+        )
+        data = PeriodData(period, rosters, self._parks(observations, edition, period), context)
+        return replace(data, parks=self._derived_parks(data, edition, period))
+
+    def _derived(self, frame: pl.DataFrame, edition: Edition, roster: str, period: Period) -> pl.DataFrame:
+        formulas = {
+            i.code: i for f in edition.forms.values() if f.roster == roster for i in f.shown(period) if i.derived
+        }
+        if not formulas or frame.is_empty():
+            return frame
+        env = environment_for(self.programme, period, edition=edition)
+        ready = prepare_rows(frame, [i.derived for i in formulas.values()], env)
+        values = ready.select(row_expr(i.derived, env).cast(i.dtype).alias(code) for code, i in formulas.items())
+        return frame.with_columns(values)
+
+    def _derived_parks(self, data: PeriodData, edition: Edition, period: Period) -> pl.DataFrame:
+        formulas = {
+            i.code: i for f in edition.forms.values() if f.kind is FormKind.SHEET for i in f.shown(period) if i.derived
+        }
+        if not formulas or data.parks.is_empty():
+            return data.parks
+        env = environment_for(self.programme, period, edition=edition, data=data)
+        ready = prepare_rows(data.parks, [i.derived for i in formulas.values()], env)
+        return data.parks.with_columns(
+            ready.select(row_expr(i.derived, env).cast(i.dtype).alias(code) for code, i in formulas.items())
+        )
+
+    def _with_register(self, frame: pl.DataFrame, period: Period) -> pl.DataFrame:
+        status = (
+            self.statuses(period) if self.statuses else pl.DataFrame(schema={"unit_id": pl.String, "status": pl.Int64})
+        )
+        known = status.select("unit_id", answer_status=pl.col("status").cast(pl.String)).unique("unit_id", keep="first")
+        sub_park = pl.col("B05") if "B05" in frame.columns else pl.lit(None, dtype=pl.String)
+        joined = frame.join(known, on="unit_id", how="left", maintain_order="left")
+        return joined.with_columns(
+            sub_park=sub_park,
+            answer_status=pl.col("answer_status").fill_null("0"),
+            weight=pl.lit(1.0),
+            imputed=pl.lit(False),
+        )
+
+    def _parks(self, observations: Observations, edition: Edition, period: Period) -> pl.DataFrame:
+        """One row a zone in the register, whether it filed or not; K codes in columns, the register's attributes beside."""
+        register = register_of_parks(self.programme)
+        day = period.end.isoformat()
+        there = ((pl.col("valid_from") == "") | (pl.col("valid_from") <= day)) & (
+            (pl.col("valid_to") == "") | (pl.col("valid_to") >= day)
+        )
+        frame = register.filter(there & (pl.col("kind") == "zone")).select(
+            park="code",
+            park_name="short_name",
+            kind="kind",
+            groups="groups",
+            province="province",
+            city="city",
+            division_code="division_code",
+        )
+        complete = observations.with_all_columns(edition, period).frames
+        filed = (
+            pl.concat([f.select("park") for f in observations.frames.values()])["park"].unique().implode()
+            if observations.frames
+            else pl.Series([[]], dtype=pl.List(pl.String))
+        )
+        frame = frame.with_columns(filed=pl.col("park").is_in(filed))
+        for form in edition.forms.values():
+            if form.kind is FormKind.SHEET and form.code in complete:
+                own = (
+                    complete[form.code]
+                    .drop(*(c for c in KEY_COLUMNS if c != "park"))
+                    .unique("park", keep="first", maintain_order=True)
+                )
+                frame = frame.join(own, on="park", how="left", maintain_order="left")
+        return frame.sort("park")
+
+
+def _beside(frame: pl.DataFrame, others: Mapping[str, pl.DataFrame], key: str) -> pl.DataFrame:
+    """``frame`` with the codes of other periods as ``<code>_<lag>``.
+
+    What the unit itself restated for last year counts before last year's figure (survey_system 8.6).
+    """
+    attributes = {
+        PARK,
+        CONTEXT,
+        "unit_id",
+        "park",
+        "kind",
+        "groups",
+        "filed",
+        "weight",
+        "imputed",
+        "answer_status",
+        "sub_park",
+    }
+    for lag, other in others.items():
+        codes = [c for c in other.columns if c not in attributes and len(c) == 3 and c[1:].isdigit()]
+        lagged = other.select(key, *(pl.col(c).alias(f"{operand_column(c, lag)} other") for c in codes)).unique(
+            key, keep="first"
+        )
+        frame = frame.join(lagged, on=key, how="left", maintain_order="left")
+        for c in codes:
+            name = operand_column(c, lag)
+            value = pl.col(f"{name} other")
+            frame = frame.with_columns((pl.coalesce(name, value) if name in frame.columns else value).alias(name)).drop(
+                f"{name} other"
+            )
+    return frame

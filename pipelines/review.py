@@ -1,0 +1,202 @@
+"""Review 验收: what a reviewer sees and decides. Nobody here can change a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy.orm import Session
+
+from pipelines.intake import Office, findings_of, observations_of
+from schemas.errors import RefusalError
+from schemas.period import Period
+from warehouse.ledger import decisions
+from warehouse.ledger.explanations import Explanation, explanations_of
+from warehouse.ledger.parks import parks
+from warehouse.ledger.periods import Timeliness, timeliness
+from warehouse.ledger.proposals import NewProposal, record_proposals
+from warehouse.ledger.register import register_as_of
+from warehouse.ledger.states import STANDING, State
+from warehouse.ledger.submissions import Submission, submission, submissions
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """One submission on one page: findings with their explanations, decisions so far, changes against the revision before."""
+
+    submission: Submission
+    findings: pl.DataFrame
+    explanations: Mapping[str, Explanation]
+    decisions: Sequence[decisions.Decision]
+    changes: pl.DataFrame
+
+
+def dossier(office: Office, number: str) -> Dossier:
+    """Everything recorded on a submission."""
+    with office.ledger.read() as session:
+        found = submission(session, number)
+        given = explanations_of(session, number)
+        decided = decisions.decisions_of(session, number)
+        before = [
+            s
+            for s in submissions(session, park=found.park, period=found.period)
+            if s.revision < found.revision and s.check and s.check.observations_blob
+        ]
+    changes = (
+        differences(office, before[-1], found)
+        if before and found.check and found.check.observations_blob
+        else _no_changes()
+    )
+    return Dossier(found, findings_of(office.vault, found), given, decided, changes)
+
+
+def _no_changes() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={"form": pl.String, "unit_id": pl.String, "column": pl.String, "before": pl.String, "after": pl.String}
+    )
+
+
+def differences(office: Office, old: Submission, new: Submission) -> pl.DataFrame:
+    """Cells that differ between two submissions: form, unit_id, column, before, after (text; null is not reported)."""
+    before, after = observations_of(office.vault, old), observations_of(office.vault, new)
+    parts = []
+    for code in sorted(before.frames.keys() | after.frames.keys()):
+        long_before, long_after = (_long(o.frames.get(code)) for o in (before, after))
+        joined = long_before.join(long_after, on=["unit_id", "column"], how="full", coalesce=True, suffix="_after")
+        parts.append(
+            joined.filter(pl.col("value").ne_missing(pl.col("value_after"))).select(
+                pl.lit(code).alias("form"), "unit_id", "column", before="value", after="value_after"
+            )
+        )
+    return pl.concat(parts).sort("form", "unit_id", "column") if parts else _no_changes()
+
+
+def _long(frame: pl.DataFrame | None) -> pl.DataFrame:
+    schema = {"unit_id": pl.String, "column": pl.String, "value": pl.String}
+    if frame is None or frame.is_empty():
+        return pl.DataFrame(schema=schema)
+    values = [c for c in frame.columns if c not in ("park", "unit_id", "_file", "_sheet", "_row")]
+    text = frame.unique("unit_id", keep="first", maintain_order=True).select(
+        "unit_id", *(pl.col(c).cast(pl.String) for c in values)
+    )
+    return (
+        text.unpivot(index="unit_id", on=values, variable_name="column", value_name="value")
+        .drop_nulls("value")
+        .select(schema)
+    )
+
+
+def clashes(session: Session, office: Office, found: Submission) -> dict[str, str]:
+    """Units of a submission that stand in another park's reported figures of the same period: unit → that park (AB28)."""
+    others = [
+        s
+        for s in submissions(session, period=found.period, states=STANDING)
+        if s.park != found.park and s.check and s.check.observations_blob
+    ]
+    mine = _units(office, found)
+    return {unit: other.park for other in others for unit in sorted(mine & _units(office, other))}
+
+
+def _units(office: Office, found: Submission) -> set[str]:
+    basic = observations_of(office.vault, found).frames.get("basic")
+    return set(basic["unit_id"].drop_nulls()) if basic is not None else set()
+
+
+def accept(office: Office, number: str, *, now: datetime, actor: str, reason: str = "") -> Submission:
+    """Accept a reported submission. Raises RefusalError where one of its units stands in another park's report, since a
+    unit belongs to one park in a period, or where the step is not permitted."""
+    with office.ledger.read() as session:
+        found = submission(session, number)
+        twice = clashes(session, office, found)
+    if twice:
+        listed = "、".join(f"{unit}(另见 {park})" for unit, park in list(twice.items())[:5])
+        raise RefusalError(
+            f"{number} 有 {len(twice)} 家单位同期出现在其他园区:{listed};请先确认归属,只保留一处(AB28)。"
+        )
+    with office.ledger.write() as session:
+        accepted = decisions.accept(session, number, now=now, actor=actor, reason=reason)
+        record_proposals(session, number, proposals_from(session, office, accepted), now=now, actor=actor)
+        return accepted
+
+
+REGISTER_CODES = ("B02", "B05", "B06", "B07", "B08", "B09", "B11", "B16")
+
+
+def proposals_from(session: Session, office: Office, found: Submission) -> list[NewProposal]:
+    """Where the accepted basic form says otherwise than the register: for a statistician to date and decide."""
+    basic = observations_of(office.vault, found).frames.get("basic")
+    if basic is None:
+        return []
+    known = register_as_of(session, found.period.end, park=found.park)
+    proposals: list[NewProposal] = []
+    for code in REGISTER_CODES:
+        column = "sub_park" if code == "B05" else code
+        if code not in basic.columns or column not in known.columns:
+            continue
+        reported = (
+            pl.col(code).cast(pl.Int8).cast(pl.String)
+            if basic.schema[code] == pl.Boolean
+            else pl.col(code).cast(pl.String)
+        )
+        both = basic.select("unit_id", reported=reported).join(
+            known.select("unit_id", register=pl.col(column)), on="unit_id", how="inner"
+        )
+        differing = both.filter(
+            pl.col("reported").is_not_null() & pl.col("register").fill_null("").ne(pl.col("reported"))
+        )
+        proposals += [NewProposal(u, column, reg, rep) for u, rep, reg in differing.iter_rows()]
+    return proposals
+
+
+def return_to_park(office: Office, number: str, *, reason: str, now: datetime, actor: str) -> Submission:
+    """Return a submission with a reason that names no figure."""
+    with office.ledger.write() as session:
+        return decisions.return_to_park(session, number, now=now, actor=actor, reason=reason)
+
+
+def reopen(office: Office, number: str, *, reason: str, now: datetime, actor: str) -> Submission:
+    """Withdraw an acceptance."""
+    with office.ledger.write() as session:
+        return decisions.reopen(session, number, now=now, actor=actor, reason=reason)
+
+
+def queue(office: Office, period: Period | None = None) -> list[Submission]:
+    """What awaits a decision."""
+    with office.ledger.read() as session:
+        return decisions.awaiting_decision(session, period)
+
+
+def reminders(office: Office, period: Period, *, now: datetime, owing: Sequence[str]) -> list[tuple[Timeliness, str]]:
+    """A reminder 催报 for every park that owes something: no figure of any unit appears in it."""
+    with office.ledger.read() as session:
+        standing = timeliness(session, period, now=now, owing=owing)
+        names = {p.code: p.name for p in parks(session, period.end)}
+    found = []
+    for one in standing:
+        state = one.latest.state if one.latest else None
+        if state in STANDING:
+            continue
+        done = {
+            None: "尚未报送",
+            State.FAILED: "报送后审核未通过",
+            State.CHECKED: "还有核实性问题待说明",
+            State.RETURNED: "已退回待修订",
+        }.get(state, "尚未完成报送")
+        left = one.deadline - now
+        when = (
+            f"已逾期 {-left.days} 天"
+            if left.total_seconds() < 0
+            else f"距截止还有 {left.days} 天"
+            if left.days
+            else "今天截止"
+        )
+        deadline = one.deadline.astimezone(now.tzinfo)
+        found.append(
+            (
+                one,
+                f"{names.get(one.park, one.park)}:您单位 {period.title}报表{done},{when}(截止 {deadline:%Y-%m-%d %H:%M})。请登录系统或联系统计机构办理。",
+            )
+        )
+    return found

@@ -1,0 +1,127 @@
+"""Templates with what is known: register, last period's figures, last year's accepted figures."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from pipelines.checking import register_of
+from pipelines.intake import Office
+from pipelines.operands import History
+from schemas.expression import operands, parse
+from schemas.model import Edition, Programme
+from schemas.observations import ADDRESS_COLUMNS
+from schemas.period import Period
+from schemas.polars_target import environment_for, prepare_rows, row_expr
+from sources.template import write_template
+
+
+def template_for(
+    office: Office | None, programme: Programme, period: Period, park: str, *, as_of: date | None = None
+) -> bytes:
+    """The template of ``park`` for ``period``. Without an office (no home) it is blank but for programme and park."""
+    edition = programme.edition_for(period)
+    if office is None:
+        return write_template(edition, programme, period, park, as_of=as_of)
+    with office.ledger.read() as session:
+        history = History(office.vault, session, programme)
+        units = register_of(history, period, park)
+        statuses = units["answer_status"].is_null() if units.height else pl.Series([], dtype=pl.Boolean)
+        units = units.filter(statuses) if units.height else units
+        earlier = next(iter(history.earlier_periods(period, park)), None)
+        previous = _frames(history, earlier, park) if earlier else {}
+        year_earlier = _year_earlier(history, period, park, units)
+    return write_template(
+        edition,
+        programme,
+        period,
+        park,
+        units=_with_prefilled(units, previous, edition, period) if units.height else None,
+        previous=previous,
+        year_earlier=year_earlier,
+        owing=_owing(office, edition, period, units),
+        as_of=as_of,
+    )
+
+
+def _frames(history: History, period: Period, park: str) -> dict[str, pl.DataFrame]:
+    submission = history.standing(period).get(park)
+    if submission is None:
+        return {}
+    frames = history.observations(submission).frames
+    return {code: frame.drop(*ADDRESS_COLUMNS, "park") for code, frame in frames.items()}
+
+
+def _year_earlier(history: History, period: Period, park: str, units: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Form → last year's figures of today's units, wherever they filed then."""
+    edition = history.programme.edition_for(period)
+    at = period.year_earlier()
+    found: dict[str, pl.DataFrame] = {}
+    rosters = {f.roster for f in edition.forms.values() if f.with_year_earlier(period)}
+    for roster in sorted(rosters):
+        if roster == "park":
+            frame = history.roster(at, park, "park")
+        else:
+            ids = units["unit_id"] if roster == "enterprise" and units.height else pl.Series([], dtype=pl.String)
+            frame = history.units_at(at, park, roster, ids)
+        if frame is None:
+            continue
+        for form in edition.forms.values():
+            codes = [
+                i.code for i in form.with_year_earlier(period) if form.roster == roster and i.code in frame.columns
+            ]
+            if codes:
+                found[form.code] = frame.select("unit_id", *codes)
+    return found
+
+
+def _with_prefilled(
+    units: pl.DataFrame, previous: dict[str, pl.DataFrame], edition: Edition, period: Period
+) -> pl.DataFrame:
+    """Register attributes; what the register does not hold comes from the last basic form, for the park to confirm."""
+    basic = previous.get("basic")
+    if basic is None:
+        return units
+    asked = [
+        i.code for i in edition.forms["basic"].asked(period) if i.code in basic.columns and i.code not in ("B03", "B04")
+    ]
+    merged = units.join(
+        basic.select("unit_id", *asked).unique("unit_id", keep="first"), on="unit_id", how="left", suffix=" last"
+    )
+    for code in asked:
+        if f"{code} last" in merged.columns:
+            merged = merged.with_columns(pl.coalesce(pl.col(f"{code} last").cast(pl.String), code).alias(code)).drop(
+                f"{code} last"
+            )
+    return merged
+
+
+def _owing(office: Office, edition: Edition, period: Period, units: pl.DataFrame) -> dict[str, list[str]]:
+    """Form → units that owe it, as far as the register says; a unit whose duty depends on unknown figures is listed."""
+    found: dict[str, list[str]] = {}
+    if units.is_empty():
+        return found
+    env = environment_for(office.programme, period, edition=edition)
+    for form in edition.forms.values():
+        if form.roster != "enterprise" or not form.applies_if or not form.asked(period):
+            continue
+        if any(lag for _, lag in operands(parse(form.applies_if))):
+            continue
+        typed = _typed_units(units, edition)
+        ready = prepare_rows(typed, [form.applies_if], env)
+        owed = ready.select("unit_id", owed=row_expr(form.applies_if, env)).filter(pl.col("owed").fill_null(True))
+        found[form.code] = owed["unit_id"].to_list()
+    return found
+
+
+def _typed_units(units: pl.DataFrame, edition: Edition) -> pl.DataFrame:
+    columns = [c for c in units.columns if c in edition.indicators]
+    typed = []
+    for c in columns:
+        dtype = edition.indicators[c].dtype
+        if dtype == pl.Boolean:
+            typed.append(pl.col(c).cast(pl.String).str.to_lowercase().is_in(["1", "true", "是"]).alias(c))
+        else:
+            typed.append(pl.col(c).cast(dtype, strict=False).alias(c))
+    return units.select("unit_id", *typed)

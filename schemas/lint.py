@@ -1,0 +1,296 @@
+"""制度检查: what a programme author must know before a single park meets it. Problems carry file, line and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.environment import environment_for
+from schemas.errors import DefinitionError
+from schemas.expression import expand, functions, operands, parse
+from schemas.model import AuditRule, Edition, Form, Indicator, Programme
+from schemas.period import Period
+
+LONGEST_MESSAGE = 80
+BANNED_WORDS = ("Exception", "NaN", "null", "UTF-8", "非法", "Error")
+REMEDIES = ("请核", "请改", "请更", "请补", "请填", "请办", "请只", "请对", "请说", "请合", "请按", "请由", "请先", "应", "须说明")
+TIME_FUNCTIONS = frozenset({"CUM", "BASE", "STAGE", "STAGE_DELTA", "CAGR"})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend. ``severity`` error stops, warning does not."""
+
+    severity: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True)
+class LintReport:
+    """Counts of one edition, its problems, and the burden by type of unit."""
+
+    edition: str
+    counts: dict[str, int]
+    problems: tuple[Problem, ...]
+    burden: tuple[tuple[str, str, int, int], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stops."""
+        return not any(p.severity == "error" for p in self.problems)
+
+
+def lint(programme: Programme, edition: Edition) -> LintReport:
+    """Check one edition: every code used exists and is collected once, every expression can be computed."""
+    problems = [
+        *_forms(programme, edition),
+        *_indicators(programme, edition),
+        *_rules(programme, edition),
+        *_products(programme, edition),
+    ]
+    counts = {
+        "forms": len(edition.forms),
+        "indicators": len(edition.indicators),
+        "rules": len(edition.rules),
+        "hard_rules": sum(r.severity == "hard" for r in edition.rules),
+        "tables": len(edition.tables),
+        "index_indicators": sum(len(s.indicators) for s in edition.indexes.values()),
+        "warnings": len(edition.warnings),
+        "targets": len(edition.targets),
+        "codelists": len(programme.codelists),
+    }
+    return LintReport(edition.id, counts, tuple(problems), tuple(burden(edition)))
+
+
+def _period(edition: Edition, rounds: str) -> Period:
+    last = edition.last_period or edition.first_period
+    return Period(last.year) if "A" in rounds else Period(last.year, 2)
+
+
+def _compiles(programme: Programme, edition: Edition, text: str, rounds: str, where: str) -> Iterator[Problem]:
+    try:
+        environment_for(programme, _period(edition, rounds), edition=edition).typed(text)
+    except DefinitionError as error:
+        yield Problem("error", where, f"“{text}”不能计算:{error}")
+
+
+def _forms(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    numbers: dict[str, str] = {}
+    for form in edition.forms.values():
+        where = f"{edition.id}/forms/{form.code}.toml"
+        other = numbers.setdefault(form.number, form.code)
+        if other != form.code:
+            yield Problem("error", where, f"表号 {form.number} 与 {other} 重复;请改用未用过的表号。")
+        for code in form.key:
+            if code not in edition.indicators:
+                yield Problem("error", where, f"主键 {code} 不是指标;请改正 key。")
+        if form.applies_if:
+            yield from _compiles(programme, edition, form.applies_if, "A", where)
+    del programme
+
+
+def _indicators(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    derived_lists = {"park", "sub_park", "base", "area", "park_with_sub", "park_counties", "unit_register", "task"}
+    for indicator in edition.indicators.values():
+        where = f"{edition.id}/forms/{indicator.form}.toml 的 {indicator.code}"
+        for text in filter(None, (indicator.applies_if, indicator.derived)):
+            yield from _compiles(programme, edition, text, indicator.rounds, where)
+        if indicator.codelist and indicator.codelist not in programme.codelists.keys() | derived_lists:
+            yield Problem(
+                "error", where, f"代码表 {indicator.codelist} 不存在;请补建 codelists/{indicator.codelist}.csv。"
+            )
+        if set(indicator.year_earlier) - set(indicator.rounds):
+            yield Problem("error", where, "上年同期栏的轮次不在采集轮次之内;请改正 year_earlier。")
+        if (
+            indicator.type == "number"
+            and indicator.unit_measure in ("", "-")
+            and not indicator.codelist
+            and indicator.code[0] not in "KG"
+        ):
+            yield Problem("warning", where, "数值指标没有计量单位;请补填 unit_measure。")
+
+
+def _rules(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    ids = {r.id for r in edition.rules}
+    for rule in edition.rules:
+        where = rule.where or rule.id
+        for text in filter(None, (rule.expression, rule.applies_if)):
+            yield from _compiles(programme, edition, text, rule.rounds, where)
+        if rule.form not in edition.forms:
+            yield Problem("error", where, f"规则 {rule.id} 的表 {rule.form} 不存在;请改正文件名或 form。")
+        yield from (
+            Problem("error", where, f"规则 {rule.id} 的 absorbed_by 中 {other} 不存在;请改正。")
+            for other in rule.absorbed_by
+            if other not in ids
+        )
+        yield from _message(rule)
+        yield from _collected(edition, rule)
+
+
+def _message(rule: AuditRule) -> Iterator[Problem]:
+    where = rule.where or rule.id
+    if len(rule.message) > LONGEST_MESSAGE:
+        yield Problem("warning", where, f"规则 {rule.id} 的提示超过 {LONGEST_MESSAGE} 字;请压缩。")
+    for word in BANNED_WORDS:
+        if word in rule.message:
+            yield Problem("error", where, f"规则 {rule.id} 的提示含“{word}”;请改用填报人看得懂的说法。")
+    if not any(word in rule.message for word in REMEDIES):
+        yield Problem("warning", where, f"规则 {rule.id} 的提示没有写怎么改;请写明“请……”。")
+
+
+def _collected(edition: Edition, rule: AuditRule) -> Iterator[Problem]:
+    """Every operand of a rule is collected (or derived) in each round the rule runs in."""
+    try:
+        asked = operands(expand(parse(rule.expression), edition.derivations))
+    except DefinitionError:
+        return
+    for round_letter in rule.rounds:
+        for code, lag in sorted(asked):
+            indicator = edition.indicators.get(code)
+            if indicator is None or (lag and lag != "yoy"):
+                continue
+            if round_letter not in indicator.rounds and indicator.form == rule.form and not _guarded(rule, code):
+                yield Problem(
+                    "warning",
+                    rule.where or rule.id,
+                    f"规则 {rule.id} 在{'年报' if round_letter == 'A' else '季报'}用到未采集的 {code},该轮次将不判定;请核对 rounds。",
+                )
+
+
+def _guarded(rule: AuditRule, code: str) -> bool:
+    return f"nz({code})" in rule.expression or f"isnull({code})" in rule.expression
+
+
+def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    for system in edition.indexes.values():
+        for item in system.indicators:
+            yield from _compiles(
+                programme, edition, item.formula, "A", f"{edition.id}/index/{system.id}.toml 的 {item.id}"
+            )
+            if item.deflator and item.deflator not in edition.indicators:
+                yield Problem(
+                    "error",
+                    f"{edition.id}/index/{system.id}.toml",
+                    f"{item.id} 的缩减指数 {item.deflator} 不是指标;请改正。",
+                )
+    for warning in edition.warnings:
+        if warning.formula:
+            yield from _compiles(
+                programme, edition, warning.formula, "Q", f"{edition.id}/warnings.toml 的 {warning.id}"
+            )
+    for name, text in edition.derivations.items():
+        if "(" not in name:
+            yield from _compiles(programme, edition, text, "A", f"{edition.id}/derivations.toml 的 {name}")
+    for target in edition.targets:
+        if target.tracking in ("computed", "threshold"):
+            if target.formula:
+                yield from _compiles(
+                    programme, edition, target.formula, "A", f"plans/{target.plan_id}.csv 第 {target.row_no} 号"
+                )
+            else:
+                yield Problem(
+                    "error",
+                    f"plans/{target.plan_id}.csv 第 {target.row_no} 号",
+                    "可算目标没有公式;请补填 formula 或改 tracking。",
+                )
+
+
+KINDS_OF_UNITS = (
+    ("规模以上工业高新技术企业", {"B07": "industrial", "B11": True, "B16": True, "P02": 300}),
+    ("规模以下工业企业", {"B07": "industrial", "B11": False, "B16": False, "P02": 25}),
+    ("服务业高新技术企业", {"B07": "service", "B11": False, "B16": True, "P02": 60}),
+    ("10 人以下服务业企业", {"B07": "service", "B11": False, "B16": False, "P02": 6}),
+)
+
+
+def burden(edition: Edition) -> Iterator[tuple[str, str, int, int]]:
+    """Cells to fill by type of unit and round: (type, round, required cells, all cells), the conditions of forms applied.
+
+    Conditions are judged by the traits of the type: an unconditional indicator always counts, one bound to a condition on
+    industry, above-scale, high-tech or staff counts where the type meets it.
+    """
+    for name, traits in KINDS_OF_UNITS:
+        for letter, title in (("A", "年报"), ("Q", "季报")):
+            forms = [f for f in edition.forms.values() if f.roster == "enterprise" and _owed(f.applies_if, traits)]
+            period = _period(edition, letter)
+            asked = [i for f in forms for i in f.asked(period) if _owed(i.applies_if, traits)]
+            yield name, title, sum(i.required for i in asked), len(asked)
+
+
+def _owed(condition: str, traits: dict[str, object]) -> bool:
+    if not condition:
+        return True
+    industrial = traits["B07"] == "industrial"
+    found = []
+    if "section(B07)" in condition:
+        found.append(industrial)
+    if "B16" in condition:
+        found.append(bool(traits["B16"]))
+    if "B11" in condition:
+        found.append(bool(traits["B11"]))
+    if "P02" in condition:
+        found.append(int(str(traits["P02"])) >= 10)
+    return any(found) if found else False
+
+
+def compile_targets(rule: AuditRule, edition: Edition) -> tuple[str, ...]:
+    """Engines that can carry a rule out: polars always, sql where it needs no other rows or periods than given columns."""
+    used = functions(expand(parse(rule.expression), edition.derivations))
+    return ("polars",) if used & {"COUNT_PARK", "in_roster", *TIME_FUNCTIONS} else ("polars", "sql")
+
+
+def form_by_title(edition: Edition, text: str) -> Form | None:
+    """A form by code, number or title."""
+    return next((f for f in edition.forms.values() if text in (f.code, f.number, f.title)), None)
+
+
+def used_by(edition: Edition, code: str) -> dict[str, list[str]]:
+    """Where an indicator is used: rules, index indicators, warnings, targets."""
+
+    def mentions(text: str) -> bool:
+        try:
+            return any(c == code for c, _ in operands(expand(parse(text), edition.derivations)))
+        except DefinitionError:
+            return False
+
+    return {
+        "rules": [r.id for r in edition.rules if mentions(r.expression)],
+        "index": [i.id for s in edition.indexes.values() for i in s.indicators if mentions(i.formula)],
+        "warnings": [w.id for w in edition.warnings if w.formula and mentions(w.formula)],
+        "targets": [str(t.row_no) for t in edition.targets if t.formula and mentions(t.formula)],
+    }
+
+
+def changes(old: Edition, new: Edition) -> list[tuple[str, str, str, str]]:
+    """Differences between two editions: (kind, code, old, new), by kind and code."""
+    found: list[tuple[str, str, str, str]] = []
+    shown = ("name", "unit_measure", "rounds", "required", "definition", "applies_if", "derived", "decimals", "form")
+    for code in sorted(old.indicators.keys() | new.indicators.keys()):
+        before, after = old.indicators.get(code), new.indicators.get(code)
+        if before is None or after is None:
+            found.append(("indicator", code, before.name if before else "—", after.name if after else "—"))
+        else:
+            found += [
+                ("indicator", f"{code}.{a}", str(getattr(before, a)), str(getattr(after, a)))
+                for a in shown
+                if getattr(before, a) != getattr(after, a)
+            ]
+    rules_before, rules_after = {r.id: r for r in old.rules}, {r.id: r for r in new.rules}
+    for rule_id in sorted(rules_before.keys() | rules_after.keys()):
+        b, a = rules_before.get(rule_id), rules_after.get(rule_id)
+        if b is None or a is None:
+            found.append(("rule", rule_id, b.expression if b else "—", a.expression if a else "—"))
+        else:
+            found += [
+                ("rule", f"{rule_id}.{n}", str(getattr(b, n)), str(getattr(a, n)))
+                for n in ("severity", "expression", "applies_if", "rounds", "message")
+                if getattr(b, n) != getattr(a, n)
+            ]
+    return found
+
+
+def indicator_line(indicator: Indicator) -> str:
+    """One indicator for lists: code, name, unit, rounds."""
+    rounds = "、".join({"A": "年报", "Q": "季报"}[r] for r in indicator.rounds)
+    return f"{indicator.code} {indicator.label} {rounds}{' 必填' if indicator.required else ''}"

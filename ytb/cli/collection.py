@@ -1,0 +1,258 @@
+"""Templates, checks, submissions, receipts: what a park's clerk or a script does."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from exports.receipt import receipt_text
+from sources.marked import list_of_findings, mark
+from sources.pool import Pool
+
+from pipelines.checking import Checked, IncomingBook, check, read_books
+from pipelines.intake import Outcome, submit
+from pipelines.operands import History
+from pipelines.templates import template_for
+from schemas.errors import SubmissionError
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION
+from schemas.period import Period
+from warehouse.home import receipt_key
+from warehouse.ledger.receipts import receipt, verify_receipt
+from warehouse.ledger.states import STANDING
+from ytb.cli.output import emit, progress
+from ytb.cli.session import BEIJING, CALL
+
+receipt_app = typer.Typer(no_args_is_help=True, help="回执:查看与核验。")
+SHOWN_FINDINGS = 30
+
+
+def register(root: typer.Typer) -> None:
+    """Hang the commands on the root."""
+    root.command("template")(template)
+    root.command("check")(check_command)
+    root.command("submit")(submit_command)
+    root.add_typer(receipt_app, name="receipt")
+
+
+def template(
+    park: Annotated[str, typer.Option(help="园区代码;区域或省代码得到背景资料表")],
+    period: Annotated[str, typer.Option(help="报告期,如 2025-Q1 或 2025")],
+    output: Annotated[Path, typer.Option("-o", "--output")],
+) -> None:
+    """生成预填的填报模板。"""
+    data = template_for(
+        CALL.office if CALL.has_home else None,
+        CALL.programme,
+        Period.parse(period),
+        park,
+        as_of=CALL.now.astimezone(BEIJING).date(),
+    )
+    output.write_bytes(data)
+    emit({"file": output, "bytes": len(data)}, f"模板已写入 {output}({len(data) // 1024} KB)。")
+
+
+def books_of(files: Sequence[Path]) -> list[IncomingBook]:
+    """The files with their bytes. Raises SubmissionError for one that is not there."""
+    found = []
+    for path in files:
+        if not path.is_file():
+            raise SubmissionError("no_file", f"找不到文件 {path};请核对文件名。")
+        found.append(IncomingBook(path.name, path.read_bytes()))
+    return found
+
+
+def as_json(path: Path | None, checked: Checked) -> dict[str, object]:
+    """One checked file in the documented form (docs/formats/check.md)."""
+    reading = checked.readings[0] if checked.readings else None
+    names = {r.sha256: r.name for r in checked.readings}
+    findings = [
+        {
+            "rule": f["rule"], "severity": f["severity"], "form": f["form"], "sheet": f["sheet"], "cell": f["cell"], "row": f["row"], "unit_id": f["unit_id"],
+            "indicator": f["column"], "indicator_name": f["indicator"], "found": f["found"], "message": f["message"], "code": f["code"], "outcome": f["outcome"],
+            "file": names.get(f["file"] or "", f["file"]),
+        }
+        for f in checked.findings.filter(pl.col("outcome") != "absorbed").iter_rows(named=True)
+    ]  # fmt: skip
+    return {
+        "file": str(path) if path else reading.name if reading else None,
+        "sha256": reading.sha256 if reading else None,
+        "park": checked.park,
+        "period": str(checked.period) if checked.period else None,
+        "edition": checked.edition,
+        "forms": list(checked.forms),
+        "status": checked.status,
+        "hard": checked.findings.filter(BLOCKING).height,
+        "soft": checked.to_explain,
+        "not_run": list(checked.not_run),
+        "normalised": checked.normalised,
+        "findings": findings,
+    }
+
+
+STATUS_TEXT = {
+    "clean": "没有问题",
+    "to_explain": "只有核实性问题,说明后可以报送",
+    "failed": "有强制性问题,须改正",
+    "unreadable": "无法读取",
+}
+
+
+def lines_of(checked: Checked, name: str) -> list[str]:
+    """A check for people: summary, then the findings, worst first."""
+    lines = [f"《{name}》 {checked.park or '园区未知'} {checked.period or '报告期未知'}:{STATUS_TEXT[checked.status]}"]
+    if checked.normalised.height:
+        lines.append(f"  读取时规整了 {checked.normalised.height} 格(全角、千分位、空格等),原值未改。")
+    if checked.not_run:
+        lines.append(f"  有 {len(checked.not_run)} 条需要其他报告期或名录库的规则没有执行。")
+    shown = (
+        checked.findings.filter(pl.col("outcome") != "absorbed")
+        .with_columns(pl.col("severity").replace_strict({"hard": 0, "soft": 1, "trial": 2}, default=3).alias("_s"))
+        .sort("_s", maintain_order=True)
+    )
+    for row in shown.head(SHOWN_FINDINGS).iter_rows(named=True):
+        mark_ = {"hard": "错误", "soft": "核实", "trial": "试行"}.get(row["severity"], "")
+        lines.append(f"  [{mark_}] {row['message']}({row['rule']})")
+    if shown.height > SHOWN_FINDINGS:
+        lines.append(f"  ……共 {shown.height} 条,其余见标注工作簿(--annotate 目录)或 --json。")
+    return lines
+
+
+def check_command(
+    files: list[Path],
+    annotate: Annotated[Path | None, typer.Option(help="把标注了问题的工作簿写到这个目录")] = None,
+    park: Annotated[str | None, typer.Option()] = None,
+    period: Annotated[str | None, typer.Option()] = None,
+) -> None:
+    """审核工作簿,不留任何记录。有数据目录时一并核对历史数据与名录库。"""
+    books = books_of(files)
+    with Pool(workers=min(CALL.workers, len(books))) as pool:
+        readings = read_books(books, CALL.programme, pool)
+    results: list[Checked] = []
+    the_period = Period.parse(period) if period else None
+    if CALL.has_home:
+        with CALL.office.ledger.read() as session:
+            history = History(CALL.office.vault, session, CALL.programme)
+            results = [check([r], CALL.programme, history, park=park, period=the_period) for r in readings]
+    else:
+        results = [check([r], CALL.programme, park=park, period=the_period) for r in readings]
+    if annotate:
+        annotate.mkdir(parents=True, exist_ok=True)
+        for book, checked in zip(books, results, strict=True):
+            path, data = annotated(book, checked)
+            (annotate / path).write_bytes(data)
+    emit(
+        {"files": [as_json(p, c) for p, c in zip(files, results, strict=True)]},
+        [line for b, c in zip(books, results, strict=True) for line in lines_of(c, b.name)],
+    )
+    raise typer.Exit(max((2 if c.status == "unreadable" else 1 if c.status == "failed" else 0) for c in results))
+
+
+def annotated(book: IncomingBook, checked: Checked) -> tuple[str, bytes]:
+    """The park's own workbook with marks; where that cannot be done safely, a list of the findings. (file name, bytes)"""
+    own = checked.findings.filter(pl.col("outcome") != "absorbed")
+    stem = Path(book.name).stem
+    if checked.status != "unreadable" and Path(book.name).suffix.lower() in (".xlsx", ".xlsm"):
+        try:
+            return f"{stem}_审核{Path(book.name).suffix}", mark(book.data, own).data
+        except SubmissionError as reason:
+            progress(f"《{book.name}》不能直接标注({reason}),改为问题清单。")
+    return f"{stem}_问题清单.xlsx", list_of_findings(own)
+
+
+def read_explanations(path: Path) -> dict[str, tuple[str, str]]:
+    """Explanations from a CSV with the columns rule, form, unit_id, column, reason_code, text (docs/formats/explanations.md)."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        rows = csv.DictReader(handle)
+        needed = {"rule", "form", "unit_id", "column", "reason_code", "text"}
+        missing = needed - set(rows.fieldnames or [])
+        if missing:
+            raise SubmissionError(
+                "explanations", f"说明文件缺列 {'、'.join(sorted(missing))};请按 docs/formats/explanations.md 补上。"
+            )
+        return {
+            "|".join(row[k] or "" for k in ("rule", "form", "unit_id", "column")): (row["reason_code"], row["text"])
+            for row in rows
+        }
+
+
+def submit_command(
+    files: list[Path],
+    explain: Annotated[Path | None, typer.Option(help="情况说明 CSV")] = None,
+    park: Annotated[str | None, typer.Option()] = None,
+    period: Annotated[str | None, typer.Option()] = None,
+    leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
+    server: Annotated[str | None, typer.Option(help="报送到服务器")] = None,
+) -> None:
+    """报送一个园区一期的工作簿(可多个文件),取得回执。"""
+    if server:
+        raise SubmissionError("server", "本版本只能在数据目录内报送;向服务器报送随门户提供。")
+    books = books_of(files)
+    given = read_explanations(explain) if explain else {}
+    with Pool(workers=min(CALL.workers, len(books))) as pool:
+        outcome = submit(
+            CALL.office, books, pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
+            explanations=given, leave_out=leave_out, progress=progress,
+        )  # fmt: skip
+    returned = hand_back(books, outcome)
+    with CALL.office.ledger.read() as session:
+        slip = receipt(session, outcome.submission.number, receipt_key(CALL.home))
+    data = {
+        "submission": outcome.submission.number,
+        "receipt": slip.receipt_number,
+        "code": slip.code,
+        "state": outcome.submission.state.value,
+        "is_new": outcome.is_new,
+        "unexplained": outcome.unexplained,
+        "marked": [str(p) for p in returned],
+        "check": as_json(None, outcome.checked) if outcome.checked else None,
+    }
+    lines = [receipt_text(slip)]
+    if outcome.checked and outcome.submission.state not in STANDING:
+        lines += lines_of(outcome.checked, "、".join(b.name for b in books))
+    if outcome.unexplained:
+        lines.append(f"还有 {outcome.unexplained} 条核实性问题没有情况说明;请填写说明文件后用 --explain 再报送一次。")
+    lines += [f"标注工作簿:{p}" for p in returned]
+    emit(data, lines)
+    raise typer.Exit(
+        0 if outcome.submission.state in STANDING else 2 if outcome.submission.state.value == "unreadable" else 1
+    )
+
+
+def hand_back(books: Sequence[IncomingBook], outcome: Outcome) -> list[Path]:
+    """Put the marked workbooks of a submission that did not get through into the outbox."""
+    if outcome.checked is None or outcome.submission.state in STANDING:
+        return []
+    folder = CALL.home.outbox / outcome.submission.number
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for book in books:
+        mine = outcome.checked.findings.filter(
+            pl.col("file").is_null() | pl.col("file").is_in([book.name, book.sha256])
+        )
+        if mine.filter(BLOCKING | NEEDS_EXPLANATION).height:
+            single = Checked(**{**outcome.checked.__dict__, "findings": mine})
+            name, data = annotated(book, single)
+            (folder / name).write_bytes(data)
+            written.append(folder / name)
+    return written
+
+
+@receipt_app.command("verify")
+def receipt_verify(number: str, code: str) -> None:
+    """核验回执真伪。"""
+    with CALL.office.ledger.read() as session:
+        found = verify_receipt(session, number, code, receipt_key(CALL.home))
+    emit({"genuine": found.is_genuine, "message": found.message, "state": found.attested}, found.message)
+    raise typer.Exit(0 if found.is_genuine else 1)
+
+
+@receipt_app.command("show")
+def receipt_show(number: str) -> None:
+    """打印回执。"""
+    with CALL.office.ledger.read() as session:
+        slip = receipt(session, number, receipt_key(CALL.home))
+    emit(slip, receipt_text(slip))

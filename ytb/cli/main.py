@@ -1,0 +1,114 @@
+"""``ytb``: one command for statisticians, operators and scripts; exit codes as in docs/cli.md."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import typer
+
+from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
+from ytb.cli import administration, collection, production, programme, reviewing, standalone
+from ytb.cli.session import CALL
+
+FINDINGS, USAGE, FAULT = 1, 2, 3
+
+app = typer.Typer(
+    name="ytb",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--json、--lang zh|en、--user 姓名。"
+    "退出码:0 完成,1 有问题或被拒绝,2 用法或文件不可读,3 系统故障、占用或磁盘满。",
+)
+for module in (programme, administration, collection, reviewing, production, standalone):
+    module.register(app)
+
+
+def run() -> None:
+    """The entry point: every error becomes one sentence and an exit code, never a traceback."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        rest = shared_options(list(arguments))
+        code = app(args=rest, prog_name="ytb", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return USAGE
+    except StatisticsError as error:
+        print(f"错误:{error}", file=sys.stderr)  # noqa: T201
+        return exit_code_of(error)
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        print(f"错误:{error.strerror or error}:{error.filename or ''}", file=sys.stderr)  # noqa: T201
+        return USAGE if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else FAULT
+    except Exception as error:  # the last line of defence: what is our fault is said to be, and kept for us
+        log = _keep(traceback.format_exc())
+        print(f"系统内部错误({type(error).__name__}),数据没有改动。详情已记入 {log},请交维护人员。", file=sys.stderr)  # noqa: T201
+        return FAULT
+
+
+def exit_code_of(error: StatisticsError) -> int:
+    """1 refusal, 2 unreadable input or a wrong definition, 3 storage."""
+    match error:
+        case RefusalError():
+            return FINDINGS
+        case SubmissionError() | DefinitionError():
+            return USAGE
+        case StorageError():
+            return FAULT
+    return FAULT
+
+
+def shared_options(arguments: list[str]) -> list[str]:
+    """Take ``--home``, ``--json``, ``--lang`` and ``--user`` out of the arguments, wherever they stand."""
+    rest: list[str] = []
+    CALL.json, CALL.lang, CALL.home_option, CALL.actor = False, "zh", None, ""
+    for cached in ("home", "programme", "office"):
+        CALL.__dict__.pop(cached, None)
+    queue = iter(arguments)
+    for word in queue:
+        if word == "--":
+            return [*rest, word, *queue]
+        name, equals, value = word.partition("=")
+        if word == "--json":
+            CALL.json = True
+        elif name in ("--home", "--lang", "--user"):
+            given = value if equals else next(queue, "")
+            if not given:
+                raise click.UsageError(f"{name} 后面要写值。")
+            if name == "--home":
+                CALL.home_option = Path(given)
+            elif name == "--user":
+                CALL.actor = given
+            elif given in ("zh", "en"):
+                CALL.lang = given
+            else:
+                raise click.UsageError("--lang 只能是 zh 或 en。")
+        else:
+            rest.append(word)
+    return rest
+
+
+def _keep(text: str) -> Path:
+    folder = CALL.root if CALL.has_home else Path.cwd()
+    log = folder / "ytb-error.log"
+    try:
+        with log.open("a", encoding="utf-8") as handle:
+            handle.write(text + "\n")
+    except OSError:
+        return Path("(无法写入日志)")
+    return log

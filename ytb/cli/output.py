@@ -1,0 +1,80 @@
+"""Printing: results on stdout, for people in Chinese or for programs as JSON; progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from ytb.cli.session import BEIJING, CALL
+
+_PROGRESS = Console(stderr=True, highlight=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: dates as ISO text, exact decimals as numbers, frames as lists of rows."""
+    match value:
+        case pl.DataFrame():
+            return [plain(row) for row in value.iter_rows(named=True)]
+        case Mapping():
+            return {str(k): plain(v) for k, v in value.items()}
+        case str() | bool() | int() | float() | None:
+            return value
+        case datetime():
+            return value.astimezone(BEIJING).isoformat()
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case Enum():
+            return value.value
+        case Iterable():
+            return [plain(v) for v in value]
+    return plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def emit(data: Any, text: str | Table | Iterable[str]) -> None:
+    """``data`` as one JSON document where ``--json`` was given, else ``text`` for people."""
+    if CALL.json:
+        sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=1) + "\n")
+        return
+    if isinstance(text, Table):
+        Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(text)
+        return
+    for line in [text] if isinstance(text, str) else text:
+        sys.stdout.write(line + "\n")
+
+
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table for people; numbers to the right."""
+    made = Table(title=title or None, header_style="bold", show_edge=False, title_justify="left")
+    body = [["" if v is None else str(v) for v in row] for row in rows]
+    for n, head in enumerate(heads):
+        numeric = bool(body) and all(_is_number(row[n]) for row in body)
+        made.add_column(head, justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        made.add_row(*row)
+    return made
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "", 1).replace("%", "").lstrip("-").isdigit() or text in ("", "—")
+
+
+def progress(text: str) -> None:
+    """One line on stderr."""
+    _PROGRESS.print(text)
+
+
+def beijing(instant: datetime | None) -> str:
+    """A time as people read it."""
+    return instant.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M") if instant else "—"

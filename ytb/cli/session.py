@@ -1,0 +1,81 @@
+"""What one call of the command line works with: home, language, output form, user and clock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pipelines.intake import Office
+from schemas.catalog import programme
+from schemas.model import Programme
+from warehouse.home import Home, home_path, load_config, open_home
+from warehouse.ledger.migrate import open_ledger
+from warehouse.vault import Vault
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+
+
+def system_clock() -> datetime:
+    """The only place that reads the clock."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Call:
+    """The options every command shares. ``clock`` is replaced by the demo, which lives in 2014."""
+
+    home_option: Path | None = None
+    json: bool = False
+    lang: str = "zh"
+    actor: str = ""
+    clock: Callable[[], datetime] = system_clock
+    workers: int = field(default_factory=lambda: max(os.cpu_count() or 1, 1))
+
+    @property
+    def now(self) -> datetime:
+        """The time of this step."""
+        return self.clock()
+
+    @property
+    def who(self) -> str:
+        """Who acts: ``--user``, ``YTB_USER``, else the user of the operating system."""
+        return self.actor or os.environ.get("YTB_USER", "") or getpass.getuser()
+
+    @property
+    def root(self) -> Path:
+        """Where HOME is, whether it exists or not."""
+        return home_path(self.home_option, os.environ)
+
+    @cached_property
+    def home(self) -> Home:
+        """HOME. Raises StorageError where there is none."""
+        return open_home(self.root)
+
+    @property
+    def has_home(self) -> bool:
+        """Whether HOME has been made."""
+        return (self.root / "config.toml").is_file()
+
+    @cached_property
+    def programme(self) -> Programme:
+        """The survey programme of HOME, else the shipped one."""
+        return programme(load_config(self.home).programme if self.has_home else "park")
+
+    @cached_property
+    def office(self) -> Office:
+        """Vault, ledger and programme together."""
+        return Office(Vault.open(self.home.vault), open_ledger(self.home), self.programme)
+
+    def say(self, zh: str, en: str) -> str:
+        """The sentence in the language of the call."""
+        return en if self.lang == "en" else zh
+
+
+CALL = Call()
+"""The call of this process; ``ytb.cli.main.run`` fills it from the arguments."""
