@@ -1,0 +1,110 @@
+"""Aggregation 合成: generalised means of weighted scores up the hierarchy, with missing scores handled by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pipelines.methods.index.bounded import Floats
+from pipelines.methods.index.definition import Group, ScoringSystem
+
+FLOOR: Final = 0.01  # a score not above this takes its place in means that need positive numbers; index_system 4.2
+FULL: Final = 1.0 - 1e-12
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Scores of one group (…, units) and the share of its weight that was there (0…1)."""
+
+    scores: Floats
+    coverage: Floats
+
+
+def power_mean(scores: Floats, weights: Floats, power: float, floor: float = FLOOR) -> Floats:
+    """Generalised mean over the last axis, (Σ w s^p / Σ w)^(1/p), geometric at p = 0; weights of missing scores fall away.
+
+    For p ≠ 1 scores not above ``floor`` are raised to it: a geometric mean knows no zero.
+    """
+    present = ~np.isnan(scores)
+    used = np.where(present, weights, 0.0)
+    total = used.sum(axis=-1)
+    share = np.divide(used, total[..., np.newaxis], out=np.zeros_like(used), where=total[..., np.newaxis] > 0)
+    mean = _inverse((share * _transformed(np.where(present, scores, 1.0), power, floor)).sum(axis=-1), power)
+    return np.asarray(np.where(total > 0, mean, np.nan), dtype=np.float64)
+
+
+def _transformed(scores: Floats, power: float, floor: float) -> Floats:
+    if power == 1.0:
+        return scores
+    raised = np.maximum(scores, floor)
+    return np.asarray(np.log(raised) if power == 0.0 else raised**power, dtype=np.float64)
+
+
+def _inverse(mean: Floats, power: float) -> Floats:
+    if power == 1.0:
+        return mean
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(mean) if power == 0.0 else mean ** (1.0 / power), dtype=np.float64)
+
+
+def group_mean(group: Group, scores: Floats, coverage: Floats, weights: Floats, power: float | None = None) -> Mean:
+    """One group from its children: ``scores`` and ``coverage`` are (…, units, children), ``weights`` broadcast to them.
+
+    Coverage is the share of the weight of the indicators below that has a score, level by level. Below the minimum the
+    score is missing. ``missing`` says what an absent child does: its weight goes to the others (redistribute), the group
+    is missing too (null), or the weight counts and earns nothing (base: the score is out of less than full marks).
+    """
+    options = group.aggregation.options
+    exponent = group.power if power is None else power
+    present = ~np.isnan(scores)
+    wide = np.broadcast_to(weights, np.broadcast(scores, weights).shape)
+    total = wide.sum(axis=-1)
+    share = np.divide(
+        (wide * np.where(present, coverage, 0.0)).sum(axis=-1), total, out=np.zeros_like(total), where=total > 0
+    )
+    rule = options.get("missing", "redistribute")
+    if rule == "base":
+        earned = (wide * np.where(present, scores, 0.0)).sum(axis=-1)
+        result = np.divide(earned, total, out=np.full_like(total, np.nan), where=(total > 0) & present.any(axis=-1))
+    else:
+        result = power_mean(scores, wide, exponent, float(options.get("floor", FLOOR)))
+    least = FULL if rule == "null" else float(options.get("minimum_coverage", 0.0))
+    return Mean(np.where(share >= least - 1e-12, result, np.nan), share)
+
+
+def aggregated(
+    system: ScoringSystem, leaf_scores: Floats, weights: Mapping[str, Floats], power: float | None = None
+) -> dict[str, Mean]:
+    """Every group of the system from the scores of the indicators (…, units, indicators).
+
+    ``weights``: group → (…, children), broadcast over units; for draws shape them (draws, 1, children). ``power`` replaces
+    the exponent of every group.
+    """
+    means: dict[str, Mean] = {}
+    for group in system.groups:
+        scores, coverage = children_of(system, group, leaf_scores, means)
+        means[group.id] = group_mean(group, scores, coverage, weights[group.id], power)
+    return means
+
+
+def children_of(
+    system: ScoringSystem, group: Group, leaf_scores: Floats, means: Mapping[str, Mean]
+) -> tuple[Floats, Floats]:
+    """Scores and coverage of a group's children, (…, units, children)."""
+    columns, covers = [], []
+    for child in group.children:
+        if child in means:
+            columns.append(means[child].scores)
+            covers.append(means[child].coverage)
+        else:
+            column = leaf_scores[..., system.position[child]]
+            columns.append(column)
+            covers.append(np.where(np.isnan(column), 0.0, 1.0))
+    shape = np.broadcast_shapes(*(c.shape for c in columns))
+    return (
+        np.stack([np.broadcast_to(c, shape) for c in columns], axis=-1),
+        np.stack([np.broadcast_to(c, shape) for c in covers], axis=-1),
+    )

@@ -1,0 +1,353 @@
+"""The definition of a composite index as data: hierarchy, and the method of every step. Format: docs/formats/index-system.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from schemas.errors import DefinitionError
+
+Where = Callable[[str, str], str]  # (key, value) → "file:line"
+
+NORMALISATIONS: Final[dict[str, frozenset[str]]] = {
+    "minmax": frozenset({"low", "high", "within", "reference"}),
+    "goalposts": frozenset({"worst", "best", "by_class", "low", "high", "floor", "ceiling", "log"}),
+    "zscore": frozenset({"centre", "spread", "floor", "ceiling", "minimum_units", "within", "reference"}),
+    "efficacy": frozenset({"worst", "best", "by_class", "base", "floor", "ceiling"}),
+    "distance_to_target": frozenset({"target", "floor", "ceiling"}),
+    "distance_to_best": frozenset({"within", "reference"}),
+    "rank": frozenset({"within"}),
+    "percentile": frozenset({"within"}),
+    "borda": frozenset({"within"}),
+    "base_growth": frozenset({"base", "floor", "ceiling"}),
+    "bounded_growth": frozenset({"cap"}),
+    "difference": frozenset({"scale", "cap"}),
+    "none": frozenset(),
+}
+IMPUTATIONS: Final[dict[str, frozenset[str]]] = {
+    "none": frozenset(),
+    "mean": frozenset({"within"}),
+    "median": frozenset({"within"}),
+    "regression": frozenset({"predictors", "minimum_units"}),
+    "carry": frozenset({"periods"}),
+    "em": frozenset({"iterations", "tolerance"}),
+}
+OUTLIERS: Final[dict[str, frozenset[str]]] = {
+    "none": frozenset(),
+    "winsorise": frozenset({"skewness", "kurtosis", "maximum_points", "then"}),
+    "mad": frozenset({"multiple"}),
+    "log": frozenset(),
+    "log_shifted": frozenset(),
+    "box_cox": frozenset({"power"}),
+}
+WEIGHTINGS: Final[dict[str, frozenset[str]]] = {
+    "given": frozenset(),
+    "equal": frozenset(),
+    "entropy": frozenset({"minimum_units"}),
+    "pca": frozenset(),
+    "factor": frozenset({"minimum_eigenvalue", "minimum_share", "factors"}),
+    "benefit_of_doubt": frozenset({"lower", "upper"}),
+    "budget": frozenset({"file"}),
+    "ahp": frozenset({"file", "maximum_ratio"}),
+    "target_importance": frozenset({"importance"}),
+    "combined": frozenset({"share", "with"}),
+}
+AGGREGATIONS: Final[dict[str, frozenset[str]]] = {
+    name: frozenset({"missing", "minimum_coverage", "floor"}) | extra
+    for name, extra in {
+        "arithmetic": frozenset[str](),
+        "geometric": frozenset[str](),
+        "harmonic": frozenset[str](),
+        "power": frozenset({"power"}),
+    }.items()
+}
+POWERS: Final = {"arithmetic": 1.0, "geometric": 0.0, "harmonic": -1.0}
+OVER_TIME: Final = frozenset({"base_growth", "bounded_growth", "difference"})
+MISSING: Final = ("redistribute", "null", "base")
+ORDERS: Final = ("borda", "copeland", "kemeny")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One method with its options."""
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def number(self, name: str, default: float) -> float:
+        """An option as a number."""
+        return float(self.options.get(name, default))
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One indicator: where its figures stand and how they become a score."""
+
+    id: str
+    name: str
+    parent: str
+    column: str
+    unit_measure: str
+    direction: int  # 1: more is better, -1: less is better
+    weight: float | None
+    denominator: str
+    factor: float
+    imputation: Step
+    outliers: Step
+    normalisation: Step
+
+
+@dataclass(frozen=True)
+class Group:
+    """One node above the indicators; ``parent`` is empty for the root. ``children`` are ids in written order."""
+
+    id: str
+    name: str
+    parent: str
+    weight: float | None
+    weights: Step
+    aggregation: Step
+    children: tuple[str, ...]
+
+    @property
+    def power(self) -> float:
+        """Exponent of the generalised mean: 1 arithmetic, 0 geometric, -1 harmonic."""
+        named = POWERS.get(self.aggregation.method)
+        return self.aggregation.number("power", 1.0) if named is None else named
+
+
+@dataclass(frozen=True)
+class ScoringSystem:
+    """A checked index definition. ``groups`` are ordered children first, so the root is last."""
+
+    id: str
+    title: str
+    unit_column: str
+    name_column: str
+    class_column: str
+    year_column: str
+    leaves: tuple[Leaf, ...]
+    groups: tuple[Group, ...]
+    rank_within_class: bool
+    minimum_class_size: int
+    tie_decimals: int
+    decimals: int
+    orders: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    uncertainty: Mapping[str, Any]
+
+    @property
+    def root(self) -> Group:
+        """The index itself."""
+        return self.groups[-1]
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Column of every indicator in the value matrices."""
+        return {leaf.id: k for k, leaf in enumerate(self.leaves)}
+
+    @cached_property
+    def by_id(self) -> dict[str, Group]:
+        """Groups by id."""
+        return {group.id: group for group in self.groups}
+
+    def leaves_below(self, node: str) -> tuple[int, ...]:
+        """Columns of the indicators under a group, or the column of an indicator."""
+        if node in self.position:
+            return (self.position[node],)
+        return tuple(k for child in self.by_id[node].children for k in self.leaves_below(child))
+
+    def name_of(self, node: str) -> str:
+        """The printed name of a group or indicator."""
+        return self.by_id[node].name if node in self.by_id else self.leaves[self.position[node]].name
+
+    @property
+    def files(self) -> frozenset[str]:
+        """Expert files the weights are read from."""
+        return frozenset(str(g.weights.options["file"]) for g in self.groups if "file" in g.weights.options)
+
+
+def parse_system(data: Mapping[str, Any], where: Where) -> ScoringSystem:
+    """The system a definition describes. Raises DefinitionError with place and remedy for the first thing wrong in it."""
+    columns = data.get("data", {})
+    defaults = {
+        kind: _step(data.get(kind, {"method": method}), kind, table, where("method", ""))
+        for kind, table, method in (
+            ("imputation", IMPUTATIONS, "none"),
+            ("outliers", OUTLIERS, "none"),
+            ("normalisation", NORMALISATIONS, "minmax"),
+            ("weights", WEIGHTINGS, "given"),
+            ("aggregation", AGGREGATIONS, "arithmetic"),
+        )
+    }
+    leaves = tuple(_leaf(entry, defaults, where) for entry in data.get("indicator", ()))
+    groups = _groups(data.get("group", ()), leaves, defaults, where)
+    ranking, compare = data.get("ranking", {}), data.get("compare", {})
+    system = ScoringSystem(
+        id=str(data.get("id", "index")),
+        title=str(data.get("title", data.get("id", "index"))),
+        unit_column=str(columns.get("unit", "unit")),
+        name_column=str(columns.get("name", "")),
+        class_column=str(columns.get("class", "")),
+        year_column=str(columns.get("year", "")),
+        leaves=leaves,
+        groups=groups,
+        rank_within_class=ranking.get("within") == "class",
+        minimum_class_size=int(ranking.get("minimum_class_size", 1)),
+        tie_decimals=int(ranking.get("tie_decimals", 6)),
+        decimals=int(ranking.get("decimals", 2)),
+        orders=tuple(ranking.get("orders", ())),
+        pairs=tuple((str(a), str(b)) for a, b in compare.get("pairs", ())),
+        uncertainty=dict(data.get("uncertainty", {})),
+    )
+    if system.rank_within_class and not system.class_column:
+        raise DefinitionError('ranking.within = "class" 需要 [data] 中的 class 列', where=where("within", "class"))
+    if wrong := set(system.orders) - set(ORDERS):
+        raise DefinitionError(f"ranking.orders 不认识 {'、'.join(sorted(wrong))}", remedy=f"可用:{'、'.join(ORDERS)}。")
+    return system
+
+
+def _step(entry: Mapping[str, Any], kind: str, table: Mapping[str, frozenset[str]], place: str) -> Step:
+    method = str(entry.get("method", ""))
+    if method not in table:
+        raise DefinitionError(f"{kind} 的方法“{method}”不存在", where=place, remedy=f"可用:{'、'.join(table)}。")
+    options = {name: value for name, value in entry.items() if name != "method"}
+    if unknown := options.keys() - table[method]:
+        known = "、".join(sorted(table[method])) or "没有选项"
+        raise DefinitionError(
+            f"{kind}={method} 没有选项 {'、'.join(sorted(unknown))}", where=place, remedy=f"可用:{known}。"
+        )
+    return Step(method, options)
+
+
+def _leaf(entry: Mapping[str, Any], defaults: Mapping[str, Step], where: Where) -> Leaf:
+    code, place = str(entry["id"]), where("id", str(entry["id"]))
+
+    def step(kind: str, table: Mapping[str, frozenset[str]]) -> Step:
+        return _step(entry[kind], kind, table, place) if kind in entry else defaults[kind]
+
+    leaf = Leaf(
+        id=code,
+        name=str(entry.get("name", code)),
+        parent=str(entry["parent"]),
+        column=str(entry.get("column", code)),
+        unit_measure=str(entry.get("unit_measure", "")),
+        direction=-1 if entry.get("direction", "positive") == "negative" else 1,
+        weight=None if "weight" not in entry else float(entry["weight"]),
+        denominator=str(entry.get("denominator", "")),
+        factor=float(entry.get("factor", 1.0)),
+        imputation=step("imputation", IMPUTATIONS),
+        outliers=step("outliers", OUTLIERS),
+        normalisation=step("normalisation", NORMALISATIONS),
+    )
+    _check_normalisation(leaf, place)
+    return leaf
+
+
+def _check_normalisation(leaf: Leaf, place: str) -> None:
+    step = leaf.normalisation
+    if step.method in ("goalposts", "efficacy"):
+        posts = (
+            [step.options, *step.options.get("by_class", {}).values()]
+            if "worst" in step.options
+            else [*step.options.get("by_class", {}).values()]
+        )
+        if not posts:
+            raise DefinitionError(
+                f"指标 {leaf.id} 的目标柱缺 worst 和 best", where=place, remedy="写明不容许值与满意值。"
+            )
+        for post in posts:
+            if "worst" not in post or "best" not in post or (post["best"] - post["worst"]) * leaf.direction <= 0:
+                raise DefinitionError(
+                    f"指标 {leaf.id} 的目标柱不合方向:worst={post.get('worst')},best={post.get('best')}",
+                    where=place,
+                    remedy="正向指标 best 应大于 worst,负向指标相反。",
+                )
+    if step.method == "difference" and step.number("scale", 0.0) <= 0:
+        raise DefinitionError(f"指标 {leaf.id} 用 difference 须给出大于 0 的 scale", where=place)
+    if step.method == "distance_to_target" and step.number("target", 0.0) <= 0:
+        raise DefinitionError(f"指标 {leaf.id} 用 distance_to_target 须给出大于 0 的 target", where=place)
+
+
+def _groups(
+    entries: Sequence[Mapping[str, Any]], leaves: Sequence[Leaf], defaults: Mapping[str, Step], where: Where
+) -> tuple[Group, ...]:
+    ids = [str(e["id"]) for e in entries] + [leaf.id for leaf in leaves]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise DefinitionError(f"代码重复:{'、'.join(twice)}", where=where("id", twice[0]), remedy="每个代码只用一次。")
+    parents = {str(e["id"]): str(e.get("parent", "")) for e in entries}
+    roots = [i for i, parent in parents.items() if not parent]
+    if len(roots) != 1:
+        raise DefinitionError(
+            f"应恰有一个没有 parent 的 [[group]],现有 {len(roots)} 个", where=where("id", (roots or [""])[0])
+        )
+    children: dict[str, list[str]] = {i: [] for i in parents}
+    for node, parent in [*parents.items(), *((leaf.id, leaf.parent) for leaf in leaves)]:
+        if parent and parent not in children:
+            raise DefinitionError(f"{node} 的上级 {parent} 不存在", where=where("id", node), remedy="请改 parent。")
+        if parent:
+            children[parent].append(node)
+    order = _children_first(roots[0], children)
+    if lost := parents.keys() - set(order):
+        raise DefinitionError(f"{'、'.join(sorted(lost))} 不在总指数之下(上级成环)", where=where("id", min(lost)))
+    if empty := sorted(i for i, below in children.items() if not below):
+        raise DefinitionError(
+            f"{'、'.join(empty)} 之下没有指标", where=where("id", empty[0]), remedy="请删去或补上指标。"
+        )
+    by_id = {str(e["id"]): e for e in entries}
+    groups = tuple(_group(by_id[i], tuple(children[i]), defaults, where) for i in order)
+    _check_weights(groups, leaves, where)
+    return groups
+
+
+def _children_first(root: str, children: Mapping[str, list[str]]) -> list[str]:
+    ordered: list[str] = []
+
+    def visit(node: str) -> None:
+        for child in children[node]:
+            if child in children:
+                visit(child)
+        ordered.append(node)
+
+    visit(root)
+    return ordered
+
+
+def _group(entry: Mapping[str, Any], below: tuple[str, ...], defaults: Mapping[str, Step], where: Where) -> Group:
+    code, place = str(entry["id"]), where("id", str(entry["id"]))
+
+    def step(kind: str, table: Mapping[str, frozenset[str]]) -> Step:
+        return _step(entry[kind], kind, table, place) if kind in entry else defaults[kind]
+
+    aggregation = step("aggregation", AGGREGATIONS)
+    if aggregation.options.get("missing", "redistribute") not in MISSING:
+        raise DefinitionError(f"{code} 的 missing 只能是 {'、'.join(MISSING)}", where=place)
+    if aggregation.options.get("missing") == "base" and aggregation.method != "arithmetic":
+        raise DefinitionError(f"{code} 的 missing=base 只能与算术合成同用", where=place)
+    return Group(
+        id=code,
+        name=str(entry.get("name", code)),
+        parent=str(entry.get("parent", "")),
+        weight=None if "weight" not in entry else float(entry["weight"]),
+        weights=step("weights", WEIGHTINGS),
+        aggregation=aggregation,
+        children=below,
+    )
+
+
+def _check_weights(groups: Collection[Group], leaves: Sequence[Leaf], where: Where) -> None:
+    given = {g.id: g.weight for g in groups} | {leaf.id: leaf.weight for leaf in leaves}
+    for group in groups:
+        if group.weights.method not in ("given", "combined"):
+            continue
+        missing = [i for i in group.children if given[i] is None]
+        if missing:
+            raise DefinitionError(
+                f"{group.id} 按给定权重合成,但 {'、'.join(missing)} 没有 weight",
+                where=where("id", missing[0]),
+                remedy="请补上 weight,或给该组另定 weights。",
+            )
+        if any((given[i] or 0.0) < 0 for i in group.children) or not sum(given[i] or 0.0 for i in group.children) > 0:
+            raise DefinitionError(f"{group.id} 的权重不能为负,合计须大于 0", where=where("id", group.id))
