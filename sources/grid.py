@@ -1,0 +1,196 @@
+"""Files → grids of raw cell values, every sheet from A1, with error cells and uncalculated formulas told from blanks.
+
+calamine reads; it turns an error cell and a formula without a result into a blank, so what the guard found is laid over.
+openpyxl reads a sheet that calamine refuses (one #SPILL! is enough). Call these functions only inside ``sources.pool``:
+both parsers can be made to abort or to hang.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+from python_calamine import CalamineError, CalamineWorkbook
+
+from sources.cells import UNCALCULATED, CellError, CellValue
+from sources.delimited import read_table
+from sources.guard import Inspection, inspect
+from sources.guard_facts import Area, Position, SheetFacts, address
+from sources.guard_refusals import refusal
+
+Rows = list[list[CellValue]]
+
+# What openpyxl raises on a damaged or unusual file; it documents none of it.
+OPENPYXL_ERRORS = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    ParseError,
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One sheet. ``rows[r][c]`` is the cell r rows below and c columns right of A1; all rows are of the same length.
+
+    Blank is "" (or None); an error cell is a CellError, a formula without a result is UNCALCULATED, in ``rows`` as well as in
+    ``errors`` and ``uncalculated``. All positions count from 0.
+    """
+
+    sheet: str
+    visible: bool
+    rows: Rows = field(repr=False)
+    errors: dict[Position, str] = field(default_factory=dict)
+    uncalculated: frozenset[Position] = frozenset()
+    merges: tuple[Area, ...] = ()
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
+    has_filter: bool = False
+    is_1904: bool = False
+    is_text_file: bool = False
+
+    def column(self, index: int, first_row: int = 0, last_row: int | None = None) -> list[CellValue]:
+        """The values of one column, between two rows (the last one included)."""
+        return [row[index] for row in self.rows[first_row : None if last_row is None else last_row + 1]]
+
+    def hidden_by_merges(self) -> list[Position]:
+        """Cells with a value that a merged area covers: nobody sees them, and readers read them."""
+        found: list[Position] = []
+        for merged in self.merges:
+            for row in range(merged.first_row, min(merged.last_row + 1, len(self.rows))):
+                cells = self.rows[row]
+                for column in range(merged.first_column, min(merged.last_column + 1, len(cells))):
+                    is_anchor = (row, column) == (merged.first_row, merged.first_column)
+                    if not is_anchor and cells[column] not in ("", None):
+                        found.append((row, column))
+        return found
+
+    def address(self, row: int, column: int) -> str:
+        """The A1 address of a cell."""
+        return address(row, column)
+
+
+def read_grids(data: bytes, name: str) -> list[Grid]:
+    """All sheets of a file, hidden ones too, in their order. Raises SubmissionError; may panic or abort: see ``sources.pool``."""
+    return read_inspected(inspect(data, name))
+
+
+def read_inspected(inspection: Inspection) -> list[Grid]:
+    """As ``read_grids``, for a file the guard has passed."""
+    if inspection.format == "text":
+        return [_text_grid(inspection)]
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(inspection.content))
+    except CalamineError as error:
+        if inspection.format != "xlsx":
+            raise refusal("unreadable", found=str(error)) from None
+        workbook = None
+    second = _SecondReader(inspection)
+    grids: list[Grid] = []
+    for facts in inspection.worksheets:
+        try:
+            rows: Rows = second.rows(facts) if workbook is None else _rows(workbook, facts)
+        except CalamineError as error:
+            rows = second.rows(facts, str(error))
+        grids.append(_grid(facts, rows, inspection))
+    return grids
+
+
+def _rows(workbook: CalamineWorkbook, facts: SheetFacts) -> Rows:
+    rows: Rows = workbook.get_sheet_by_name(facts.name).to_python(skip_empty_area=False)
+    return rows
+
+
+def _grid(facts: SheetFacts, rows: Rows, inspection: Inspection) -> Grid:
+    lay(rows, ((place, CellError(text)) for place, text in facts.errors.items()))
+    lay(rows, ((place, UNCALCULATED) for place in facts.uncalculated))
+    return Grid(
+        facts.name,
+        facts.visibility == "visible",
+        rows,
+        dict(facts.errors),
+        frozenset(facts.uncalculated),
+        tuple(facts.merges),
+        frozenset(facts.hidden_rows),
+        frozenset(facts.hidden_columns),
+        facts.has_filter,
+        inspection.is_1904,
+    )
+
+
+def lay(rows: Rows, marks: Iterable[tuple[Position, CellValue]]) -> None:
+    """Put marks over ``rows``; a mark outside enlarges the rectangle."""
+    width = len(rows[0]) if rows else 0
+    for (row, column), mark in marks:
+        if column >= width:
+            for cells in rows:
+                cells.extend([""] * (column + 1 - width))
+            width = column + 1
+        while row >= len(rows):
+            rows.append([""] * width)
+        rows[row][column] = mark
+
+
+class _SecondReader:
+    """openpyxl, opened when it is first needed."""
+
+    def __init__(self, inspection: Inspection) -> None:
+        self.inspection = inspection
+        self._workbook: openpyxl.Workbook | None = None
+
+    def rows(self, facts: SheetFacts, why: str = "") -> Rows:
+        """One sheet as calamine would give it. Raises SubmissionError where this reader fails too."""
+        if self.inspection.format != "xlsx":
+            raise refusal("unreadable", found=f"工作表“{facts.name}”{why}")
+        try:
+            if self._workbook is None:
+                content = io.BytesIO(self.inspection.content)
+                self._workbook = openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False)
+            sheet = self._workbook[facts.name]
+            # the extent a file declares is not to be believed; the guard has bounded the real one
+            sheet.reset_dimensions()
+            rows: Rows = [[_as_calamine(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        except OPENPYXL_ERRORS as error:
+            raise refusal("unreadable", found=f"工作表“{facts.name}”{why or error}") from None
+        width = max((len(row) for row in rows), default=0)
+        for row in rows:
+            row.extend([""] * (width - len(row)))
+        return rows
+
+
+def _as_calamine(value: object) -> CellValue:
+    """A value of openpyxl as calamine gives it: floats, "" for blank, a date without a time as a date."""
+    match value:
+        case None:
+            return ""
+        case bool() | str() | float():
+            return value
+        case int():
+            return float(value)
+        case datetime() if value == datetime(value.year, value.month, value.day):
+            return date(value.year, value.month, value.day)
+    return value  # type: ignore[return-value]
+
+
+def _text_grid(inspection: Inspection) -> Grid:
+    table = read_table(inspection.content)
+    return Grid(
+        PurePosixPath(inspection.name.replace("\\", "/")).stem,
+        visible=True,
+        rows=table.rows,
+        errors=table.errors,
+        uncalculated=frozenset(table.uncalculated),
+        is_text_file=True,
+    )
