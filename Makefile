@@ -1,0 +1,43 @@
+# make setup | demo | check | test | bench      everything from the repository root
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: setup demo check test golden bench system clean
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("需要 Python 3.11、3.12 或 3.13 / needs Python 3.11 to 3.13") if not (3, 11) <= sys.version_info < (3, 14) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# LibreOffice and fonts are wanted by some tests only; where they cannot be installed those tests say so and skip.
+system:
+	@command -v soffice >/dev/null 2>&1 || { \
+	  if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libreoffice-calc-nogui fonts-noto-cjk poppler-utils chromium strace) >/dev/null 2>&1 \
+	      || echo "LibreOffice 未能安装,有关测试将跳过 / not installed, its tests will skip"; \
+	  else echo "没有 LibreOffice,有关测试将跳过(apt-get install libreoffice-calc-nogui fonts-noto-cjk)"; fi; }
+
+demo: setup
+	$(BIN)/ytb --home demo-home demo --size small
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not slow" tests/unit
+
+test: setup system
+	$(BIN)/pytest -q
+
+golden: setup
+	$(BIN)/pytest -q tests/integration --rewrite-golden
+
+bench: setup
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv demo-home .mypy_cache .ruff_cache .pytest_cache *.egg-info
