@@ -213,7 +213,7 @@ def _refused(readings: Sequence[FileReading], code: str, message: str) -> Checke
 
 
 def _unreadable(readings: Sequence[FileReading], broken: Sequence[FileReading]) -> Checked:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"rule": r.code, "severity": "hard", "code": r.code, "file": r.name, "message": r.message, "outcome": "failed"}
         for r in broken
     ]

@@ -75,7 +75,7 @@ def read_file(data: bytes, name: str, programme_code: str = "park") -> FileReadi
 
 def _read(grids: Sequence[Grid], name: str, sha256: str, of: Programme) -> FileReading:
     meta = _meta(grids)
-    located = [(grid, row) for grid in grids if grid.name not in OWN_SHEETS for row in code_rows(grid)]
+    located = [(grid, row) for grid in grids if grid.sheet not in OWN_SHEETS for row in code_rows(grid)]
     if not located:
         raise SubmissionError(
             "no_form", f"《{name}》里没有找到报表:没有一张工作表带代码行。请使用下发的模板,不要删除代码行。"
@@ -95,7 +95,7 @@ def _read(grids: Sequence[Grid], name: str, sha256: str, of: Programme) -> FileR
             book.finding(
                 "unknown_form",
                 "",
-                grid.name,
+                grid.sheet,
                 f"A{row + 1}",
                 "",
                 "这张工作表的代码行不属于任何一张本期报表;请核对是否用错了模板。",
@@ -105,13 +105,13 @@ def _read(grids: Sequence[Grid], name: str, sha256: str, of: Programme) -> FileR
             book.finding(
                 "form_twice",
                 form.code,
-                grid.name,
+                grid.sheet,
                 f"A{row + 1}",
                 "",
                 f"表“{form.title}”在本工作簿中出现两次(另一处在“{book.seen[form.code]}”);请只保留一处。",
             )
             continue
-        book.seen[form.code] = grid.name
+        book.seen[form.code] = grid.sheet
         (_read_sheet if form.kind is FormKind.SHEET else _read_roster)(book, grid, row, form)
     return book.reading()
 
@@ -124,7 +124,7 @@ def code_rows(grid: Grid) -> list[int]:
 
 def _meta(grids: Iterable[Grid]) -> dict[str, str]:
     for grid in grids:
-        if grid.name == META_SHEET:
+        if grid.sheet == META_SHEET:
             return {
                 str(r[0]).strip(): str(r[1]).strip()
                 for r in grid.rows
@@ -335,7 +335,7 @@ def _read_roster(book: _Book, grid: Grid, code_row: int, form: Form) -> None:
                 book.finding(
                     "key_missing",
                     form.code,
-                    grid.name,
+                    grid.sheet,
                     cell,
                     key,
                     "这一行有数但没有填写代码;请补填,否则不知道是哪个单位。",
@@ -346,13 +346,13 @@ def _read_roster(book: _Book, grid: Grid, code_row: int, form: Form) -> None:
             "park": pl.Series([book.park or None] * len(rows), dtype=pl.String),
             "unit_id": pl.Series(units, dtype=pl.String),
             "_file": pl.Series([book.sha256] * len(rows), dtype=pl.String),
-            "_sheet": pl.Series([grid.name] * len(rows), dtype=pl.String),
+            "_sheet": pl.Series([grid.sheet] * len(rows), dtype=pl.String),
             "_row": pl.Series([r + 1 for r in rows], dtype=pl.Int64),
             **{c: s for c, s in series.items() if c.split("_")[0] in {i.code for i in form.indicators}},
         }
     )
     book.frames[form.code] = _duplicates_reported(book, grid, form, frame, wanted)
-    book.maps += [(book.sha256, grid.name, form.code, c, column_letter(p), None) for c, p in wanted.items()]
+    book.maps += [(book.sha256, grid.sheet, form.code, c, column_letter(p), None) for c, p in wanted.items()]
 
 
 def _roster_columns(book: _Book, grid: Grid, code_row: int, form: Form) -> dict[str, int] | None:
@@ -371,7 +371,7 @@ def _roster_columns(book: _Book, grid: Grid, code_row: int, form: Form) -> dict[
                 book.finding(
                     "unknown_code",
                     form.code,
-                    grid.name,
+                    grid.sheet,
                     f"{column_letter(position)}{code_row + 1}",
                     "",
                     f"代码 {anchor.code} 不是本期指标,该列未读取;请核对代码行。",
@@ -384,7 +384,7 @@ def _roster_columns(book: _Book, grid: Grid, code_row: int, form: Form) -> dict[
             book.finding(
                 "code_twice",
                 form.code,
-                grid.name,
+                grid.sheet,
                 f"{column_letter(position)}{code_row + 1}",
                 anchor.column,
                 f"代码 {anchor.column} 在代码行出现两次(另一处在 {first}),不能确定以哪一列为准;请恢复代码行。",
@@ -395,7 +395,7 @@ def _roster_columns(book: _Book, grid: Grid, code_row: int, form: Form) -> dict[
         book.finding(
             "no_key",
             form.code,
-            grid.name,
+            grid.sheet,
             None,
             "",
             f"代码行缺少主键 {'、'.join(missing)} 列,无法知道每行是哪个单位;请恢复该列。",
@@ -418,7 +418,7 @@ def _data_rows(book: _Book, grid: Grid, code_row: int, form: Form, wanted: dict[
         if any(TOTALS.match(t) for t in texts):
             book.normalised(
                 form.code,
-                grid.name,
+                grid.sheet,
                 f"{column_letter(key)}{n + 1}",
                 "",
                 None,
@@ -463,7 +463,7 @@ def _note(
         book.finding(
             p.code,
             form.code,
-            grid.name,
+            grid.sheet,
             f"{letter}{at}",
             column,
             p.message,
@@ -474,7 +474,7 @@ def _note(
     for m in normalised:
         at = rows[m.position] + 1
         book.normalised(
-            form.code, grid.name, f"{letter}{at}", column, units[m.position], m.code, m.found, m.value, m.message
+            form.code, grid.sheet, f"{letter}{at}", column, units[m.position], m.code, m.found, m.value, m.message
         )
 
 
@@ -501,7 +501,7 @@ def _duplicates_reported(
         book.finding(
             "duplicate",
             form.code,
-            grid.name,
+            grid.sheet,
             f"{column_letter(wanted[key])}{row['_row']}",
             key,
             message,
@@ -535,7 +535,7 @@ def _read_sheet(book: _Book, grid: Grid, code_row: int, form: Form) -> None:
                 book.finding(
                     "code_twice",
                     form.code,
-                    grid.name,
+                    grid.sheet,
                     f"{column_letter(position)}{n + 1}",
                     column,
                     f"代码 {indicator.code} 出现两行,不能确定以哪一行为准;请删去一行。",
@@ -546,10 +546,10 @@ def _read_sheet(book: _Book, grid: Grid, code_row: int, form: Form) -> None:
             cell = cells[position] if len(cells) > position else None
             parsed, problems, normalised = _parse(book, grid, indicator, [cell])
             values[column] = parsed
-            book.maps.append((book.sha256, grid.name, form.code, column, column_letter(position), n + 1))
+            book.maps.append((book.sha256, grid.sheet, form.code, column, column_letter(position), n + 1))
             _note(book, grid, form, column, position, [n], [unit], problems, normalised)
     if any(s.null_count() == 0 for s in values.values()):
-        keys = {"park": [unit], "unit_id": [unit], "_file": [book.sha256], "_sheet": [grid.name], "_row": [None]}
+        keys = {"park": [unit], "unit_id": [unit], "_file": [book.sha256], "_sheet": [grid.sheet], "_row": [None]}
         book.frames[form.code] = pl.DataFrame(keys, schema=KEY_COLUMNS).with_columns(
             s.alias(c) for c, s in values.items()
         )
