@@ -49,7 +49,7 @@ class Grid:
     ``errors`` and ``uncalculated``. All positions count from 0.
     """
 
-    name: str
+    sheet: str
     visible: bool
     rows: Rows = field(repr=False)
     errors: dict[Position, str] = field(default_factory=dict)
