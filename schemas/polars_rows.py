@@ -125,6 +125,12 @@ def _sum(expression: Typed, env: Environment) -> pl.Expr:
     return left + right if expression.op == "add" else left - right
 
 
+def _negative(expression: Typed, env: Environment) -> pl.Expr:
+    (value,) = _args(expression, env)
+    # polars has no minus sign for Int128.
+    return 0 - value.cast(_wide(expression.kind)) if expression.kind.family is Family.EXACT else -value
+
+
 def _finite(value: pl.Expr) -> pl.Expr:
     return pl.when(value.is_finite()).then(value)
 
@@ -132,7 +138,9 @@ def _finite(value: pl.Expr) -> pl.Expr:
 def _product(expression: Typed, env: Environment) -> pl.Expr:
     left, right = _args(expression, env)
     # Division by zero gives inf or NaN, and NaN >= 0.05 is true in polars; both become unknown here.
-    return _finite(left * right if expression.op == "mul" else left / right)
+    # polars multiplies by the reciprocal where the divisor is one value for all rows, so that 53 / 6 differs in the last
+    # bit from one row to a thousand; a divisor as long as the column is divided by.
+    return _finite(left * right if expression.op == "mul" else left / (left * 0.0 + right))
 
 
 def _common(expression: Typed, env: Environment) -> list[pl.Expr]:
@@ -166,7 +174,22 @@ _COMPARISONS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 
 def _comparison(expression: Typed, env: Environment) -> pl.Expr:
     left, right = _common(expression, env)
+    if _is_constant(expression.args[0]):
+        # polars gives one row instead of all for a literal compared with a column that fill_null made one value.
+        return _COMPARISONS[_FLIPPED.get(expression.op, expression.op)](right, left)
     return _COMPARISONS[expression.op](left, right)
+
+
+_FLIPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+
+
+def _is_constant(expression: Typed) -> bool:
+    """Whether a value does not come from the row."""
+    reads_row = {"column", "in_roster", *AGGREGATES}
+    return not any(
+        e.op in reads_row or (e.op == "context" and e.value in ("park_code", "answer_status"))
+        for e in expression.walk()
+    )
 
 
 def _nz(expression: Typed, env: Environment) -> pl.Expr:
@@ -247,7 +270,7 @@ _OPERATIONS: Mapping[str, Callable[[Typed, Environment], pl.Expr]] = {
     "column": _column,
     "context": _context,
     "float": _float,
-    "neg": lambda e, env: -row_of(e.args[0], env),
+    "neg": _negative,
     "abs": lambda e, env: row_of(e.args[0], env).abs(),
     "add": _sum,
     "sub": _sum,

@@ -85,7 +85,9 @@ def _joined(frame: pl.DataFrame, nodes: list[Typed], by: list[str], env: Environ
     values = area_values(nodes, env.data, by, env)
     if not by:
         return frame.join(values, how="cross", maintain_order="left")
-    return frame.join(values, on=by, how="left", maintain_order="left")
+    joined = frame.join(values, on=by, how="left", maintain_order="left")
+    listed = [n for n in nodes if n.op == "COUNT" and "park" in env.data.rosters.get(n.roster, pl.DataFrame()).columns]
+    return joined.with_columns(pl.col(aggregate_column(n.text)).fill_null(0) for n in listed)
 
 
 def _asks_the_row(expression: Typed) -> bool:

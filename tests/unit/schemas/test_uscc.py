@@ -79,11 +79,19 @@ def test_the_vectorised_check_is_the_same(texts: list[str | None]) -> None:
     assert found == [None if t is None else is_valid_uscc(t) for t in texts]
 
 
-@pytest.mark.parametrize("text", ["", " 91440300192317458F", "91440300192317458f", "91440300192317458F\n", "9144030019231745"])
+@pytest.mark.parametrize(
+    "text", ["", " 91440300192317458F", "91440300192317458f", "91440300192317458F\n", "9144030019231745"]
+)
 def test_anything_else_is_invalid(text: str) -> None:
     assert not is_valid_uscc(text)
 
 
 def test_organisation_codes() -> None:
     frame = pl.DataFrame({"code": ["192317458", "19231745-8", "192317459", "91440300192317458F", None]})
-    assert frame.select(valid_organisation_code(pl.col("code"))).to_series().to_list() == [True, True, False, False, None]
+    assert frame.select(valid_organisation_code(pl.col("code"))).to_series().to_list() == [
+        True,
+        True,
+        False,
+        False,
+        None,
+    ]
