@@ -23,17 +23,30 @@ class Mean:
     coverage: Floats
 
 
+def weighted_sum(weights: Floats, values: Floats) -> Floats:
+    """Σ weights × values over the last axis, both broadcast; one matrix product where the weights are common to all units.
+
+    Many draws of weights over one set of values, or over values that differ by draw, are the cases that must be fast.
+    """
+    if weights.ndim == 3 and weights.shape[1] == 1 and values.ndim == 3:
+        if values.shape[0] == 1:
+            return np.asarray(weights[:, 0, :] @ values[0].T, dtype=np.float64)
+        return np.asarray(np.matmul(values, weights[:, 0, :, np.newaxis])[..., 0], dtype=np.float64)
+    if weights.ndim == 1:
+        return np.asarray(values @ weights, dtype=np.float64)
+    return np.asarray((weights * values).sum(axis=-1), dtype=np.float64)
+
+
 def power_mean(scores: Floats, weights: Floats, power: float, floor: float = FLOOR) -> Floats:
     """Generalised mean over the last axis, (Σ w s^p / Σ w)^(1/p), geometric at p = 0; weights of missing scores fall away.
 
     For p ≠ 1 scores not above ``floor`` are raised to it: a geometric mean knows no zero.
     """
     present = ~np.isnan(scores)
-    used = np.where(present, weights, 0.0)
-    total = used.sum(axis=-1)
-    share = np.divide(used, total[..., np.newaxis], out=np.zeros_like(used), where=total[..., np.newaxis] > 0)
-    mean = _inverse((share * _transformed(np.where(present, scores, 1.0), power, floor)).sum(axis=-1), power)
-    return np.asarray(np.where(total > 0, mean, np.nan), dtype=np.float64)
+    total = weighted_sum(weights, present.astype(np.float64))
+    summed = weighted_sum(weights, np.where(present, _transformed(np.where(present, scores, 1.0), power, floor), 0.0))
+    mean = np.divide(summed, total, out=np.full_like(total, np.nan), where=total > 0)
+    return np.asarray(np.where(total > 0, _inverse(np.where(total > 0, mean, 1.0), power), np.nan), dtype=np.float64)
 
 
 def _transformed(scores: Floats, power: float, floor: float) -> Floats:
@@ -60,17 +73,18 @@ def group_mean(group: Group, scores: Floats, coverage: Floats, weights: Floats, 
     options = group.aggregation.options
     exponent = group.power if power is None else power
     present = ~np.isnan(scores)
-    wide = np.broadcast_to(weights, np.broadcast(scores, weights).shape)
-    total = wide.sum(axis=-1)
-    share = np.divide(
-        (wide * np.where(present, coverage, 0.0)).sum(axis=-1), total, out=np.zeros_like(total), where=total > 0
-    )
+    total = weighted_sum(weights, np.ones_like(scores))
+    there = weighted_sum(weights, np.where(present, coverage, 0.0))
+    share = np.divide(there, total, out=np.zeros_like(total), where=total > 0)
     rule = options.get("missing", "redistribute")
-    if rule == "base":
-        earned = (wide * np.where(present, scores, 0.0)).sum(axis=-1)
+    if group.weights.method == "benefit_of_doubt":
+        # its weights are absolute: they already carry the unit's score, and there is none without every child
+        result = np.where(present.all(axis=-1), weighted_sum(weights, np.where(present, scores, 0.0)), np.nan)
+    elif rule == "base":
+        earned = weighted_sum(weights, np.where(present, scores, 0.0))
         result = np.divide(earned, total, out=np.full_like(total, np.nan), where=(total > 0) & present.any(axis=-1))
     else:
-        result = power_mean(scores, wide, exponent, float(options.get("floor", FLOOR)))
+        result = power_mean(scores, weights, exponent, float(options.get("floor", FLOOR)))
     least = FULL if rule == "null" else float(options.get("minimum_coverage", 0.0))
     return Mean(np.where(share >= least - 1e-12, result, np.nan), share)
 

@@ -63,7 +63,9 @@ def pairwise_matrices(answers: pl.DataFrame, children: Sequence[str], source: st
         np.fill_diagonal(matrix, 1.0)
         if np.isnan(matrix).any():
             first, second = (children[int(k)] for k in np.argwhere(np.isnan(matrix))[0])
-            raise DefinitionError(f"专家 {expert} 没有比较 {first} 与 {second}", where=source, remedy="每两项都要比较一次。")
+            raise DefinitionError(
+                f"专家 {expert} 没有比较 {first} 与 {second}", where=source, remedy="每两项都要比较一次。"
+            )
     if not matrices:
         raise DefinitionError(f"没有 {'、'.join(children)} 之间的比较", where=source)
     return matrices

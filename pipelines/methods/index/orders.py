@@ -191,4 +191,3 @@ def _joined(parts: list[list[tuple[int, ...]]]) -> list[tuple[int, ...]]:
     for options in parts:
         joined = [(*before, *after) for before in joined for after in options][:MOST_LISTED]
     return joined
-

@@ -1,0 +1,201 @@
+"""Why two index values differ: each indicator, changed weights, moved goalposts, and what is reported in only one of them.
+
+The parts sum exactly to the difference. Coverage first: what the indicators reported on only one side do to that side's
+value. Then, on the indicators both sides have, Shapley values of three steps (figures, weights, scoring parameters), and
+the step of the figures split among the indicators by Owen values in each of the contexts it was met in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import factorial
+from typing import Final
+
+import numpy as np
+
+from pipelines.methods.index.aggregate import aggregated
+from pipelines.methods.index.bounded import Flags, Floats
+from pipelines.methods.index.definition import Leaf, ScoringSystem, Step
+from pipelines.methods.index.normalise import Reference, normalised
+from pipelines.methods.index.outliers import Treatment
+from pipelines.methods.index.score import ScoredYear
+from pipelines.methods.index.shapley import owen_values, shapley_of
+
+STEPS: Final = ("figures", "weights", "parameters")
+# methods whose scores are points on a line, so that the parameters of one year can be applied to the figures of another
+SEPARABLE: Final = {
+    "minmax": "goalposts",
+    "goalposts": "goalposts",
+    "efficacy": "efficacy",
+    "zscore": "zscore",
+    "none": "none",
+    "distance_to_target": "distance_to_target",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that makes one unit's index in one year: figures, how they were scored, and the weights."""
+
+    unit: str
+    year: str
+    unit_class: str
+    figures: Floats
+    scores: Floats
+    treatments: tuple[Treatment, ...]
+    parameters: tuple[Mapping[str, float], ...]
+    weights: Mapping[str, Floats]
+    index: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``after`` minus ``before`` in parts. ``indicators``: effect of each indicator's figure, NaN where not split.
+
+    ``total`` is ``figures + weights + parameters + coverage``; ``figures`` is the sum of ``indicators``.
+    """
+
+    before: Standing
+    after: Standing
+    indicators: Floats
+    figures: float
+    weights: float
+    parameters: float
+    coverage: float
+    note: str = ""
+
+    @property
+    def total(self) -> float:
+        """The difference of the two index values."""
+        return self.after.index - self.before.index
+
+
+def standing(system: ScoringSystem, year: ScoredYear, unit: str) -> Standing:
+    """The standing of one unit in a scored year."""
+    row = year.table.units.index(unit)
+    return Standing(
+        unit=unit,
+        year=year.table.year,
+        unit_class=year.table.classes[row],
+        figures=year.prepared.imputed.values[row],
+        scores=year.scores[row],
+        treatments=year.prepared.treatments,
+        parameters=tuple({name: float(values[row]) for name, values in p.items()} for p in year.parameters),
+        weights={g: (w.values[row] if w.values.ndim > 1 else w.values) for g, w in year.weights.items()},
+        index=float(year.means[system.root.id].scores[row]),
+    )
+
+
+def difference(system: ScoringSystem, before: Standing, after: Standing) -> Difference | None:
+    """The parts of ``after.index - before.index``; None where either has no index or they share no indicator."""
+    if np.isnan(before.index) or np.isnan(after.index):
+        return None
+    common = ~np.isnan(before.scores) & ~np.isnan(after.scores)
+    if not common.any():
+        return None
+    # thresholds judge what is published, not how far apart two published values are
+    free = _without_thresholds(system)
+    start, end = _index(free, before.scores, before.weights, common), _index(free, after.scores, after.weights, common)
+    if np.isnan(start) or np.isnan(end):
+        return None
+    coverage = (after.index - end) - (before.index - start)
+    worths = {}
+    for mask in range(1 << len(STEPS)):
+        changed = frozenset(s for k, s in enumerate(STEPS) if mask >> k & 1)
+        worths[changed] = _index(free, *_context(free, before, after, changed), common)
+    steps = shapley_of(lambda changed: worths[changed], STEPS)
+    indicators, note = _split(free, before, after, common)
+    if indicators is None:
+        indicators = np.full(len(system.leaves), np.nan)
+    return Difference(
+        before, after, indicators, steps["figures"], steps["weights"], steps["parameters"], coverage, note
+    )
+
+
+def _without_thresholds(system: ScoringSystem) -> ScoringSystem:
+    def freed(step: Step) -> Step:
+        options = {k: v for k, v in step.options.items() if k != "minimum_coverage"}
+        return Step(step.method, options | ({"missing": "redistribute"} if options.get("missing") == "null" else {}))
+
+    return replace(system, groups=tuple(replace(g, aggregation=freed(g.aggregation)) for g in system.groups))
+
+
+def _index(system: ScoringSystem, scores: Floats, weights: Mapping[str, Floats], common: Flags) -> float:
+    used = np.where(common, scores, np.nan)[np.newaxis, :]
+    wide = {g: w[np.newaxis, :] for g, w in weights.items()}
+    return float(aggregated(system, used, wide)[system.root.id].scores[0])
+
+
+def _context(
+    system: ScoringSystem, before: Standing, after: Standing, changed: frozenset[str]
+) -> tuple[Floats, Mapping[str, Floats]]:
+    """Scores and weights when only the steps in ``changed`` have moved from ``before`` to ``after``."""
+    figures = after if "figures" in changed else before
+    parameters = after if "parameters" in changed else before
+    weights = after.weights if "weights" in changed else before.weights
+    if figures is parameters:
+        return figures.scores, weights
+    scores = np.array(
+        [_rescored(leaf, k, figures, parameters) for k, leaf in enumerate(system.leaves)], dtype=np.float64
+    )
+    return scores, weights
+
+
+def _rescored(leaf: Leaf, k: int, figures: Standing, parameters: Standing) -> float:
+    """One side's figure scored with the other side's treatment and parameters.
+
+    Ranks, percentiles and growth have no parameters apart from the figures: their scores move with the figures.
+    """
+    method = SEPARABLE.get(leaf.normalisation.method)
+    if method is None or np.isnan(figures.figures[k]):
+        return float(figures.scores[k])
+    value = parameters.treatments[k].apply(np.array([figures.figures[k]]))
+    given = parameters.parameters[k]
+    if method == "zscore":
+        centre, spread = leaf.normalisation.number("centre", 50.0), leaf.normalisation.number("spread", 10.0)
+        z = (float(value[0]) - given["mean"]) / given["deviation"] if given["deviation"] > 0 else 0.0
+        score = centre + spread * leaf.direction * z
+        bounded = "centre" not in leaf.normalisation.options
+        low = leaf.normalisation.options.get("floor", 0.0 if bounded else -np.inf)
+        high = leaf.normalisation.options.get("ceiling", 100.0 if bounded else np.inf)
+        return float(np.clip(score, low, high))
+    options = {k: v for k, v in leaf.normalisation.options.items() if k not in ("by_class", "within", "reference")}
+    if leaf.normalisation.method == "minmax":
+        options |= {"floor": -np.inf, "ceiling": np.inf}  # beyond the other year's extremes it runs on
+    if "worst" in given:
+        if given["worst"] == given["best"]:
+            return float(figures.scores[k])
+        options |= {"worst": given["worst"], "best": given["best"]}
+    step = Step(method, options)
+    return float(normalised(value, replace(leaf, normalisation=step), Reference(classes=("",))).values[0])
+
+
+def _split(system: ScoringSystem, before: Standing, after: Standing, common: Flags) -> tuple[Floats | None, str]:
+    """The Shapley value of the figures split among the indicators, context by context."""
+    others = [s for s in STEPS if s != "figures"]
+    n = len(STEPS)
+    total = np.zeros(len(system.leaves))
+    for mask in range(1 << len(others)):
+        changed = frozenset(s for k, s in enumerate(others) if mask >> k & 1)
+        odds = factorial(len(changed)) * factorial(n - 1 - len(changed)) / factorial(n)
+        low, weights = _context(system, before, after, changed)
+        high, _ = _context(system, before, after, changed | {"figures"})
+        kept = _restricted(system, weights, common)
+        part = owen_values(system, np.where(common, low, np.nan), np.where(common, high, np.nan), kept)
+        if part is None:
+            return None, "某组下级超过 16 个且不是算术合成,不再分解到指标。"
+        total += odds * part
+    return total, ""
+
+
+def _restricted(system: ScoringSystem, weights: Mapping[str, Floats], common: Flags) -> dict[str, Floats]:
+    """Weights with 0 for what is not in the comparison, so that the rest takes it over."""
+    alive = {leaf.id: bool(common[k]) for k, leaf in enumerate(system.leaves)}
+    kept = {}
+    for group in system.groups:
+        kept[group.id] = np.array(
+            [w if alive[c] else 0.0 for c, w in zip(group.children, weights[group.id], strict=True)]
+        )
+        alive[group.id] = any(alive[c] for c in group.children)
+    return kept

@@ -1,0 +1,320 @@
+"""How far ranks depend on choices and on uncertain figures: draws over weights, methods, imputation and input error.
+
+Sources: OECD/JRC Handbook (2008), step 7; M. Saisana, A. Saltelli, S. Tarantola, J. Royal Statistical Society A 168 (2005).
+All random numbers come from one seeded generator; the same definition, data, draws and seed give the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from scipy.stats import rankdata
+
+from pipelines.methods.index.aggregate import aggregated
+from pipelines.methods.index.bounded import Floats, Integers
+from pipelines.methods.index.definition import (
+    IMPUTATIONS,
+    NORMALISATIONS,
+    OVER_TIME,
+    POWERS,
+    Leaf,
+    ScoringSystem,
+    Step,
+)
+from pipelines.methods.index.normalise import normalised
+from pipelines.methods.index.score import Prepared, ScoredYear, nominal_weights
+from schemas.errors import DefinitionError
+
+NOMINAL: Final = "nominal"
+FACTORS: Final = ("weights", "normalisation", "aggregation", "imputation", "errors")
+FACTOR_NAMES: Final = {
+    "weights": "权重",
+    "normalisation": "无量纲化",
+    "aggregation": "合成方法",
+    "imputation": "插补方法",
+    "errors": "输入误差",
+}
+CELLS_A_CHUNK: Final = 2_000_000
+IMPUTED: Final = "imputed"
+
+
+@dataclass(frozen=True)
+class RobustnessPlan:
+    """What is varied, ``[uncertainty]`` of the definition; what is not named keeps its nominal value.
+
+    ``weights``: ``share`` varies each weight within ±``weight_share``, ``dirichlet`` draws the weights of a group with
+    the nominal mean and ``concentration``, ``none`` leaves them. ``normalisation``, ``aggregation``, ``imputation`` list
+    the methods drawn with equal odds, ``nominal`` standing for the definition's own. ``errors``: relative standard error
+    of a figure by status; ``imputed`` for cells filled here. Errors are log-normal with mean 1 (additive normal where a
+    figure is not positive).
+    """
+
+    weights: str = "share"
+    weight_share: float = 0.25
+    concentration: float = 100.0
+    normalisation: tuple[str, ...] = (NOMINAL,)
+    aggregation: tuple[str, ...] = (NOMINAL,)
+    imputation: tuple[str, ...] = (NOMINAL,)
+    errors: Mapping[str, float] = field(default_factory=lambda: {IMPUTED: 0.10, "E": 0.10, "P": 0.05})
+    level: float = 0.9
+    bootstrap: int = 500
+    export_draws: bool = True
+
+    @classmethod
+    def of(cls, system: ScoringSystem) -> RobustnessPlan:
+        """The plan of a definition. Raises DefinitionError for an unknown or senseless entry."""
+        given: dict[str, Any] = dict(system.uncertainty)
+        if unknown := given.keys() - cls.__dataclass_fields__.keys():
+            raise DefinitionError(
+                f"[uncertainty] 没有 {'、'.join(sorted(unknown))}", remedy="见 docs/formats/index-system.md。"
+            )
+        for name, known in (
+            ("normalisation", NORMALISATIONS.keys() - OVER_TIME - {"goalposts", "efficacy", "distance_to_target"}),
+            ("aggregation", POWERS.keys()),
+            ("imputation", IMPUTATIONS.keys()),
+        ):
+            if name in given:
+                given[name] = tuple(given[name])
+                if wrong := set(given[name]) - set(known) - {NOMINAL}:
+                    raise DefinitionError(f"[uncertainty] {name} 不能抽取 {'、'.join(sorted(wrong))}")
+        plan = cls(**given)
+        if (
+            plan.weights not in ("share", "dirichlet", "none")
+            or not 0 <= plan.weight_share < 1
+            or not 0 < plan.level < 1
+        ):
+            raise DefinitionError("[uncertainty] 的参数超出范围", remedy="见 docs/formats/index-system.md。")
+        return plan
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The random numbers of a set of draws, one block a factor; draws along the first axis."""
+
+    weights: Mapping[str, Floats]
+    normalisation: Floats
+    aggregation: Floats
+    imputation: Floats
+    errors: Floats
+
+    def with_block(self, factor: str, other: Inputs) -> Inputs:
+        """These inputs with one factor's numbers taken from ``other``."""
+        return replace(self, **{factor: getattr(other, factor)})
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Everything needed to score many draws: values per imputation method, and where the uncertain cells are."""
+
+    system: ScoringSystem
+    year: ScoredYear
+    plan: RobustnessPlan
+    prepared: tuple[Prepared, ...]  # one an imputation method of the plan
+    spread: tuple[Floats, ...]  # relative error of every cell, one an imputation method
+    cells: Integers  # rows, columns of cells that are uncertain under any imputation
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The factors that really vary."""
+        varied = {
+            "weights": self.plan.weights != "none" and bool(_varied_groups(self.system)),
+            "normalisation": len(self.plan.normalisation) > 1,
+            "aggregation": len(self.plan.aggregation) > 1,
+            "imputation": len(self.plan.imputation) > 1,
+            "errors": len(self.cells) > 0,
+        }
+        return tuple(f for f in FACTORS if varied[f])
+
+
+def laboratory(
+    system: ScoringSystem, year: ScoredYear, alternatives: Mapping[str, Prepared], plan: RobustnessPlan
+) -> Laboratory:
+    """Set up draws for one scored year. ``alternatives``: imputation method → the year prepared with it."""
+    prepared = tuple(year.prepared if name == NOMINAL else alternatives[name] for name in plan.imputation)
+    spread = tuple(_spread(p, plan) for p in prepared)
+    cells = np.argwhere(np.max(spread, axis=0) > 0)
+    return Laboratory(system, year, plan, prepared, spread, cells)
+
+
+def _spread(prepared: Prepared, plan: RobustnessPlan) -> Floats:
+    spread = np.array([[plan.errors.get(s, 0.0) for s in row] for row in prepared.table.statuses], dtype=np.float64)
+    return np.where(
+        prepared.imputed.filled, plan.errors.get(IMPUTED, 0.0), np.where(np.isnan(prepared.reported), 0.0, spread)
+    )
+
+
+def _varied_groups(system: ScoringSystem) -> list[str]:
+    return [g.id for g in system.groups if len(g.children) > 1 and g.weights.method != "benefit_of_doubt"]
+
+
+def random_inputs(lab: Laboratory, draws: int, random: np.random.Generator) -> Inputs:
+    """A set of draws. Blocks are drawn in fixed order, so a plan with one factor fewer keeps the other numbers."""
+    plan, nominal = lab.plan, nominal_weights(lab.year)
+    weights: dict[str, Floats] = {}
+    for group in _varied_groups(lab.system):
+        own = nominal[group]
+        if plan.weights == "dirichlet":
+            weights[group] = random.standard_gamma(plan.concentration * own / own.sum(), size=(draws, own.size))
+        elif plan.weights == "share":
+            weights[group] = own * random.uniform(1 - plan.weight_share, 1 + plan.weight_share, size=(draws, own.size))
+    first, second, third = (random.random(draws) for _ in range(3))
+    return Inputs(weights, first, second, third, random.standard_normal((draws, len(lab.cells))))
+
+
+def scores_of(lab: Laboratory, inputs: Inputs) -> Floats:
+    """Index of every unit for every draw (draws × units), in chunks of bounded memory."""
+    draws = inputs.normalisation.size
+    result = np.full((draws, len(lab.year.table.units)), np.nan)
+    picks = {
+        name: np.minimum(
+            (getattr(inputs, name) * len(getattr(lab.plan, name))).astype(int), len(getattr(lab.plan, name)) - 1
+        )
+        for name in ("normalisation", "aggregation", "imputation")
+    }
+    for i, _ in enumerate(lab.plan.imputation):
+        for n, method in enumerate(lab.plan.normalisation):
+            chosen = (picks["imputation"] == i) & (picks["normalisation"] == n)
+            if chosen.any():
+                _score_block(lab, inputs, np.flatnonzero(chosen), i, method, picks["aggregation"], result)
+    return result
+
+
+def _score_block(
+    lab: Laboratory, inputs: Inputs, rows: Integers, imputation: int, method: str, aggregation: Integers, result: Floats
+) -> None:
+    prepared, spread = lab.prepared[imputation], lab.spread[imputation]
+    fixed = _leaf_scores(lab.system, prepared, prepared.treated, method)
+    for chunk in _chunks(rows, fixed.size if len(lab.cells) else fixed.shape[0] * 4):
+        scores = fixed
+        if len(lab.cells):
+            scores = _with_errors(lab, prepared, spread, fixed, method, inputs.errors[chunk])
+        for k, name in enumerate(lab.plan.aggregation):
+            same = aggregation[chunk] == k
+            if same.any():
+                own = scores[same] if scores.ndim == 3 else scores
+                result[chunk[same]] = _aggregate(lab, own, inputs, chunk[same], name)
+
+
+def _chunks(rows: Integers, cells: int) -> Iterator[Integers]:
+    size = max(1, CELLS_A_CHUNK // max(1, cells))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _alternative(leaf: Leaf, method: str) -> Leaf:
+    keeps_its_own = method == NOMINAL or leaf.normalisation.method in OVER_TIME
+    return leaf if keeps_its_own else replace(leaf, normalisation=Step(method))
+
+
+def _leaf_scores(system: ScoringSystem, prepared: Prepared, treated: Floats, method: str) -> Floats:
+    columns = [
+        normalised(treated[..., k], _alternative(leaf, method), prepared.reference[k]).values
+        for k, leaf in enumerate(system.leaves)
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _with_errors(
+    lab: Laboratory, prepared: Prepared, spread: Floats, fixed: Floats, method: str, noise: Floats
+) -> Floats:
+    """Scores (draws × units × indicators) with the uncertain figures disturbed and their indicators scored anew."""
+    draws = len(noise)
+    scores = np.broadcast_to(fixed, (draws, *fixed.shape)).copy()
+    for column in np.unique(lab.cells[:, 1]):
+        at = np.flatnonzero(lab.cells[:, 1] == column)
+        rows = lab.cells[at, 0]
+        base, error = prepared.imputed.values[rows, column], spread[rows, column]
+        sigma = np.sqrt(np.log1p(error**2))
+        factor = np.exp(sigma * noise[:, at] - sigma**2 / 2)
+        moved = np.where(base > 0, base * factor, base + np.abs(base) * error * noise[:, at])
+        figures = np.broadcast_to(prepared.imputed.values[:, column], (draws, fixed.shape[0])).copy()
+        figures[:, rows] = moved
+        treated = prepared.treatments[column].apply(figures)
+        leaf = _alternative(lab.system.leaves[column], method)
+        scores[..., column] = normalised(treated, leaf, prepared.reference[column]).values
+    return scores
+
+
+def _aggregate(lab: Laboratory, scores: Floats, inputs: Inputs, rows: Integers, name: str) -> Floats:
+    weights: dict[str, Floats] = {}
+    for group, own in nominal_weights(lab.year).items():
+        drawn = inputs.weights.get(group)
+        weights[group] = own if drawn is None else drawn[rows][:, np.newaxis, :]
+    power = None if name == NOMINAL else POWERS[name]
+    wide = scores if scores.ndim == 3 else scores[np.newaxis]
+    found = aggregated(lab.system, wide, weights, power)[lab.system.root.id].scores
+    return np.broadcast_to(found, (len(rows), found.shape[-1]))
+
+
+def ranks_of(scores: Floats, classes: Sequence[str] | None = None, decimals: int = 6) -> Floats:
+    """Competition ranks of every draw (draws × units), within classes where these are given; NaN where no score."""
+    result = np.full(scores.shape, np.nan)
+    for name in sorted(set(classes)) if classes is not None else [""]:
+        inside = np.ones(scores.shape[1], bool) if classes is None else np.array([c == name for c in classes])
+        part = np.round(scores[:, inside], decimals)
+        place = rankdata(np.where(np.isnan(part), np.inf, -part), method="min", axis=1)
+        result[:, inside] = np.where(np.isnan(part), np.nan, place)
+    return result
+
+
+@dataclass(frozen=True)
+class RankSpread:
+    """What the draws say about each unit: quantiles and median of rank and score, share of draws in first place.
+
+    ``ahead[a, b]``: share of draws in which unit a has the higher score, a tie counting one half.
+    """
+
+    rank_low: Floats
+    rank_median: Floats
+    rank_high: Floats
+    score_low: Floats
+    score_median: Floats
+    score_high: Floats
+    first: Floats
+    ahead: Floats
+
+
+def rank_spread(scores: Floats, ranks: Floats, level: float) -> RankSpread:
+    """Summaries of draws × units. Rank quantiles are ranks that occur (no interpolation)."""
+    tails = [(1 - level) / 2, 0.5, (1 + level) / 2]
+    with np.errstate(invalid="ignore"):
+        low, median, high = (
+            _quantile(ranks, q, kind) for q, kind in zip(tails, ("lower", "lower", "higher"), strict=True)
+        )
+        worst, middle, best = (_quantile(scores, q, "linear") for q in tails)
+    return RankSpread(low, median, high, worst, middle, best, np.nanmean(ranks == 1, axis=0), _ahead(scores))
+
+
+def _quantile(values: Floats, q: float, kind: Any) -> Floats:
+    empty = np.isnan(values).all(axis=0)
+    safe = np.where(empty, 0.0, values)
+    return np.where(empty, np.nan, np.nanquantile(safe, q, axis=0, method=kind))
+
+
+def _ahead(scores: Floats) -> Floats:
+    draws, units = scores.shape
+    total = np.zeros((units, units))
+    for chunk in _chunks(np.arange(draws), units * units):
+        part = np.round(scores[chunk], 9).astype(np.float64)
+        total += (part[:, :, np.newaxis] > part[:, np.newaxis, :]).sum(axis=0)
+    share = total / draws
+    return np.asarray(share + (1.0 - share - share.T) / 2.0, dtype=np.float64)
+
+
+def leave_one_out(system: ScoringSystem, year: ScoredYear) -> dict[str, Floats]:
+    """Index of every unit without one node at a time: every indicator, and every group right below the index."""
+    nominal = nominal_weights(year)
+    dropped = [(leaf.parent, leaf.id) for leaf in system.leaves]
+    dropped += [(system.root.id, child) for child in system.root.children if child in system.by_id]
+    found = {}
+    for group, child in dropped:
+        if len(system.by_id[group].children) < 2 or system.by_id[group].weights.method == "benefit_of_doubt":
+            continue
+        place = system.by_id[group].children.index(child)
+        own = nominal[group].copy()
+        own[..., place] = 0.0
+        found[child] = aggregated(system, year.scores, {**nominal, group: own})[system.root.id].scores
+    return found
