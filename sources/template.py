@@ -42,6 +42,7 @@ def write_template(
     previous: Mapping[str, pl.DataFrame] | None = None,
     year_earlier: Mapping[str, pl.DataFrame] | None = None,
     owing: Mapping[str, Collection[str]] | None = None,
+    values: Mapping[str, pl.DataFrame] | None = None,
     as_of: date | None = None,
     template_id: str = "",
     deadline: str = "",
@@ -54,11 +55,12 @@ def write_template(
     ``units`` (unit_id, name, sub_park, B codes) lists the enterprises of the register; without it the enterprise sheets
     have empty rows. ``previous`` and ``year_earlier`` give, form by form, the last accepted figures and those of the
     same period a year earlier (unit_id and plain codes). ``owing`` limits a form to the units that owe it.
+    ``values`` (form frames of a submission) fills the input cells: a fresh template for a park whose own file cannot be marked.
     ``kinds`` defaults to the park's own forms; for an area or province code to the background form.
     """
     kinds = kinds or (PARK_FORMS if _is_park(programme, period, park_code) else AREA_FORMS)
     layouts = list(workbook_layout(edition, period, kinds).values())
-    known = Known(units, previous or {}, year_earlier or {}, owing or {})
+    known = Known(units, previous or {}, year_earlier or {}, owing or {}, values or {})
     stated = {layout.form.code: prefill(layout, park_code, known) for layout in layouts}
     name, division = _named(programme, period, park_code)
     park = f"{name}({park_code})" if name else park_code

@@ -45,13 +45,15 @@ class Known:
 
     ``units``: unit_id, name, sub_park and any B codes; None for a template without a register. ``previous`` and
     ``year_earlier``: form code → frame with unit_id (park code on sheet forms) and plain codes, unique on unit_id.
-    ``owing``: form code → unit ids that owe the form; a form that is absent is owed by all.
+    ``owing``: form code → unit ids that owe the form; a form that is absent is owed by all. ``values``: form frames of a
+    submission, put back into the input cells when a park gets a fresh template instead of its own workbook.
     """
 
     units: pl.DataFrame | None = None
     previous: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     year_earlier: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     owing: Mapping[str, Collection[str]] = field(default_factory=dict)
+    values: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def prefill(layout: SheetLayout, park_code: str, known: Known) -> Prefill:
@@ -69,13 +71,18 @@ def _enterprises(layout: SheetLayout, park_code: str, known: Known, units: pl.Da
         raise DefinitionError("单位名录有重复的统一社会信用代码", remedy="请先在名录库中合并。")
     if layout.form.code in known.owing:
         ordered = ordered.filter(pl.col("unit_id").is_in(list(known.owing[layout.form.code])))
+    filed = known.values.get(layout.form.code)
+    if filed is not None:
+        # Units that the park filed without being on the register keep their figures; the finding says what to do.
+        extra = filed.filter(~pl.col("unit_id").is_in(ordered["unit_id"].to_list()) & pl.col("unit_id").is_not_null())
+        ordered = pl.concat([ordered, extra.select("unit_id").unique(maintain_order=True)], how="diagonal")
     ids = ordered["unit_id"].to_list()
     stated: dict[str, list[Value]] = {"B01": ids}
     if "name" in ordered.columns:
         stated["B02"] = ordered["name"].to_list()
     asked = {i.code: i for i in layout.asked}
-    collected_here = set(asked)
-    if "B01" in collected_here:
+    is_first_form = "B01" in asked
+    if is_first_form:
         stated["B03"] = [printed_period(layout.period)] * len(ids)
         stated["B04"] = [park_code] * len(ids)
         if "sub_park" in ordered.columns:
@@ -83,41 +90,73 @@ def _enterprises(layout: SheetLayout, park_code: str, known: Known, units: pl.Da
     for code in ordered.columns:
         if code in asked and code not in ("B01", "B03", "B04"):
             stated[code] = _cells(ordered[code], asked[code])
-    locked = frozenset({"B01", "B03", "B04"} if "B01" in collected_here else {"B01", "B02"})
+    locked = frozenset({"B01", "B03", "B04"} if is_first_form else {"B01", "B02"})
     columns = {anchor: values for anchor, values in stated.items() if anchor in layout.by_anchor}
-    return Prefill(len(ids), 0, {**columns, **_lagged(layout, known, ids)}, locked)
+    known_columns = {**columns, **_lagged(layout, known, ids)}
+    return Prefill(len(ids), 0, _over(known_columns, _filed(layout, filed, ids), keep=locked), locked)
 
 
 def _known_rows(layout: SheetLayout, known: Known) -> Prefill:
     # Projects, carriers and tasks live on: their names and codes are stated again, their figures stand beside as 上期.
     spare = SPARE_ROWS[layout.form.roster]
+    filed = known.values.get(layout.form.code)
+    if filed is not None and not filed.is_empty():
+        filed = filed.filter(pl.col("unit_id").is_not_null()).unique("unit_id", keep="first", maintain_order=True)
+        ids = filed["unit_id"].to_list()
+        columns = _over(_lagged(layout, known, ids), _filed(layout, filed, ids))
+        return Prefill(len(ids), spare, columns)
     earlier = known.previous.get(layout.form.code)
     if earlier is None or layout.is_enterprise or layout.form.kind is FormKind.CONTEXT or earlier.is_empty():
         return Prefill(0, spare)
     earlier = earlier.sort("unit_id")
-    columns = {
+    stated = {
         i.code: _cells(earlier[i.code], i)
         for i in layout.asked
         if i.code in earlier.columns and i.type is not ValueType.NUMBER
     }
-    return Prefill(earlier.height, spare, {**columns, **_lagged(layout, known, earlier["unit_id"].to_list())})
+    return Prefill(earlier.height, spare, {**stated, **_lagged(layout, known, earlier["unit_id"].to_list())})
+
+
+def _filed(layout: SheetLayout, filed: pl.DataFrame | None, ids: Sequence[str]) -> dict[str, Sequence[Value]]:
+    """What a submission said, anchor by anchor, in the order of ``ids``."""
+    if filed is None:
+        return {}
+    once = filed.unique("unit_id", keep="first", maintain_order=True)
+    aligned = _aligned(once, ids)
+    read_back = (Role.KEY, Role.VALUE, Role.YEAR_EARLIER)
+    return {
+        column.anchor: _cells(aligned[column.anchor], column.indicator)
+        for column in layout.columns
+        if column.role in read_back and column.indicator and column.anchor in aligned.columns
+    }
+
+
+def _over(
+    stated: Mapping[str, Sequence[Value]], filed: Mapping[str, Sequence[Value]], keep: Collection[str] = ()
+) -> dict[str, Sequence[Value]]:
+    """What was filed, over what the system states; a blank in the submission is a blank."""
+    return {**stated, **{anchor: values for anchor, values in filed.items() if anchor not in keep}}
 
 
 def _sheet(layout: SheetLayout, park_code: str, known: Known) -> Prefill:
-    def row_of(frames: Mapping[str, pl.DataFrame]) -> dict[str, Value]:
+    def row_of(frames: Mapping[str, pl.DataFrame], suffix: str = "") -> dict[str, Value]:
         frame = frames.get(layout.form.code)
         own = frame.filter(unit_id=park_code) if frame is not None else None
         if own is None or own.is_empty():
             return {}
-        return {i.code: _cells(own[i.code], i)[0] for i in layout.asked if i.code in own.columns}
+        columns = [(i, f"{i.code}{suffix}") for i in layout.asked if f"{i.code}{suffix}" in own.columns]
+        return {i.code: _cells(own[column], i)[0] for i, column in columns}
 
-    before, year_before = row_of(known.previous), row_of(known.year_earlier)
+    before = row_of(known.previous)
+    described = {i.code: before.get(i.code) for i in layout.asked if i.type is not ValueType.NUMBER}
+    value = {**described, **row_of(known.values)}
+    year_before = {**row_of(known.year_earlier), **row_of(known.values, "_yoy")}
     with_year_earlier = {i.code for i in layout.form.with_year_earlier(layout.period)}
     columns: dict[str, list[Value]] = {
         "code": [i.code for i in layout.asked],
         "name": [i.name for i in layout.asked],
         "unit_measure": [i.unit_measure for i in layout.asked],
-        "value": [before.get(i.code) if i.type is not ValueType.NUMBER else None for i in layout.asked],
+        "value": [value.get(i.code) for i in layout.asked],
         "value_yoy": [year_before.get(i.code) if i.code in with_year_earlier else None for i in layout.asked],
         "value_last": [before.get(i.code) for i in layout.asked],
     }
@@ -134,13 +173,17 @@ def _lagged(layout: SheetLayout, known: Known, ids: Sequence[str]) -> dict[str, 
             continue
         if frame["unit_id"].n_unique() != frame.height:
             raise DefinitionError(f"表 {layout.form.code} 的前期数中同一单位有多行", remedy="请只给出有效的一行。")
-        aligned = pl.DataFrame({"unit_id": ids}, schema={"unit_id": pl.String()}).join(
-            frame, on="unit_id", how="left", maintain_order="left"
-        )
+        aligned = _aligned(frame, ids)
         for column in layout.columns:
             if column.role is role and column.indicator and column.indicator.code in aligned.columns:
                 found[column.anchor] = _cells(aligned[column.indicator.code], column.indicator)
     return found
+
+
+def _aligned(frame: pl.DataFrame, ids: Sequence[str]) -> pl.DataFrame:
+    """The rows of ``frame`` in the order of ``ids``, blank where it has none."""
+    ordered = pl.DataFrame({"unit_id": ids}, schema={"unit_id": pl.String()})
+    return ordered.join(frame, on="unit_id", how="left", maintain_order="left")
 
 
 def _cells(values: pl.Series, indicator: Indicator) -> list[Value]:
