@@ -7,6 +7,7 @@ and never becomes infinite. Source: survey_system.md 8.6 (three growth rates, di
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -87,18 +88,22 @@ def constant_price_growth_pct(growth: pl.Expr, price_now: pl.Expr, price_base: p
     return pl.when(usable).then(((1 + growth / PERCENT) / change - 1) * PERCENT)
 
 
-def perimeter(now: pl.DataFrame, previous: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """What each unit contributes to the change of perimeter 范围变动 of each group, zero contributions left out.
+def carried_over(now: pl.Expr, before: pl.Expr) -> pl.Expr:
+    """What a unit brings into this quarter's groups beside its discrete quarter: its figure of the earlier quarter where
+    it has both, its whole cumulative figure where it has none before, nothing where it did not report."""
+    return pl.when(now.is_not_null()).then(pl.coalesce(before, now))
 
-    ``now``: (unit_id, *by, now, discrete), ``discrete`` null for a unit without a figure of the earlier quarter;
-    ``previous``: (unit_id, *by, previous), as revised, under the groups the unit had then. Amounts are integers.
-    Returns (unit_id, *by, perimeter). Entrants without the earlier quarter come in with their whole cumulative figure,
-    leavers go out with theirs, a unit that changed its group does both. Hence, for every group and exactly:
+
+def net_changes(plus: pl.DataFrame, minus: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Each unit's ``plus`` less its ``minus`` in each group: what stands behind the difference of two totals.
+
+    Both frames: (unit_id, *by, amount), amounts exact. Returns (unit_id, *by, amount) without zeros, sorted. The change of
+    perimeter 范围变动 is what ``carried_over`` gives less the previous quarter: entrants come in with their cumulative
+    figure, leavers go out with theirs, a unit that changed its group does both. Hence for every group, exactly:
     cumulative = previous as published + correction + discrete quarter + perimeter.
     """
-    came = now.filter(pl.col("now").is_not_null()).select(
-        "unit_id", *by, perimeter=pl.col("now") - pl.col("discrete").fill_null(0)
-    )
-    went = previous.filter(pl.col("previous").is_not_null()).select("unit_id", *by, perimeter=-pl.col("previous"))
-    moved = pl.concat([came, went], how="vertical_relaxed").group_by("unit_id", *by).agg(pl.col("perimeter").sum())
-    return moved.filter(pl.col("perimeter") != 0).sort("unit_id", *by)
+    keys = ["unit_id", *by]
+    signed = [plus.select(*keys, "amount"), minus.select(*keys, pl.col("amount") * -1)]
+    known = pl.concat(signed, how="vertical_relaxed").filter(pl.col("amount").is_not_null())
+    sums = known.group_by(keys).agg(pl.col("amount").sum())
+    return sums.filter(pl.col("amount") != 0).sort(keys, nulls_last=True)

@@ -96,18 +96,25 @@ def test_contributions_add_up_to_the_growth_of_the_total(parts: list[tuple[int, 
         assert found["rate"].sum() == pytest.approx(100.0, rel=1e-6)
 
 
+SCHEMA = {"unit_id": pl.String, "g": pl.String, "amount": pl.Int64}
+
+
+def units(rows: list[tuple[str, str, int | None]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def perimeter(now: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
+    both = now.join(previous.select("unit_id", before="amount"), on="unit_id", how="left")
+    carried = both.with_columns(amount=growth.carried_over(pl.col("amount"), pl.col("before")))
+    return growth.net_changes(carried, previous, ["g"])
+
+
 def test_perimeter_of_entrant_leaver_stayer_and_mover() -> None:
-    now = pl.DataFrame(
-        {
-            "unit_id": ["stay", "new", "moved"],
-            "g": ["a", "a", "b"],
-            "now": [100, 30, 50],
-            "discrete": [40, None, 10],  # stay had 60, moved had 40
-        }
-    )
-    previous = pl.DataFrame({"unit_id": ["stay", "gone", "moved"], "g": ["a", "a", "a"], "previous": [60, 20, 40]})
-    found = growth.perimeter(now, previous, ["g"])
-    assert found.rows() == [("gone", "a", -20), ("moved", "a", -40), ("moved", "b", 40), ("new", "a", 30)]
+    now = units([("stay", "a", 100), ("new", "a", 30), ("moved", "b", 50), ("silent", "a", None)])
+    previous = units([("stay", "a", 60), ("gone", "a", 20), ("moved", "a", 40), ("silent", "a", 5)])
+    assert perimeter(now, previous).rows() == [
+        ("gone", "a", -20), ("moved", "a", -40), ("moved", "b", 40), ("new", "a", 30), ("silent", "a", -5),
+    ]  # fmt: skip
 
 
 UNITS = st.dictionaries(
@@ -115,21 +122,19 @@ UNITS = st.dictionaries(
 )
 
 
-@given(UNITS, UNITS)
+@given(UNITS, UNITS, UNITS)
 @settings(deadline=None)
-def test_discrete_quarters_and_perimeter_telescope_to_the_cumulative_figure(
-    now: dict[str, tuple[int, str]], before: dict[str, tuple[int, str]]
+def test_quarter_correction_and_perimeter_telescope_to_the_cumulative_figure(
+    now: dict[str, tuple[int, str]], revised: dict[str, tuple[int, str]], published: dict[str, tuple[int, str]]
 ) -> None:
-    schema = {"unit_id": pl.String, "g": pl.String, "v": pl.Int64}
-    current = pl.DataFrame([(u, g, v) for u, (v, g) in now.items()], schema=schema, orient="row")
-    earlier = pl.DataFrame([(u, g, v) for u, (v, g) in before.items()], schema=schema, orient="row")
-    joined = current.join(earlier.select("unit_id", previous="v"), on="unit_id", how="left").select(
-        "unit_id", "g", now=pl.col("v"), discrete=pl.col("v") - pl.col("previous")
-    )
-    moved = growth.perimeter(joined, earlier.rename({"v": "previous"}), ["g"])
+    current, earlier, printed = (units([(u, g, v) for u, (v, g) in d.items()]) for d in (now, revised, published))
+    both = current.join(earlier.select("unit_id", before="amount"), on="unit_id")
+    moved = perimeter(current, earlier)
+    corrected = growth.net_changes(earlier, printed, ["g"])
     for group in "abc":
 
-        def total(frame: pl.DataFrame, column: str, group: str = group) -> int:
+        def total(frame: pl.DataFrame, column: str = "amount", group: str = group) -> int:
             return int(frame.filter(g=group)[column].sum())
 
-        assert total(current, "v") == total(earlier, "v") + total(joined, "discrete") + total(moved, "perimeter")
+        discrete = total(both) - total(both, "before")
+        assert total(current) == total(printed) + total(corrected) + discrete + total(moved)

@@ -1,0 +1,87 @@
+"""Quarterly monitoring 季度监测: every additive indicator of the quarterly forms, and the programme's ratios.
+
+By area, zone, sub-park, industry section, manufacturing division and size. No indicator is named here: the forms say what
+is additive and asked every quarter, ``tables/monitoring.toml`` which breakdowns and ratios are published.
+Source: survey_system.md 8.6, index_system.md 5; documented in docs/methods/monitoring.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from pipelines.methods.area_figures import BREAKDOWNS, classified, surveyed
+from pipelines.methods.areas import areas_of, lookups
+from pipelines.methods.monitoring_measures import Frame, cells_of_indicators, parts_of_indicators
+from pipelines.methods.monitoring_names import names_of
+from pipelines.methods.monitoring_ratios import ratio_product
+from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators, sides_of, sub_park_codes
+from pipelines.methods.monitoring_terms import estimated_cells, terms_of
+from pipelines.methods.product import Product, product_of
+from schemas.environment import environment_for
+from schemas.model import Edition, Programme
+from schemas.period_data import PARK, PeriodData
+
+PRODUCT: Final = "monitoring"
+DEFAULT_COVERAGE: Final = 0.7
+
+
+def monitoring_figures(
+    round_: MonitoringRound, programme: Programme, areas_wanted: Sequence[str] | None = None
+) -> Product:
+    """Cells and parts of the mart ``monitoring_figures`` for one quarter.
+
+    ``areas_wanted``: codes of areas and zones; without them, those with a member park in the observations. Quarterly
+    figures are preliminary (status P), with estimates E. Raises DefinitionError for a definition that cannot be computed.
+    """
+    period = round_.now.period
+    edition = programme.edition_for(period)
+    areas = areas_of(programme.codelists["parks"].valid(period.end))
+    env = replace(environment_for(programme, period), areas=lookups(areas.values()))
+    chosen = list(areas_wanted) if areas_wanted is not None else areas_present(round_.now, programme)
+    sides = sides_of(round_, edition, env)
+    rosters = additive_indicators(edition)
+    frame = Frame(
+        first_quarter=period.previous() is None,
+        has_previous="previous" in sides.others,
+        has_previous_published="printed" in sides.others,
+        has_year_earlier_published="published" in sides.others,
+        weighted=sides.weighted,
+        coverage_minimum=coverage_minimum(edition),
+        sheet_codes=frozenset(i.code for i in rosters.get(PARK, ())),
+    )
+    indicators = [i for found in rosters.values() for i in found]
+    terms = terms_of(sides, indicators, areas, chosen, breakdowns_of(edition))
+    cells = cells_of_indicators(terms, indicators, frame, str(period))
+    parts = [parts_of_indicators(cells, terms, frame)]
+    ready = classified(surveyed(round_.now, env), env, sub_park_codes(edition))
+    estimated = estimated_cells(terms, weighted=frame.weighted)
+    tables = [cells]
+    for table in edition.tables:
+        if table.product == PRODUCT and table.columns:
+            more, behind = ratio_product(table, ready, areas, chosen, env, frame.coverage_minimum, estimated)
+            tables.append(more)
+            parts.append(behind)
+    names = names_of(programme, edition, areas, period)
+    return product_of([names.named(t) for t in tables], parts)
+
+
+def breakdowns_of(edition: Edition) -> list[str]:
+    """The breakdowns of the first monitoring table; all where the programme names none."""
+    rows = [t.rows for t in edition.tables if t.product == PRODUCT and not t.columns]
+    return list(rows[0]) if rows else list(BREAKDOWNS)
+
+
+def coverage_minimum(edition: Edition) -> float:
+    """Least share of the denominator that comparable units must hold (``thresholds.same_unit_coverage``)."""
+    return float(edition.parameters.get("thresholds", {}).get("same_unit_coverage", DEFAULT_COVERAGE))
+
+
+def areas_present(data: PeriodData, programme: Programme) -> list[str]:
+    """The areas and zones of the register with at least one park in the observations, in register order."""
+    areas = areas_of(programme.codelists["parks"].valid(data.period.end))
+    parks = set(data.parks["park"].to_list())
+    for roster in data.rosters.values():
+        parks |= set(roster["park"].unique().to_list())
+    return [a.code for a in areas.values() if a.kind in ("area", "zone") and parks & set(a.zones)]

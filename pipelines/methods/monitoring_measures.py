@@ -1,0 +1,313 @@
+"""From terms to cells: the measures of monitoring, each with its value, its note, and the sums behind it.
+
+A measure that cannot be given is a cell with status ``M`` and a Chinese note that says why; a measure that has no meaning
+for an indicator (a discrete quarter of a stock) is no cell at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from pipelines.methods import growth
+from pipelines.methods.area_figures import BREAKDOWNS, TOTAL
+from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
+from schemas.marts import row_key
+from schemas.model import Indicator
+
+TABLE: Final = "figures"
+PERCENT: Final = "%"
+POINTS: Final = "百分点"
+UNITS: Final = "户"
+ROW_KEY: Final = (*DIMENSIONS, "measure")
+
+NOT_REPORTED: Final = "没有单位报送"
+NOT_COMPLETE: Final = "有园区未报送,不作合计"
+NO_PREVIOUS: Final = "没有上季数据"
+NO_PAIRS: Final = "没有上季与本季都报送的单位"
+NOT_PUBLISHED: Final = "上年同期未发布"
+PREVIOUS_NOT_PUBLISHED: Final = "上季未发布"
+LOW_COVERAGE: Final = "可比单位所占份额不足规定的比例,不公布"
+NO_YEAR_EARLIER: Final = "没有上年同期数据"
+TOTAL_UNKNOWN: Final = "合计数没有可比的增量"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """``unit`` and ``decimals``: None takes those of the indicator. ``behind``: (term, role) of its own cell, ``whole`` of
+    the area's total beside it."""
+
+    name: str
+    unit: str | None
+    decimals: int | None
+    behind: tuple[tuple[str, str], ...]
+    whole: tuple[tuple[str, str], ...] = ()
+
+
+COMPARED: Final = (("comparable", "numerator"), ("base", "base"))
+MEASURES: Final[dict[str, Measure]] = {
+    "cumulative": Measure("本年累计", None, None, (("level", "level"),)),
+    "discrete_quarter": Measure(
+        "本季", None, None, (("discrete", "level"), ("kept", "level"), ("kept_before", "base"))
+    ),
+    "correction": Measure(
+        "上季累计订正额", None, None, (("correction", "level"), ("previous", "level"), ("printed", "base"))
+    ),
+    "perimeter": Measure("范围变动", None, None, (("perimeter", "level"), ("level", "level"), ("previous", "base"))),
+    "year_earlier_restated": Measure("上年同期(同口径)", None, None, (("base", "base"), ("entrants", "level"))),
+    "year_earlier_matched": Measure(
+        "上年同期(匹配)", None, None, (("matched_base", "base"), ("entrants", "level"), ("leavers", "level"))
+    ),
+    "year_earlier_published": Measure("上年同期(原发布)", None, None, (("published", "base"), ("leavers", "level"))),
+    "growth_restated": Measure("同比(同口径)", PERCENT, 1, (*COMPARED, ("rest", "level"), ("entrants", "level"))),
+    "growth_matched": Measure(
+        "同比(匹配)",
+        PERCENT,
+        1,
+        (("matched", "numerator"), ("matched_base", "base"), ("entrants", "level"), ("leavers", "level")),
+    ),
+    "growth_nominal": Measure(
+        "同比(名义)", PERCENT, 1, (("level", "numerator"), ("published", "base"), ("leavers", "level"))
+    ),
+    "contribution_rate": Measure(
+        "对增长的贡献率", PERCENT, 1, COMPARED, (("comparable", "denominator"), ("base", "base"))
+    ),
+    "contribution_points": Measure("拉动", POINTS, 2, COMPARED, (("base", "denominator"),)),
+    "share": Measure("占比", PERCENT, 1, (("level", "numerator"),), (("level", "denominator"),)),
+    "units_reported": Measure("已报单位数", UNITS, 0, ()),
+    "units_due": Measure("应报单位数", UNITS, 0, ()),
+    "coverage": Measure("填报率", PERCENT, 1, ()),
+}
+FORMULAS: Final = {
+    "cumulative": "SUM({x})",
+    "discrete_quarter": "SUM({x})-prev(SUM({x}))",
+    "year_earlier_restated": "yoy(SUM({x}))",
+    "growth_restated": "(SUM({x})/yoy(SUM({x}))-1)*100",
+}
+STOCK_NAME: Final = "期末数"
+COUNTS: Final = ("units_reported", "units_due", "coverage")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the notes and statuses hang on: whether a quarter has an earlier one, and the least share of comparable units."""
+
+    first_quarter: bool
+    has_previous: bool
+    has_previous_published: bool
+    has_year_earlier_published: bool
+    weighted: bool
+    coverage_minimum: float
+    sheet_codes: frozenset[str]
+
+
+def _when(*cases: tuple[pl.Expr, str], otherwise: str = "") -> pl.Expr:
+    note: pl.Expr = pl.lit(otherwise)
+    for condition, text in reversed(cases):
+        note = pl.when(condition).then(pl.lit(text)).otherwise(note)
+    return note
+
+
+def with_totals(values: pl.DataFrame) -> pl.DataFrame:
+    """Every row with the terms of its area's total beside it, as ``comparable_all``, ``base_all``, ``level_all``."""
+    wanted = ["level", "comparable", "base", "coverage"]
+    totals = values.filter(pl.col("breakdown") == "total").select(
+        "area", "indicator", *(pl.col(c).alias(f"{c}_all") for c in wanted)
+    )
+    return values.join(totals, on=["area", "indicator"], how="left", validate="m:1", maintain_order="left")
+
+
+def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
+    """Measure → (value, note, whether the cell exists) over the columns of ``with_totals`` and the indicator's."""
+    c = pl.col
+    level, comparable, base = c("level"), c("comparable"), c("base")
+    sheet, flow, whole = c("indicator").is_in(sorted(frame.sheet_codes)), c("flow"), c("breakdown") == "total"
+    summed = ~sheet
+    yes = pl.lit(True)
+    zero = pl.lit(0.0)
+    covered = c("coverage").fill_null(1.0) >= frame.coverage_minimum
+    covered_all = c("coverage_all").fill_null(1.0) >= frame.coverage_minimum
+    later = flow & pl.lit(not frame.first_quarter)
+    discrete = level if frame.first_quarter else pl.when(sheet).then(level - c("previous")).otherwise(c("discrete"))
+    no_earlier = _when((pl.lit(not frame.has_previous), NO_PREVIOUS), otherwise=NO_PAIRS)
+    revised = c("previous").is_not_null() | c("printed").is_not_null()
+    missing = pl.when(sheet).then(pl.lit(NOT_COMPLETE)).otherwise(pl.lit(NOT_REPORTED))
+    unpublished = pl.lit("" if frame.has_year_earlier_published else NOT_PUBLISHED)
+    contributed = ~whole & base.is_not_null() & comparable.is_not_null()
+    least = growth.increment_speaks(c("comparable_all"), c("base_all"))
+    return {
+        "cumulative": (level, missing, yes),
+        "discrete_quarter": (discrete, no_earlier, flow),
+        "correction": (
+            c("previous").fill_null(zero) - c("printed").fill_null(zero)
+            if frame.has_previous_published
+            else pl.lit(None, dtype=pl.Float64),
+            pl.lit(PREVIOUS_NOT_PUBLISHED),
+            later & revised,
+        ),
+        "perimeter": (
+            level.fill_null(zero) - c("discrete").fill_null(zero) - c("previous").fill_null(zero)
+            if frame.has_previous
+            else pl.lit(None, dtype=pl.Float64),
+            pl.lit(NO_PREVIOUS),
+            later & summed & (level.is_not_null() | c("previous").is_not_null()),
+        ),
+        "year_earlier_restated": (base, pl.lit(growth.BASE_MISSING), yes),
+        "year_earlier_matched": (c("matched_base"), pl.lit(NO_YEAR_EARLIER), summed),
+        "year_earlier_published": (c("published"), unpublished, yes),
+        "growth_restated": (
+            pl.when(covered).then(growth.growth_pct(comparable, base)),
+            pl.when(covered).then(growth.growth_note(comparable, base)).otherwise(pl.lit(LOW_COVERAGE)),
+            yes,
+        ),
+        "growth_matched": (
+            growth.growth_pct(c("matched"), c("matched_base")),
+            growth.growth_note(c("matched"), c("matched_base")),
+            summed,
+        ),
+        "growth_nominal": (
+            growth.growth_pct(level, c("published")),
+            pl.when(c("published").is_null()).then(unpublished).otherwise(growth.growth_note(level, c("published"))),
+            yes,
+        ),
+        "contribution_rate": (
+            pl.when(covered_all).then(
+                growth.contribution_rate_pct(comparable, base, c("comparable_all"), c("base_all"))
+            ),
+            _when((~covered_all, LOW_COVERAGE), (~least, growth.INCREMENT_SMALL), otherwise=TOTAL_UNKNOWN),
+            contributed,
+        ),
+        "contribution_points": (
+            pl.when(covered_all).then(growth.contribution_points(comparable, base, c("base_all"))),
+            _when((~covered_all, LOW_COVERAGE), (c("base_all") <= 0, growth.BASE_ZERO), otherwise=TOTAL_UNKNOWN),
+            contributed,
+        ),
+        "share": (growth.share_pct(level, c("level_all")), missing, ~whole & c("nonneg")),
+        "units_reported": (c("reported"), missing, c("due").is_not_null()),
+        "units_due": (c("due"), missing, c("due").is_not_null()),
+        "coverage": (growth.share_pct(c("reported"), c("due")), missing, c("due").is_not_null()),
+    }
+
+
+def cells_of_indicators(terms: Terms, indicators: Sequence[Indicator], frame: Frame, period: str) -> pl.DataFrame:
+    """One row a cell, with the codes of its dimensions; names are added afterwards."""
+    described = pl.DataFrame(
+        [(i.code, i.name, i.unit_measure, i.decimals, i.flow, i.nonneg) for i in indicators],
+        schema=["indicator", "indicator_name", "indicator_unit", "indicator_decimals", "flow", "nonneg"],
+        orient="row",
+    )
+    rows = with_totals(terms.values).join(described, on="indicator", how="inner", maintain_order="left")
+    estimated = (pl.col("imputed").fill_null(0) > 0) | pl.lit(frame.weighted)
+    tables = []
+    for code, (value, note, exists) in measure_values(frame).items():
+        measure = MEASURES[code]
+        cells = rows.filter(exists).with_columns(value.cast(pl.Float64).alias("value"), note.alias("why"))
+        known = pl.lit("A") if code in COUNTS else pl.when(estimated).then(pl.lit("E")).otherwise(pl.lit("P"))
+        tables.append(
+            cells.select(
+                *DIMENSIONS,
+                "indicator_name",
+                pl.lit(TABLE).alias("table"),
+                pl.lit(period).alias("period"),
+                pl.lit(code).alias("measure"),
+                _measure_name(code),
+                (pl.lit(measure.unit) if measure.unit else pl.col("indicator_unit")).alias("unit_measure"),
+                (pl.lit(measure.decimals) if measure.decimals is not None else pl.col("indicator_decimals"))
+                .cast(pl.Int8)
+                .alias("decimals"),
+                "value",
+                pl.when(pl.col("value").is_null()).then(pl.lit("M")).otherwise(known).alias("status"),
+                _note(code, estimated).alias("note"),
+                _formula(code, frame).alias("formula"),
+            )
+        )
+    return pl.concat(tables).with_columns(row_key(*ROW_KEY))
+
+
+def _measure_name(code: str) -> pl.Expr:
+    name = pl.lit(MEASURES[code].name)
+    return (pl.when("flow").then(name).otherwise(pl.lit(STOCK_NAME)) if code == "cumulative" else name).alias(
+        "measure_name"
+    )
+
+
+def _note(code: str, estimated: pl.Expr) -> pl.Expr:
+    said = (
+        pl.when(pl.col("value").is_null())
+        .then("why")
+        .otherwise(pl.when(pl.col("why") == growth.TURNED_NEGATIVE).then("why").otherwise(pl.lit("")))
+    )
+    if code != "cumulative":
+        return said
+    imputed = pl.when(pl.col("imputed").fill_null(0) > 0).then(pl.format("含{}户估算数", pl.col("imputed")))
+    return (
+        pl.when(pl.col("value").is_not_null() & estimated).then(imputed.otherwise(pl.lit("按权数推算"))).otherwise(said)
+    )
+
+
+def _formula(code: str, frame: Frame) -> pl.Expr:
+    text = FORMULAS.get(code, "")
+    if not text or (code == "discrete_quarter" and frame.first_quarter):
+        text = FORMULAS["cumulative"] if text else ""
+    sheet = text.replace("SUM({x})", "{x}")
+    on = pl.col("indicator")
+    if "{x}" not in text:
+        return pl.lit("")
+    of_sheet = on.is_in(sorted(frame.sheet_codes))
+    return pl.when(of_sheet).then(_filled(sheet)).otherwise(_filled(text))
+
+
+def _filled(text: str) -> pl.Expr:
+    return pl.format(text.replace("{x}", "{}"), *([pl.col("indicator")] * text.count("{x}")))
+
+
+def parts_of_indicators(cells: pl.DataFrame, terms: Terms, frame: Frame) -> pl.DataFrame:
+    """The parts of every cell: its own sums, for shares and contributions the total's, and one administrative row for
+    counts of units, which the register and the ledger know without any answer."""
+    tables = []
+    for code, measure in MEASURES.items():
+        own = cells.filter(pl.col("measure") == code).select("row_key", *DIMENSIONS)
+        behind = (("level", "level"),) if code == "discrete_quarter" and frame.first_quarter else measure.behind
+        for term, role in behind:
+            found = terms.parts.filter(pl.col("term") == term)
+            tables.append(own.join(found, on=DIMENSIONS).with_columns(pl.lit(role).alias("role")))
+        totals = terms.parts.filter((pl.col("breakdown") == "total") & (pl.col("category") == TOTAL))
+        for term, role in measure.whole:
+            found = totals.filter(pl.col("term") == term).drop("breakdown", "category")
+            tables.append(own.join(found, on=["area", "indicator"]).with_columns(pl.lit(role).alias("role")))
+        if code in COUNTS:
+            tables.append(own.with_columns(_administrative(code)))
+    return pl.concat(tables, how="diagonal_relaxed")
+
+
+def _administrative(code: str) -> list[pl.Expr]:
+    return [
+        pl.lit(code).alias("part"),
+        pl.lit("level").alias("role"),
+        pl.lit(None, dtype=pl.Int64).alias("n"),
+        *(pl.lit(None, dtype=pl.Float64).alias(c) for c in ("max1", "max2", "total")),
+        pl.lit(True).alias("administrative"),
+    ]
+
+
+def same_figures(cells: pl.DataFrame) -> pl.DataFrame:
+    """(row_key, same_as): cells that show one figure twice, once as part of a larger area and once as an area of its own.
+
+    What is hidden in one place must be hidden in the other: zone Z of area A is the total of area Z.
+    """
+    inside = cells.filter(pl.col("breakdown") == "zone").select("row_key", "category", "indicator", "measure")
+    whole = cells.filter(pl.col("breakdown") == "total").select(
+        pl.col("row_key").alias("same_as"), pl.col("area").alias("category"), "indicator", "measure"
+    )
+    return inside.join(whole, on=["category", "indicator", "measure"]).select("row_key", "same_as").sort("row_key")
+
+
+def sums_to() -> Mapping[str, tuple[str, str]]:
+    """Breakdown → the (breakdown, category) its categories add up to: all to the area's total, manufacturing divisions to
+    section C. For complementary suppression."""
+    return {
+        name: ("section", "C") if name == "division" else ("total", TOTAL) for name in BREAKDOWNS if name != "total"
+    }

@@ -1,0 +1,108 @@
+"""The ratios monitoring publishes beside the totals: profit rate, debt ratio … as the programme lists them.
+
+Source: ``tables/monitoring.toml``; the same-unit rule and its coverage of survey_system.md 8.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from pipelines.methods.area_figures import KEYS, AreaFigures, area_figures
+from pipelines.methods.areas import Area
+from pipelines.methods.monitoring_measures import LOW_COVERAGE, NO_YEAR_EARLIER, ROW_KEY, TABLE
+from schemas.environment import Environment
+from schemas.marts import PART_COLUMNS, row_key
+from schemas.model import PublicationTable
+from schemas.period_data import PeriodData
+
+NOT_COMPUTABLE: Final = "分子或分母未报,或分母为零"
+EARLIER: Final = "@earlier"
+
+
+def ratio_product(
+    table: PublicationTable,
+    data: PeriodData,
+    areas: Mapping[str, Area],
+    chosen: Sequence[str],
+    env: Environment,
+    coverage_minimum: float,
+    estimated: pl.DataFrame,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Cells and parts of one table of ratios: the value, last year's on its own common units, and the change.
+
+    ``estimated``: area, breakdown, category of the cells with an estimate behind them. A ratio whose common units hold less than ``coverage_minimum`` of the denominator is not published.
+    """
+    cells, parts = [], []
+    for rows in dict.fromkeys(_rows(table, column) for column in table.columns):
+        columns = [c for c in table.columns if _rows(table, c) == rows]
+        nodes = {str(c["indicator"]): str(c["formula"]) for c in columns}
+        nodes |= {f"{c['indicator']}{EARLIER}": str(c.get("earlier") or f"yoy({c['formula']})") for c in columns}
+        found = area_figures(nodes, data, areas, chosen, rows, env)
+        for column in columns:
+            own = _cells(column, found, str(data.period), coverage_minimum, estimated)
+            cells.append(own)
+            parts.append(_parts(own, str(column["indicator"]), found))
+    return pl.concat(cells), pl.concat(parts)
+
+
+def _rows(table: PublicationTable, column: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(column.get("rows", table.rows))
+
+
+def _cells(
+    column: Mapping[str, Any], found: AreaFigures, period: str, coverage_minimum: float, estimated: pl.DataFrame
+) -> pl.DataFrame:
+    code = str(column["indicator"])
+    earlier = f"{code}{EARLIER}"
+    shares = found.coverage.select(
+        *KEYS, pl.col(code).fill_null(1.0).alias("share"), pl.col(earlier).fill_null(1.0).alias("share_earlier")
+    )
+    rows = found.values.select(*KEYS, pl.col(code).alias("now"), pl.col(earlier).alias("then"))
+    rows = rows.join(shares, on=KEYS, how="left", maintain_order="left")
+    marked = estimated.with_columns(pl.lit("E").alias("plain"))
+    rows = rows.join(marked, on=KEYS, how="left", maintain_order="left").with_columns(pl.col("plain").fill_null("P"))
+    rows = rows.filter(pl.col("now").is_not_null() | (pl.col("breakdown") == "total"))
+    enough, enough_then = (pl.col(c) >= coverage_minimum for c in ("share", "share_earlier"))
+    now, then = pl.when(enough).then("now"), pl.when(enough_then).then("then")
+    unit = str(column["unit_measure"])
+    change_unit = "百分点" if unit == "%" else unit
+    measures = (
+        ("ratio", "比率", now, enough, NOT_COMPUTABLE, unit, str(column["formula"])),
+        ("ratio_year_earlier", "上年同期比率", then, enough_then, NO_YEAR_EARLIER, unit, ""),
+        ("ratio_change", "比上年同期增减", now - then, enough & enough_then, NO_YEAR_EARLIER, change_unit, ""),
+    )
+    tables = []
+    for measure, name, value, covered, missing, unit_measure, formula in measures:
+        why = pl.when(covered).then(pl.lit(missing)).otherwise(pl.lit(LOW_COVERAGE))
+        tables.append(
+            rows.with_columns(value=value, why=why).select(
+                *KEYS,
+                pl.lit(code).alias("indicator"),
+                pl.lit(str(column["name"])).alias("indicator_name"),
+                pl.lit(TABLE).alias("table"),
+                pl.lit(period).alias("period"),
+                pl.lit(measure).alias("measure"),
+                pl.lit(name).alias("measure_name"),
+                pl.lit(unit_measure).alias("unit_measure"),
+                pl.lit(int(column.get("decimals", 1))).cast(pl.Int8).alias("decimals"),
+                pl.col("value").cast(pl.Float64),
+                pl.when(pl.col("value").is_null()).then(pl.lit("M")).otherwise("plain").alias("status"),
+                pl.when(pl.col("value").is_null()).then("why").otherwise(pl.lit("")).alias("note"),
+                pl.lit(formula).alias("formula"),
+            )
+        )
+    return pl.concat(tables).with_columns(row_key(*ROW_KEY))
+
+
+def _parts(cells: pl.DataFrame, code: str, found: AreaFigures) -> pl.DataFrame:
+    sides = {"ratio": (code,), "ratio_year_earlier": (f"{code}{EARLIER}",), "ratio_change": (code, f"{code}{EARLIER}")}
+    tables = [
+        cells.filter(pl.col("measure") == measure)
+        .select("row_key", *KEYS)
+        .join(found.parts.filter(pl.col("name").is_in(names)), on=KEYS)
+        for measure, names in sides.items()
+    ]
+    return pl.concat(tables).select(*PART_COLUMNS)

@@ -1,0 +1,208 @@
+"""The sums every measure of monitoring is made of: one table of terms, one table of what stands behind each.
+
+Sums are exact: whole numbers in Int128, weighted ones in fixed point of 2^-20 of the indicator's last decimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from pipelines.methods.area_figures import BREAKDOWNS, KEYS, TOTAL, Breakdown
+from pipelines.methods.areas import Area, memberships
+from pipelines.methods.monitoring_sides import GROUPS, Sides
+from schemas.model import Indicator
+
+DIMENSIONS: Final = (*KEYS, "indicator")
+FIXED_POINT: Final = 2**20
+ROWS_AT_ONCE: Final = 4_000_000
+
+# term → the sum it is, as printed with the parts; equal texts must mean equal units
+NAMES: Final = {
+    "level": "SUM({x})",
+    "comparable": "SUM({x}, notnull(yoy({x})))",
+    "base": "SUM(yoy({x}), notnull({x}))",
+    "rest": "SUM({x}, isnull(yoy({x})))",
+    "matched": "matched(SUM({x}))",
+    "matched_base": "matched(yoy(SUM({x})))",
+    "entrants": "entrants({x})",
+    "discrete": "SUM({x} - prev({x}))",
+    "kept": "SUM({x}, notnull(prev({x})))",
+    "kept_before": "SUM(prev({x}), notnull({x}))",
+    "published": "published(yoy(SUM({x})))",
+    "leavers": "leavers({x})",
+    "previous": "prev(SUM({x}))",
+    "printed": "published(prev(SUM({x})))",
+    "perimeter": "perimeter({x})",
+    "correction": "correction({x})",
+}
+SHEET_TERMS: Final = ("level", "comparable", "base", "published", "previous", "printed")
+COUNTS: Final = ("due", "reported", "imputed")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """``values``: area, breakdown, category, indicator, one Float64 column a term, coverage (share of the due units' base
+    that comparable units hold), and due, reported, imputed (units); ``parts``: the same keys, term, part, n, max1, max2,
+    total, administrative."""
+
+    values: pl.DataFrame
+    parts: pl.DataFrame
+
+
+def terms_of(
+    sides: Sides,
+    indicators: Sequence[Indicator],
+    areas: Mapping[str, Area],
+    chosen: Sequence[str],
+    breakdowns: Sequence[str],
+) -> Terms:
+    """Every term of every indicator for every area and category that any side has."""
+    wanted = [areas[c] for c in chosen]
+    sums, counts = [], []
+    for codes in _portions(sides, indicators):
+        units = sides.units.filter(pl.col("indicator").is_in(codes))
+        others = {term: f.filter(pl.col("indicator").is_in(codes)) for term, f in sides.others.items()}
+        amounts = pl.concat(
+            [*_own_terms(units), *(f.with_columns(term=pl.lit(t)) for t, f in others.items())], how="diagonal"
+        )
+        amounts = amounts.filter(pl.col("amount").is_not_null() | pl.col("sheet")).with_columns(_fixed())
+        for name in breakdowns:
+            sums.append(_sums(amounts, BREAKDOWNS[name], wanted))
+            counts.append(_counts(units, BREAKDOWNS[name], wanted))
+    return _table(pl.concat(sums), pl.concat(counts), indicators)
+
+
+def _portions(sides: Sides, indicators: Sequence[Indicator]) -> Iterator[list[str]]:
+    """Codes a portion, so that a nation's round does not stand in memory at once."""
+    present = set(sides.units["indicator"].unique())
+    for frame in sides.others.values():
+        present |= set(frame["indicator"].unique())
+    codes = [i.code for i in indicators if i.code in present]
+    each = max(1, sides.units.height * len(NAMES) // max(1, len(codes)))
+    step = max(1, ROWS_AT_ONCE // each)
+    for start in range(0, len(codes), step):
+        yield codes[start : start + step]
+
+
+def _own_terms(units: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    now, restated, accepted, before = (pl.col(c) for c in ("amount", "restated", "accepted", "before"))
+    both, matched, kept = (now.is_not_null() & other.is_not_null() for other in (restated, accepted, before))
+    quarter = kept & pl.col("flow")
+    terms: dict[str, pl.Expr] = {
+        "level": now,
+        "comparable": pl.when(both).then(now),
+        "base": pl.when(both).then(restated),
+        "rest": pl.when(restated.is_null()).then(now),
+        "matched": pl.when(matched).then(now),
+        "matched_base": pl.when(matched).then(accepted),
+        "entrants": pl.when(both & accepted.is_null()).then(restated),
+        "discrete": pl.when(quarter).then(now - before),
+        "kept": pl.when(quarter).then(now),
+        "kept_before": pl.when(quarter).then(before),
+    }
+    columns = ["unit_id", *GROUPS, "indicator", "sheet", "flow", "weight"]
+    for term, amount in terms.items():
+        rows = units if term in SHEET_TERMS else units.filter(~pl.col("sheet"))
+        yield rows.select(*columns, amount.alias("amount"), pl.lit(term).alias("term"))
+
+
+def _fixed() -> pl.Expr:
+    """The weighted amount in fixed point: sums of it do not depend on the order of units."""
+    amount, weight = pl.col("amount"), pl.col("weight")
+    weighted = (amount.cast(pl.Float64) * weight * FIXED_POINT).round().cast(pl.Int128)
+    return pl.when(weight == 1.0).then(amount * FIXED_POINT).otherwise(weighted).alias("fixed")
+
+
+def _keyed(frame: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
+    """The rows once for every area of the breakdown's kinds they belong to, with the category."""
+    rows = frame.filter(~pl.col("sheet")) if breakdown.rosters_only else frame
+    category = pl.col(breakdown.column) if breakdown.column else pl.lit(TOTAL)
+    member = memberships([a for a in areas if a.kind in breakdown.kinds]).select("park", "area")
+    joined = rows.with_columns(category.alias("category")).filter(pl.col("category").is_not_null())
+    return joined.join(member, on="park", how="inner").with_columns(pl.lit(breakdown.name).alias("breakdown"))
+
+
+def _sums(amounts: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
+    size = pl.col("amount").abs()
+    return (
+        _keyed(amounts, breakdown, areas)
+        .group_by(*DIMENSIONS, "term")
+        .agg(
+            sheet=pl.col("sheet").first(),
+            missing=pl.col("amount").null_count(),
+            n=(pl.col("amount") != 0).sum().cast(pl.Int64),
+            max1=size.max(),
+            # top_k promises no order among the k it returns.
+            max2=pl.when(size.count() > 1).then(size.top_k(2).min()),
+            fixed=pl.col("fixed").sum(),
+        )
+    )
+
+
+def _counts(units: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
+    """Units due, reported and estimated; and how much of the due units' base the comparable ones hold.
+
+    By the base itself where every due unit gives one, else by last known revenue, else by number (survey_system 8.4).
+    """
+    had, base, weigh = pl.col("amount").is_not_null(), pl.col("restated").abs(), pl.col("weigh_by")
+    due, estimated = pl.col("due"), pl.col("estimated")
+    pair = due & had & base.is_not_null()
+
+    def share(of: pl.Expr) -> pl.Expr:
+        held, whole = of.filter(pair).sum().cast(pl.Float64), of.filter(due).sum().cast(pl.Float64)
+        return pl.when(whole > 0).then(held / whole)
+
+    by_base = pl.when(base.filter(due).null_count() == 0).then(share(base))
+    by_number = pl.when(due.sum() > 0).then(pair.sum() / due.sum())
+    return (
+        _keyed(units, breakdown, areas)
+        .group_by(DIMENSIONS)
+        .agg(
+            due=due.sum().cast(pl.Int64),
+            reported=(had & ~estimated).sum().cast(pl.Int64),
+            imputed=(had & estimated).sum().cast(pl.Int64),
+            coverage=pl.coalesce(by_base, share(weigh), by_number),
+        )
+    )
+
+
+def _table(sums: pl.DataFrame, counts: pl.DataFrame, indicators: Sequence[Indicator]) -> Terms:
+    scales = pl.DataFrame(
+        {"indicator": [i.code for i in indicators], "scale": [float(10**i.decimals) for i in indicators]},
+        schema={"indicator": pl.String, "scale": pl.Float64},
+    )
+    scaled = sums.join(scales, on="indicator", how="left").with_columns(
+        # A sheet total without one of its members would be too low without saying so.
+        pl.when(~pl.col("sheet") | (pl.col("missing") == 0))
+        .then(pl.col("fixed").cast(pl.Float64) / FIXED_POINT / pl.col("scale"))
+        .alias("total"),
+        *((pl.col(c).cast(pl.Float64) / pl.col("scale")).alias(c) for c in ("max1", "max2")),
+    )
+    wide = scaled.pivot(
+        on="term", on_columns=list(NAMES), index=list(DIMENSIONS), values="total", aggregate_function="first"
+    )
+    values = wide.join(counts, on=DIMENSIONS, how="full", coalesce=True).sort(DIMENSIONS)
+    known = scaled.filter(pl.col("total").is_not_null())
+    text = pl.col("term").replace_strict(NAMES, return_dtype=pl.String)
+    own = pl.when("sheet").then(text.str.replace_all("SUM({x})", "{x}", literal=True)).otherwise(text)
+    parts = known.select(
+        *DIMENSIONS,
+        "term",
+        own.str.replace_all("{x}", pl.col("indicator"), literal=True).alias("part"),
+        "n",
+        "max1",
+        "max2",
+        "total",
+        pl.col("sheet").alias("administrative"),
+    ).sort(*DIMENSIONS, "term")
+    return Terms(values.select(*DIMENSIONS, *NAMES, "coverage", *COUNTS), parts)
+
+
+def estimated_cells(terms: Terms, *, weighted: bool) -> pl.DataFrame:
+    """area, breakdown, category of every cell with an estimate behind it: of all cells where units stand for others."""
+    rows = terms.values if weighted else terms.values.filter(pl.col("imputed") > 0)
+    return rows.select(KEYS).unique().sort(KEYS)

@@ -1,0 +1,264 @@
+"""Monitoring figures on a handful of enterprises, worked by hand, and the identities on any figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from pipelines.methods.monitoring import monitoring_figures
+from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators
+from pipelines.methods.product import Product
+from schemas.catalog import programme
+from schemas.period import Period
+from schemas.period_data import PeriodData
+
+PARK_PROGRAMME = programme()
+ROSTER = {
+    "unit_id": pl.String,
+    "park": pl.String,
+    "B05": pl.String,
+    "B07": pl.String,
+    "B10": pl.String,
+    "answer_status": pl.String,
+    "weight": pl.Float64,
+    "imputed": pl.Boolean,
+    "F01": pl.Int64,
+    "F01_yoy": pl.Int64,
+    "F13": pl.Int64,
+    "F13_yoy": pl.Int64,
+    "P01": pl.Int64,
+    "P01_yoy": pl.Int64,
+}
+
+
+def roster(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    plain = {"park": "LBXQ", "B07": "2710", "B10": "3", "answer_status": "0", "weight": 1.0, "imputed": False}
+    full = [{**dict.fromkeys(ROSTER), **plain, **row} for row in rows]
+    return pl.DataFrame(full, schema=ROSTER, orient="row")
+
+
+def quarter(period: str, rows: list[dict[str, Any]], **parks: int | None) -> PeriodData:
+    sheet = pl.DataFrame(
+        {"park": list(parks), "K05": list(parks.values())}, schema={"park": pl.String, "K05": pl.Int64}
+    )
+    return PeriodData(Period.parse(period), {"enterprise": roster(rows)}, sheet)
+
+
+def value(
+    product: Product, area: str, indicator: str, measure: str, breakdown: str = "total", category: str = "T"
+) -> Any:
+    found = product.cells.filter(
+        area=area, indicator=indicator, measure=measure, breakdown=breakdown, category=category
+    )
+    assert found.height == 1, (area, indicator, measure, breakdown, category)
+    return found["value"][0]
+
+
+def cell(
+    product: Product, area: str, indicator: str, measure: str, breakdown: str = "total", category: str = "T"
+) -> Any:
+    return product.cells.filter(
+        area=area, indicator=indicator, measure=measure, breakdown=breakdown, category=category
+    ).row(0, named=True)
+
+
+NOW = quarter(
+    "2016-Q2",
+    [
+        {"unit_id": "a", "F01": 1100, "F01_yoy": 1000, "F13": -50, "F13_yoy": 100, "P01": 10, "P01_yoy": 10},
+        {"unit_id": "b", "F01": 600, "F01_yoy": 500, "F13": 30, "F13_yoy": -20, "P01": 20, "P01_yoy": 25, "B07": "6510"},
+        # entered this year: last year's figure stands in the 上年同期 column only
+        {"unit_id": "new", "F01": 300, "F01_yoy": 200, "P01": 5, "P01_yoy": 0, "park": "LBGX"},
+        {"unit_id": "c", "F01": 400, "F01_yoy": 400, "P01": 9, "P01_yoy": 9, "park": "LBGX"},
+        {"unit_id": "refused", "answer_status": "2", "park": "LBGX"},
+        {"unit_id": "closed", "answer_status": "5", "park": "LBGX", "F01": 999},
+    ],
+    LBXQ=10, LBGX=20,
+)  # fmt: skip
+YEAR_EARLIER = quarter(
+    "2015-Q2",
+    [
+        {"unit_id": "a", "F01": 990, "P01": 10},  # corrected since: restated 1000
+        {"unit_id": "b", "F01": 500, "P01": 25, "B07": "6510"},
+        {"unit_id": "c", "F01": 400, "P01": 9, "park": "LBGX"},
+        {"unit_id": "gone", "F01": 250, "P01": 3, "park": "LBGX"},
+    ],
+    LBXQ=8, LBGX=20,
+)  # fmt: skip
+FIRST = quarter(
+    "2016-Q1",
+    [
+        {"unit_id": "a", "F01": 520, "P01": 10},  # revised: 500 was published
+        {"unit_id": "b", "F01": 250, "P01": 20, "B07": "6510"},
+        {"unit_id": "c", "F01": 180, "P01": 9, "park": "LBGX"},
+        {"unit_id": "left", "F01": 70, "P01": 3, "park": "LBGX"},
+    ],
+    LBXQ=9, LBGX=20,
+)  # fmt: skip
+FIRST_PUBLISHED = replace(
+    FIRST, rosters={"enterprise": FIRST.rosters["enterprise"].with_columns(F01=pl.col("F01").replace({520: 500}))}
+)
+ROUND = MonitoringRound(NOW, FIRST, FIRST_PUBLISHED, YEAR_EARLIER, YEAR_EARLIER)
+FIGURES = monitoring_figures(ROUND, PARK_PROGRAMME)
+
+
+def test_the_three_growth_rates_are_kept_apart() -> None:
+    # restated: 2400 / (1000 + 500 + 200 + 400); matched: (1100 + 600 + 400) / (990 + 500 + 400); nominal: 2400 / 2140
+    assert value(FIGURES, "LBSYQ", "F01", "cumulative") == 2400
+    assert value(FIGURES, "LBSYQ", "F01", "year_earlier_restated") == 2100
+    assert value(FIGURES, "LBSYQ", "F01", "year_earlier_matched") == 1890
+    assert value(FIGURES, "LBSYQ", "F01", "year_earlier_published") == 2140
+    assert value(FIGURES, "LBSYQ", "F01", "growth_restated") == pytest.approx((2400 / 2100 - 1) * 100)
+    assert value(FIGURES, "LBSYQ", "F01", "growth_matched") == pytest.approx((2100 / 1890 - 1) * 100)
+    assert value(FIGURES, "LBSYQ", "F01", "growth_nominal") == pytest.approx((2400 / 2140 - 1) * 100)
+
+
+def test_a_discrete_quarter_runs_over_units_with_both_and_the_rest_is_perimeter() -> None:
+    # a 580, b 350, c 220; the revision of a (+20) is a correction; new comes in with 300, left goes out with 70
+    assert value(FIGURES, "LBSYQ", "F01", "discrete_quarter") == 580 + 350 + 220
+    assert value(FIGURES, "LBSYQ", "F01", "correction") == 20
+    assert value(FIGURES, "LBSYQ", "F01", "perimeter") == 300 - 70
+    assert 2400 == 1000 + 20 + 1150 + 230
+    assert value(FIGURES, "LBXQ", "F01", "perimeter") == 0
+    assert value(FIGURES, "LBXQ", "F01", "correction") == 20
+
+
+def test_a_first_quarter_is_its_own_discrete_quarter_and_has_no_correction() -> None:
+    figures = monitoring_figures(MonitoringRound(FIRST), PARK_PROGRAMME)
+    assert value(figures, "LBSYQ", "F01", "discrete_quarter") == 1020
+    assert figures.cells.filter(pl.col("measure").is_in(["correction", "perimeter"])).is_empty()
+    row = cell(figures, "LBSYQ", "F01", "growth_nominal")
+    assert (row["value"], row["status"], row["note"]) == (None, "M", "上年同期未发布")
+
+
+def test_stocks_have_no_discrete_quarter() -> None:
+    measures = set(FIGURES.cells.filter(indicator="P01")["measure"])
+    assert not measures & {"discrete_quarter", "correction", "perimeter"}
+    assert cell(FIGURES, "LBSYQ", "P01", "cumulative")["measure_name"] == "期末数"
+
+
+def test_growth_on_a_negative_base_is_missing_and_says_so() -> None:
+    # LBXQ: 100 - 20 = 80 → -50 + 30 = -20; services: -20 → 30
+    turned = cell(FIGURES, "LBXQ", "F13", "growth_restated")
+    assert turned["value"] == pytest.approx(-125.0) and turned["note"] == "由正转负(转亏)"
+    recovered = cell(FIGURES, "LBXQ", "F13", "growth_restated", "section", "I")
+    assert recovered["value"] is None and recovered["status"] == "M"
+    assert recovered["note"] == "由负转正(扭亏),不计算增速"
+
+
+def test_contributions_add_up_to_the_growth_of_the_total() -> None:
+    growth = value(FIGURES, "LBSYQ", "F01", "growth_restated")
+    for breakdown in ("zone", "section", "size"):
+        rows = FIGURES.cells.filter(area="LBSYQ", indicator="F01", breakdown=breakdown)
+        assert rows.filter(measure="contribution_points")["value"].sum() == pytest.approx(growth)
+        assert rows.filter(measure="contribution_rate")["value"].sum() == pytest.approx(100)
+        assert rows.filter(measure="share")["value"].sum() == pytest.approx(100)
+
+
+def test_divisions_are_those_of_manufacturing() -> None:
+    rows = FIGURES.cells.filter(area="LBSYQ", indicator="F01", breakdown="division", measure="cumulative")
+    assert rows.select("category", "category_name", "value").rows() == [("27", "医药制造业", 1800.0)]
+
+
+def test_units_due_and_reported_follow_the_answer_status() -> None:
+    assert value(FIGURES, "LBGX", "F01", "units_due") == 3  # new, c, refused; closed is outside the population
+    assert value(FIGURES, "LBGX", "F01", "units_reported") == 2
+    assert value(FIGURES, "LBGX", "F01", "coverage") == pytest.approx(200 / 3)
+    assert cell(FIGURES, "LBGX", "F01", "units_due")["status"] == "A"
+
+
+def test_quarterly_figures_are_preliminary_and_estimates_are_marked() -> None:
+    assert cell(FIGURES, "LBXQ", "F01", "cumulative")["status"] == "P"
+    estimated = NOW.rosters["enterprise"].with_columns(
+        imputed=pl.col("unit_id") == "refused", F01=pl.when(pl.col("unit_id") == "refused").then(77).otherwise("F01")
+    )
+    figures = monitoring_figures(MonitoringRound(replace(NOW, rosters={"enterprise": estimated})), PARK_PROGRAMME)
+    row = cell(figures, "LBGX", "F01", "cumulative")
+    assert (row["value"], row["status"], row["note"]) == (777.0, "E", "含1户估算数")
+    assert cell(figures, "LBXQ", "F01", "cumulative")["status"] == "P"
+    assert value(figures, "LBGX", "F01", "units_reported") == 2
+
+
+def test_sheet_figures_are_administrative_and_need_every_member() -> None:
+    assert value(FIGURES, "LBSYQ", "K05", "cumulative") == 30
+    key = cell(FIGURES, "LBSYQ", "K05", "cumulative")["row_key"]
+    assert FIGURES.parts.filter(row_key=key)["administrative"].to_list() == [True]
+    silent = replace(NOW, parks=NOW.parks.with_columns(K05=pl.when(pl.col("park") == "LBXQ").then(10)))
+    row = cell(monitoring_figures(MonitoringRound(silent), PARK_PROGRAMME), "LBSYQ", "K05", "cumulative")
+    assert (row["value"], row["status"], row["note"]) == (None, "M", "有园区未报送,不作合计")
+
+
+def test_every_figure_of_a_roster_comes_with_what_stands_behind_it() -> None:
+    parts = FIGURES.parts.filter(row_key="LBSYQ|total|T|F01|cumulative")
+    assert parts.select("part", "role", "n", "max1", "max2", "total", "administrative").rows() == [
+        ("SUM(F01)", "level", 4, 1100.0, 600.0, 2400.0, False)
+    ]
+    behind = FIGURES.parts.filter(row_key="LBSYQ|total|T|F01|perimeter", part="perimeter(F01)")
+    assert behind.select("n", "max1", "max2", "total").row(0) == (2, 300.0, 70.0, 230.0)
+    behind = FIGURES.parts.filter(row_key="LBSYQ|total|T|F01|correction", part="correction(F01)")
+    assert behind.select("n", "max1").row(0) == (1, 20.0)  # one unit revised: its revision must not be published
+    valued = FIGURES.cells.filter(pl.col("value").is_not_null())["row_key"]
+    assert set(valued) == set(FIGURES.parts["row_key"].unique()) & set(valued)
+
+
+def test_growth_is_not_published_where_too_little_is_comparable() -> None:
+    thin = NOW.rosters["enterprise"].with_columns(
+        F01_yoy=pl.when(pl.col("unit_id") == "c").then("F01_yoy"), F01=pl.col("F01")
+    )
+    figures = monitoring_figures(MonitoringRound(replace(NOW, rosters={"enterprise": thin})), PARK_PROGRAMME)
+    row = cell(figures, "LBSYQ", "F01", "growth_restated")
+    assert row["value"] is None and "可比单位" in row["note"]
+
+
+def test_ratios_come_from_the_programme() -> None:
+    assert value(FIGURES, "LBXQ", "M02.profit", "ratio") == pytest.approx(-20 / 1700 * 100)
+    assert value(FIGURES, "LBXQ", "M02.profit", "ratio_year_earlier") == pytest.approx(80 / 1500 * 100)
+    change = value(FIGURES, "LBXQ", "M02.profit", "ratio_change")
+    assert change == pytest.approx(-20 / 1700 * 100 - 80 / 1500 * 100)
+    assert cell(FIGURES, "LBXQ", "M02.profit", "ratio_change")["unit_measure"] == "百分点"
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    shuffled = replace(NOW, rosters={"enterprise": NOW.rosters["enterprise"].reverse()})
+    again = monitoring_figures(replace(ROUND, now=shuffled), PARK_PROGRAMME)
+    assert_frame_equal(again.cells, FIGURES.cells)
+    assert_frame_equal(again.parts, FIGURES.parts)
+
+
+def test_without_entrants_and_exits_restated_is_matched() -> None:
+    rows = [
+        {"unit_id": "a", "F01": 1100, "F01_yoy": 1000},
+        {"unit_id": "b", "F01": 500, "F01_yoy": 700},
+    ]
+    now = quarter("2016-Q2", rows)
+    then = quarter("2015-Q2", [{"unit_id": r["unit_id"], "F01": r["F01_yoy"]} for r in rows])
+    figures = monitoring_figures(MonitoringRound(now, None, None, then, then), PARK_PROGRAMME)
+    rates = [value(figures, "LBXQ", "F01", f"growth_{g}") for g in ("restated", "matched", "nominal")]
+    assert rates == [pytest.approx((1600 / 1700 - 1) * 100)] * 3
+
+
+def test_a_late_entrant_that_reported_its_earlier_quarters_joins_the_discrete_quarter() -> None:
+    late = NOW.rosters["enterprise"].with_columns(F01_prev=pl.when(pl.col("unit_id") == "new").then(100))
+    figures = monitoring_figures(replace(ROUND, now=replace(NOW, rosters={"enterprise": late})), PARK_PROGRAMME)
+    assert value(figures, "LBSYQ", "F01", "discrete_quarter") == 1150 + 200
+    assert value(figures, "LBSYQ", "F01", "correction") == 20 + 100
+    assert value(figures, "LBSYQ", "F01", "perimeter") == -70
+
+
+def test_weights_enter_sums_and_the_identity_still_holds() -> None:
+    heavy = NOW.rosters["enterprise"].with_columns(weight=pl.when(pl.col("unit_id") == "c").then(1.5).otherwise(1.0))
+    figures = monitoring_figures(replace(ROUND, now=replace(NOW, rosters={"enterprise": heavy})), PARK_PROGRAMME)
+    assert value(figures, "LBSYQ", "F01", "cumulative") == pytest.approx(2600)
+    published = FIRST_PUBLISHED.rosters["enterprise"]["F01"].sum()
+    pieces = sum(value(figures, "LBSYQ", "F01", m) for m in ("discrete_quarter", "correction", "perimeter"))
+    assert published + pieces == pytest.approx(2600)
+
+
+def test_every_additive_indicator_of_the_quarterly_forms_is_there() -> None:
+    wanted = {i.code for found in additive_indicators(PARK_PROGRAMME.edition_for(NOW.period)).values() for i in found}
+    assert {"F01", "O01", "P01", "V01", "L01", "J06", "H06", "K04"} <= wanted
+    assert {"F01", "K05", "P01"} <= set(FIGURES.cells["indicator"])
