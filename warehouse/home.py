@@ -108,7 +108,9 @@ def create_home(root: Path, *, now: datetime, organisation: str = "", ledger_url
     """
     home = Home(root.absolute())
     with disk_faults("建立数据目录"):
-        for folder in ("", *_FOLDERS):
+        # Figures of single units lie here: not for everybody on the machine.
+        home.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for folder in _FOLDERS:
             (home.root / folder).mkdir(parents=True, exist_ok=True)
         home.keys.chmod(0o700)
     create_durably(home.receipt_key_file, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n", mode=0o600)

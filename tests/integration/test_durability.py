@@ -148,7 +148,7 @@ def test_uploads_killed_at_random_times_lose_nothing_acknowledged(nursery: Nurse
 
 @pytest.mark.slow
 def test_many_more_uploads_killed_at_random_times(nursery: Nursery, home: Home) -> None:
-    kill_at_random(nursery, home, 300)
+    kill_at_random(nursery, home, 120)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from schemas.errors import StorageError
@@ -75,6 +75,8 @@ def ledger_error(fault: DBAPIError) -> StorageError:
     for prefix, remedy in _SQLITE_CAUSES.items():
         if name.startswith(prefix):
             return StorageError(f"写入或读取台账失败:{remedy}({name})。")
+    if isinstance(fault, IntegrityError):
+        return StorageError(f"写入或读取台账失败:{_SQLITE_CAUSES['SQLITE_CONSTRAINT']}。")
     return StorageError(f"写入或读取台账失败:请检查数据库服务({type(fault.orig).__name__})。")
 
 
@@ -108,8 +110,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     is_writer = connection.get_execution_options().get(_WRITE, False)
     if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if is_writer else 'ON'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
     elif is_writer:
+        # What is acknowledged is on disk, also on a server that was tuned to say so earlier.
+        connection.exec_driver_sql(
+            "SELECT set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
+        )
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

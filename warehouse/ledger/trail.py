@@ -72,10 +72,8 @@ class Rows:
     @property
     def sha256(self) -> str:
         """The hash of what the rows say, whatever their order: every column but the row's own number."""
-        lines = sorted(
-            canonical_json([[name, _storable(row[name])] for name in sorted(row) if name not in ("id", "trail_seq")])
-            for row in self.values
-        )
+        names = sorted({name for row in self.values for name in row} - {"id", "trail_seq"})
+        lines = sorted(canonical_json([[name, _storable(row[name])] for name in names]) for row in self.values)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -123,7 +121,9 @@ def append(
     link["hash"] = link_hash(link)
     session.execute(insert(TrailRow), [link])
     if rows is not None and rows.values:
-        session.execute(insert(rows.model), [{**row, "trail_seq": before.seq + 1} for row in rows.values])
+        # Core, not mapped objects: a register of a nation comes in one batch.
+        values = [{**row, "trail_seq": before.seq + 1} for row in rows.values]
+        session.execute(insert(Base.metadata.tables[rows.model.__tablename__]), values)
     return Head(before.seq + 1, str(link["hash"]))
 
 

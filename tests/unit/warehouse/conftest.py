@@ -1,6 +1,6 @@
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Office:
     vault: Vault
     ledger: Ledger
     minutes: int = 0
+    clean: CheckResult = field(default_factory=lambda: result())
 
     @property
     def now(self) -> datetime:
@@ -142,3 +143,9 @@ def office(tmp_path: Path, blank_home: Path) -> Iterator[Office]:
     ledger = open_ledger(home)
     yield Office(home, Vault.open(home.vault), ledger)
     ledger.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def office_in() -> Callable[[Path], Office]:
+    """The office of a home that a test copied itself."""
+    return lambda root: Office(Home(root), Vault.open(root / "vault"), open_ledger(Home(root)))

@@ -133,3 +133,11 @@ def test_a_url_that_leads_nowhere_is_told_without_its_details(tmp_path: Path) ->
     ledger = connect(f"sqlite:///{tmp_path}/missing/ledger.db")
     with pytest.raises(StorageError, match="台账无法打开"), ledger.read() as session:
         trail.head(session)
+
+
+def test_a_reading_block_cannot_write(home: Home) -> None:
+    ledger = create_ledger(home)
+    with pytest.raises(StorageError, match="SQLITE_READONLY"), ledger.read() as session:
+        trail.append(session, at=NOW, actor="a", action="b", subject="c")
+    with ledger.write() as session:
+        assert trail.append(session, at=NOW, actor="a", action="b", subject="c").seq == 1

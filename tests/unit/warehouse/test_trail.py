@@ -88,11 +88,12 @@ def test_an_untouched_ledger_is_sound_and_names_its_blobs(busy: Any) -> None:
         assert referenced_blobs(session) == uploads | {"a" * 64, "b" * 64}
 
 
-def test_every_random_tampering_with_the_chain_is_found(busy: Any, tmp_path: Path) -> None:
-    chance = random.Random(20250401)
+@pytest.mark.parametrize("rounds", [300, pytest.param(2000, marks=pytest.mark.slow)])
+def test_every_random_tampering_with_the_chain_is_found(busy: Any, tmp_path: Path, rounds: int) -> None:
+    chance = random.Random(rounds)
     original = copy_of(busy, tmp_path / "original")
     links = read_links(original)
-    for round_ in range(300):
+    for round_ in range(rounds):
         forged = [dict(link) for link in links]
         kind = chance.choice(["edit", "edit", "edit and rehash", "delete", "swap", "insert", "renumber"])
         place = chance.randrange(len(forged) - 1)  # not the last: cutting the end needs an outside head
