@@ -203,8 +203,10 @@ tests = st.one_of(
     st.builds(Binary, st.sampled_from(["==", "!="]), code_values, st.one_of(small, texts, codes)),
     st.builds(Binary, st.sampled_from(["<", ">=", ">", "<="]), codes, small),
     st.builds(Binary, comparison, dates, dates),
-    st.builds(lambda c, l: In(c, tuple(l)), code_values, st.lists(st.one_of(small, texts), min_size=1, max_size=3)),
-    st.builds(lambda c, l: In(c, tuple(l)), amounts, st.lists(literals, min_size=1, max_size=3)),
+    st.builds(
+        lambda c, many: In(c, tuple(many)), code_values, st.lists(st.one_of(small, texts), min_size=1, max_size=3)
+    ),
+    st.builds(lambda c, many: In(c, tuple(many)), amounts, st.lists(literals, min_size=1, max_size=3)),
     st.builds(
         lambda f, n: Call(f, (n,)), st.sampled_from(["isnull", "notnull"]), st.one_of(numbers, codes, flags, dates)
     ),
@@ -217,7 +219,9 @@ conditions = st.recursive(
     lambda inner: st.one_of(
         inner.map(lambda n: Unary("not", n)),
         st.builds(
-            lambda op, l: Logic(op, tuple(l)), st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3)
+            lambda op, many: Logic(op, tuple(many)),
+            st.sampled_from(["and", "or"]),
+            st.lists(inner, min_size=2, max_size=3),
         ),
         st.builds(Binary, st.sampled_from(["==", "!="]), inner, inner),
     ),
