@@ -7,9 +7,11 @@ It bounds what a file can make a reader allocate, but a reader may still die: re
 from __future__ import annotations
 
 import io
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from xml.parsers.expat import ExpatError
 
 import msoffcrypto
 from msoffcrypto.exceptions import DecryptionError, EncryptionError, FileFormatError, InvalidKeyError, ParseError
@@ -32,6 +34,7 @@ EXPECTED = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".et": "xls", ".xls
 
 # Excel encrypts a workbook whose structure is protected with this password and opens it without asking.
 PASSWORD_OF_PROTECTION = "VelvetSweatshop"
+MOST_ROUNDS = 200_000  # Excel writes 100,000
 
 NOTES = {
     "macros": "文件含有宏,已忽略;只读取单元格的值。",
@@ -147,7 +150,8 @@ def _zip(data: bytes, name: str, extension: str) -> Inspection:
 def _compound(data: bytes, name: str, extension: str) -> Inspection:
     compound = CompoundFile(data)
     if "EncryptedPackage" in compound.streams:
-        inner = without_protection(data)
+        info = compound.read("EncryptionInfo") if "EncryptionInfo" in compound.streams else b""
+        inner = without_protection(data) if is_cheap_to_try(info) else None
         if inner is None or not inner.startswith(LOCAL):
             raise refusal("encrypted", found="加密的工作簿")
         return _zip(inner, name, extension)
@@ -180,6 +184,12 @@ def _found(
     return Inspection(name, kind, data, tuple(sheets), facts.is_1904, frozenset(features))
 
 
+def is_cheap_to_try(info: bytes) -> bool:
+    """Whether one password may be tried: the file says how many rounds of hashing that takes, and may say billions."""
+    rounds = [int(found[:10]) for found in re.findall(rb'spinCount\s*=\s*"(\d+)"', info)]
+    return b"<!" not in info and all(count <= MOST_ROUNDS for count in rounds)
+
+
 def without_protection(data: bytes) -> bytes | None:
     """The workbook as Excel opens it where only its structure is protected; None where a real password is set."""
     plain = io.BytesIO()
@@ -189,7 +199,7 @@ def without_protection(data: bytes) -> bytes | None:
         file.decrypt(plain)
     except (DecryptionError, EncryptionError, FileFormatError, InvalidKeyError, ParseError):
         return None
-    except (OSError, ValueError, LookupError, AttributeError, TypeError, struct.error, NotImplementedError):
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, struct.error, NotImplementedError, ExpatError):
         # msoffcrypto trusts what a file says of itself
         return None
     return plain.getvalue()

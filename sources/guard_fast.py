@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from sources.guard_facts import SheetFacts, column_index, position
-from sources.guard_limits import MAX_BOX, MAX_CELLS, MAX_COLLECTED, MAX_COLUMNS, MAX_ROWS
+from sources.guard_limits import MAX_BOX, MAX_COLLECTED, MAX_COLUMNS, MAX_ROWS
 from sources.guard_refusals import refusal
 from sources.guard_sheet import settle
 from sources.guard_xml import PackageFacts, PartScan
@@ -128,8 +128,7 @@ class FastSheet:
             return
         chunk = _Chunk(data, count)
         self.sheet.cells += len(chunk.cells)
-        if self.sheet.cells > MAX_CELLS:
-            raise refusal("too_many_cells", sheet=self.sheet.name, limit=MAX_CELLS)
+        self.facts.count_cells(len(chunk.cells), self.sheet.name)
         rows, columns = chunk.extent(self._shapes)
         self.sheet.rows, self.sheet.columns = max(self.sheet.rows, rows), max(self.sheet.columns, columns)
         self._rows(chunk)

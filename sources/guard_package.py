@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from schemas.errors import SubmissionError
 from sources.guard_facts import SheetFacts
 from sources.guard_fast import FastSheet, NotPlainError
-from sources.guard_limits import MAX_BOXES
+from sources.guard_limits import MAX_BOXES, MAX_CELLS
 from sources.guard_refusals import refusal
 from sources.guard_sheet import SheetReader, check_box
 from sources.guard_strings import LARGEST, scan_strings_fast
@@ -184,7 +184,7 @@ class Package:
     def _scan_sheet(self, entry: Entry) -> None:
         part = normal(entry.name)
         known = self.sheets.get(part, SheetFacts(entry.name, part=part))
-        referenced = self.facts.strings_referenced
+        before = self.facts.strings_referenced, self.facts.cells
         if entry.size > SMALL and not name_is_binary(entry):
             sheet = SheetFacts(known.name, known.visibility, part)
             fast = FastSheet(self._sheet_scan(entry, sheet), self.facts, sheet)
@@ -193,7 +193,7 @@ class Package:
                     fast.feed(chunk)
                 fast.finish()
             except NotPlainError:
-                self.facts.strings_referenced = referenced
+                self.facts.strings_referenced, self.facts.cells = before
             else:
                 self.sheets[part] = sheet
                 self._is_fast.add(part)
@@ -207,6 +207,8 @@ class Package:
             self.sheets[known.part] = sheet
             check_box(sheet)
             return
+        if sum(chunk.count(b"<c") for chunk in chunks(self.data, entry)) > MAX_CELLS:
+            raise refusal("too_many_cells", sheet=sheet.name, limit=MAX_CELLS)  # expat would need half a minute
         scan = self._sheet_scan(entry, sheet)
         for chunk in chunks(self.data, entry):
             scan.feed(chunk)
@@ -225,9 +227,8 @@ class Package:
         if sum(s.rows * s.columns for s in self.sheets.values()) <= MAX_BOXES:
             return
         for part in self._is_fast:
-            referenced = self.facts.strings_referenced
-            self._scan_exactly(self._by_name[part], self.sheets[part])
-            self.facts.strings_referenced = referenced
+            with self.facts.scanning_again():
+                self._scan_exactly(self._by_name[part], self.sheets[part])
         if sum(s.rows * s.columns for s in self.sheets.values()) > MAX_BOXES:
             largest = max(self.sheets.values(), key=lambda s: s.rows * s.columns)
             raise refusal("sparse_box", sheet=largest.name, found=f"第 {largest.rows} 行")

@@ -7,7 +7,6 @@ import re
 from sources.guard_facts import SheetFacts, address, area, position
 from sources.guard_limits import (
     MAX_BOX,
-    MAX_CELLS,
     MAX_COLLECTED,
     MAX_COLUMNS,
     MAX_MERGED_AREA,
@@ -67,8 +66,7 @@ class SheetReader:
     def _end_cell(self) -> None:
         sheet, text = self.sheet, self._text
         sheet.cells += 1
-        if sheet.cells > MAX_CELLS:
-            raise refusal("too_many_cells", sheet=sheet.name, limit=MAX_CELLS)
+        self.facts.count_cells(1, sheet.name)
         if text:
             settle(self.facts, sheet, (self._row, self._column), self._type, text)
 

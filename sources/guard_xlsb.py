@@ -12,7 +12,6 @@ import numpy as np
 
 from sources.guard_facts import Area, SheetFacts
 from sources.guard_limits import (
-    MAX_CELLS,
     MAX_COLLECTED,
     MAX_MERGED_AREA,
     MAX_MERGES,
@@ -181,8 +180,7 @@ def _cell(facts: PackageFacts, sheet: SheetFacts, row: int, kind: int, data: byt
     sheet.cells += 1
     if column >= SHEET_COLUMNS:
         raise refusal("bad_cell_ref", sheet=sheet.name, found=f"第 {column + 1} 列")
-    if sheet.cells > MAX_CELLS:
-        raise refusal("too_many_cells", sheet=sheet.name, limit=MAX_CELLS)
+    facts.count_cells(1, sheet.name)
     if kind == BLANK:
         return
     sheet.rows, sheet.columns = max(sheet.rows, row + 1), max(sheet.columns, column + 1)

@@ -6,7 +6,8 @@ resolved: calamine goes by local names too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 from xml.parsers import expat
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import SubmissionError
-from sources.guard_limits import MAX_ATTRIBUTES, MAX_DEPTH, MAX_SHEETS, MAX_STRINGS, MIB
+from sources.guard_limits import MAX_ATTRIBUTES, MAX_CELLS, MAX_DEPTH, MAX_SHEETS, MAX_STRINGS, MIB
 from sources.guard_refusals import refusal
 
 TRUE = ("1", "true", "on")
@@ -48,6 +49,7 @@ class PackageFacts:
     relationships: dict[str, list[Relationship]] = field(default_factory=dict)
     string_lengths: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     strings_referenced: int = 0
+    cells: int = 0
     is_1904: bool = False
     awaits_calculation: bool = False
     features: set[str] = field(default_factory=set)
@@ -57,6 +59,19 @@ class PackageFacts:
         self.strings_referenced += characters
         if self.strings_referenced > MAX_STRINGS:
             raise refusal("string_amplification", limit=f"{MAX_STRINGS // MIB} MB")
+
+    def count_cells(self, cells: int, sheet: str) -> None:
+        """Count cells of any sheet. Raises SubmissionError once the whole workbook has too many."""
+        self.cells += cells
+        if self.cells > MAX_CELLS:
+            raise refusal("too_many_cells", sheet=sheet, limit=MAX_CELLS)
+
+    @contextmanager
+    def scanning_again(self) -> Iterator[None]:
+        """What is counted inside does not count: the cells are known already."""
+        before = self.strings_referenced, self.cells
+        yield
+        self.strings_referenced, self.cells = before
 
     def know_strings(self, lengths: npt.NDArray[np.int64]) -> None:
         """Take the lengths of a shared string table; should there be two, the longer string counts."""
