@@ -67,6 +67,17 @@ class Table:
         """Whether a column with the unit of each line is needed."""
         return any(row.unit_measure for row in self.rows)
 
+    def head_spans(self, level: int) -> tuple[tuple[int, int], ...]:
+        """First and last column of each cell of one head; equal neighbours share a cell, except in the lowest head."""
+        lowest = level == len(self.heads[0]) - 1 if self.heads else True
+        spans: list[tuple[int, int]] = []
+        for n, head in enumerate(self.heads):
+            if spans and not lowest and self.heads[spans[-1][0]][: level + 1] == head[: level + 1]:
+                spans[-1] = (spans[-1][0], n)
+            else:
+                spans.append((n, n))
+        return tuple(spans)
+
     @property
     def figures(self) -> int:
         """How many figures stand in the table."""
@@ -213,7 +224,7 @@ class _Grid:
                 copy += 1
                 row = (*row[: len(row_dimensions)], str(copy))
             row_labels.setdefault(row, label)
-            column_labels.setdefault(column, head)
+            column_labels[column] = _both(column_labels.get(column), head)
             figures[row, column] = Figure(cell["row_key"], cell["display"], cell["status"], _unit(cell["unit_measure"]))
             if cell["note"] and cell["note"] not in notes.setdefault(row, []):
                 notes[row].append(cell["note"])
@@ -233,6 +244,13 @@ def _key(cell: Mapping[str, Any], dimensions: Sequence[str], ordering: Ordering)
     return key, tuple(
         ordering.label(d, code, cell.get(f"{d}_name", "")) for d, code in zip(dimensions, key, strict=True)
     )
+
+
+def _both(known: Key | None, label: Key) -> Key:
+    """Heads of one column; where cells name it differently (本年累计, for stocks 期末数) the head carries both names."""
+    if known is None or known == label:
+        return label
+    return tuple(k if n in k.split("/") else f"{k}/{n}" for k, n in zip(known, label, strict=True))
 
 
 def _rank(key: Key, dimensions: Sequence[str], ordering: Ordering) -> tuple[Any, ...]:

@@ -114,5 +114,10 @@ def _indicators(edition: Edition) -> Iterator[tuple[str, int]]:
 
 
 def mart_title(name: str) -> str:
-    """Chinese title of a mart; its name where it is none of ``schemas.marts``."""
-    return MARTS[name].title if name in MARTS else name
+    """Chinese title of a mart or of a table a release makes itself; the name where it is neither."""
+    return MARTS[name].title if name in MARTS else str(publication()["made"].get(name, {}).get("title", name))
+
+
+def mart_product(name: str) -> str:
+    """The product a mart belongs to; a product of its own where nobody says."""
+    return MARTS[name].product if name in MARTS else str(publication()["made"].get(name, {}).get("product", name))

@@ -11,7 +11,7 @@ import polars as pl
 
 from exports.layout import SHEET_ROWS, Table, tables_of
 from exports.manifest import ReleaseMeta
-from exports.ordering import Ordering, ordering_of, publication
+from exports.ordering import Ordering, mart_product, ordering_of, publication
 from exports.publication_sheet import BLUE, GREY, HEAD, HEAD_FILL, NOTE, write_table
 from exports.writer import HEAD_FONT, Book, Sheet, Style, lines_of
 from schemas.dictionary import computed_list, indicator_list, of_which
@@ -47,7 +47,7 @@ def book_plans(marts: Mapping[str, pl.DataFrame], meta: ReleaseMeta) -> tuple[Bo
     products: dict[str, list[str]] = {}
     for name in (*(m for m in MARTS if m in marts), *sorted(marts.keys() - MARTS.keys())):
         if not marts[name].is_empty():
-            products.setdefault(MARTS[name].product if name in MARTS else name, []).append(name)
+            products.setdefault(mart_product(name), []).append(name)
     known = {book["product"]: book for book in publication()["book"]}
     plans = []
     for product in (*(p for p in known if p in products), *(p for p in products if p not in known)):

@@ -40,7 +40,9 @@ PORTRAIT_COLUMNS: Final = 5
 ROUNDING_NOTE: Final = "合计数与分项之和不等系修约误差,未作机械调整。"
 OF_WHICH_NOTE: Final = "“#”表示其中的主要项。"
 ESTIMATED_NOTE: Final = "斜体数字含估算(对未报单位的估算或加权)。"
+ALL_ESTIMATED_NOTE: Final = "本表数字含估算(对未报单位的估算或加权)。"
 PRELIMINARY_NOTE: Final = "带下划线的数字为快报数(初步数),以年报核定数为准。"
+MOSTLY_PRELIMINARY_NOTE: Final = "本表为快报数(初步数),以年报核定数为准。"
 ZERO_NOTE: Final = "“0”表示数值为零,“0.0”等表示不足所列小数位。"
 BLANK_NOTE: Final = "空格表示没有该项数据。"
 
@@ -63,8 +65,9 @@ def write_table(sheet: Sheet, table: Table, number: str, release: str, extra_not
     _subtitle(sheet, table, columns)
     body = _heads(sheet, table, columns)
     placed: list[Placed] = []
+    marked = marked_statuses(table)
     for n, row in enumerate(table.rows):
-        placed += _line(sheet, body + n, row, columns, is_last=n == len(table.rows) - 1)
+        placed += _line(sheet, body + n, row, columns, marked, is_last=n == len(table.rows) - 1)
     end = _feet(sheet, body + len(table.rows), table, columns, extra_notes)
     sheet.text(end, 0, f"{release} · 数据表 {table.mart} · 工作表 {table.tab}", TRACE)
     sheet.freeze(body, 1)
@@ -148,22 +151,13 @@ def _heads(sheet: Sheet, table: Table, columns: _Columns) -> int:
             style = replace(HEAD, top=2, left=0 if column == 0 else 1, right=0 if column == columns.last else 1)
             sheet.merged(top, column, bottom, column, text, style)
     for level in range(levels):
-        start = 0
-        while start < len(table.heads):
-            stop = start
-            while (
-                level < levels - 1
-                and stop + 1 < len(table.heads)
-                and table.heads[stop + 1][: level + 1] == table.heads[start][: level + 1]
-            ):
-                stop += 1
+        for start, stop in table.head_spans(level):
             text = table.heads[start][level]
             if level == levels - 1 and table.head_units[start] and table.head_units[start] not in text:
                 text = f"{text}({table.head_units[start]})"
             last = columns.first + stop == columns.last
             style = replace(HEAD, top=2 if level == 0 else 1, right=0 if last else 1)
             sheet.merged(top + level, columns.first + start, top + level, columns.first + stop, text, style)
-            start = stop + 1
         deepest = max(
             (
                 lines_of(f"{head[level]}{table.head_units[n] and f'({table.head_units[n]})'}", columns.widths[n])
@@ -176,7 +170,7 @@ def _heads(sheet: Sheet, table: Table, columns: _Columns) -> int:
     return bottom + 1
 
 
-def _line(sheet: Sheet, at: int, row: Row, columns: _Columns, *, is_last: bool) -> list[Placed]:
+def _line(sheet: Sheet, at: int, row: Row, columns: _Columns, marked: frozenset[str], *, is_last: bool) -> list[Placed]:
     edge = 2 if is_last else 0
     if row.is_heading:
         style = replace(GROUP, indent=row.indent, size=10.5 if row.indent == 0 else 10, bottom=edge)
@@ -197,7 +191,9 @@ def _line(sheet: Sheet, at: int, row: Row, columns: _Columns, *, is_last: bool) 
         if figure is None:
             sheet.text(at, column, "", replace(FIGURE, bottom=edge))
             continue
-        _figure(sheet, at, column, figure, replace(FIGURE, bold=row.total, bottom=edge))
+        estimated, preliminary = figure.status == "E" and "E" in marked, figure.status == "P" and "P" in marked
+        style = replace(FIGURE, bold=row.total, bottom=edge, italic=estimated, underline=preliminary)
+        _figure(sheet, at, column, figure, style)
         placed.append(Placed(address(at, column), figure))
     if columns.note:
         sheet.text(at, columns.note, row.note, replace(NOTE, bottom=edge))
@@ -211,13 +207,19 @@ def _figure(sheet: Sheet, at: int, column: int, figure: Figure, style: Style) ->
     if number is None:
         sheet.text(at, column, figure.display, style)
         return
-    shape = replace(
-        style,
-        number_format=number_format(figure.display),
-        italic=figure.status == "E",
-        underline=figure.status == "P",
-    )
-    sheet.number(at, column, number, shape)
+    sheet.number(at, column, number, replace(style, number_format=number_format(figure.display)))
+
+
+def marked_statuses(table: Table) -> frozenset[str]:
+    """Statuses shown cell by cell (E in italics, P underlined); a status of (nearly) all figures is said once, in a note."""
+    count = {"A": 0, "E": 0, "P": 0}
+    for row in table.rows:
+        for figure in row.figures:
+            if figure is not None and figure.status in count:
+                count[figure.status] += 1
+    whole = sum(count.values())
+    estimated = {"E"} if 0 < count["E"] < whole else set()
+    return frozenset(estimated | ({"P"} if 0 < 2 * count["P"] < whole else set()))
 
 
 def notes_of(table: Table) -> tuple[str, ...]:
@@ -225,6 +227,7 @@ def notes_of(table: Table) -> tuple[str, ...]:
     marks = [f"“{mark}”表示{meaning}" for code, (mark, meaning) in STATUSES.items() if mark and code in table.statuses]
     figures = [figure for row in table.rows for figure in row.figures]
     shown = {figure.display for figure in figures if figure is not None}
+    marked = marked_statuses(table)
     notes = [ROUNDING_NOTE]
     if marks:
         notes.append(";".join(marks) + "。")
@@ -233,9 +236,9 @@ def notes_of(table: Table) -> tuple[str, ...]:
     if any(row.label.startswith("#") for row in table.rows):
         notes.append(OF_WHICH_NOTE)
     if "E" in table.statuses:
-        notes.append(ESTIMATED_NOTE)
+        notes.append(ESTIMATED_NOTE if "E" in marked else ALL_ESTIMATED_NOTE)
     if "P" in table.statuses:
-        notes.append(PRELIMINARY_NOTE)
+        notes.append(PRELIMINARY_NOTE if "P" in marked else MOSTLY_PRELIMINARY_NOTE)
     if any(figure is None for figure in figures):
         notes.append(BLANK_NOTE)
     return tuple(notes)

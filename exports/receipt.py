@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from warehouse.ledger.receipts import Receipt
 
-COUNT_NAMES = {"units": "企业", "cells": "填报格", "hard": "强制性问题", "soft": "核实性问题", "normalised": "读取时规整", "left_out": "未报企业"}
+COUNT_NAMES = {
+    "units": "企业",
+    "cells": "填报格",
+    "hard": "强制性问题",
+    "soft": "核实性问题",
+    "normalised": "读取时规整",
+    "left_out": "未报企业",
+}
 
 
 def receipt_text(slip: Receipt) -> str:
     """The receipt in lines; the same receipt gives the same text."""
-    counts = ",".join(f"{COUNT_NAMES[k]} {v}" for k, v in slip.counts.items() if k in COUNT_NAMES and (v or k in ("units", "cells")))
+    counts = ",".join(
+        f"{COUNT_NAMES[k]} {v}" for k, v in slip.counts.items() if k in COUNT_NAMES and (v or k in ("units", "cells"))
+    )
     files = [f"  文件 {f.name}  {f.size} 字节  校验值 {f.short_hash}" for f in slip.files]
     return "\n".join(
         [

@@ -25,10 +25,10 @@ AREAS = {
 }
 MEASURES = {
     "cumulative": ("本年累计", "", 0),
-    "discrete": ("本季", "", 0),
+    "discrete_quarter": ("本季", "", 0),
     "growth_restated": ("同口径同比", "%", 1),
     "growth_nominal": ("名义同比", "%", 1),
-    "contribution": ("对增长的贡献", "百分点", 2),
+    "contribution_points": ("拉动", "百分点", 2),
 }
 
 
@@ -73,7 +73,7 @@ def monitoring(period: str = "2015-Q2", shift: float = 0.0) -> list[dict[str, An
             values = (size / (a + 1) + shift, size / (2 * a + 2) + shift, 12.345 - 3 * a - i, 11.25 - 4 * a, 0.125 * (i - a))
             for (measure, (title, own_unit, decimals)), value in zip(MEASURES.items(), values, strict=True):
                 status = {("LBBY", "F17"): "C", ("LBJJ", "P01"): "M", ("LBXQ", "F16"): "E"}.get((area, code), "A")
-                if measure == "discrete" and code == "P01":
+                if measure == "discrete_quarter" and code == "P01":
                     status = "Z"
                 rows.append(
                     cell(
