@@ -89,8 +89,10 @@ def _extremes(x: Floats) -> tuple[Floats, Floats]:
 
 def _line(x: Floats, zero: Floats, one: Floats, low: float, high: float) -> Floats:
     """Scores on the line through (zero, low) and (one, high); the middle where both are the same."""
-    width = one - zero
-    share = np.divide(x - zero, width, out=np.full(np.broadcast(x, zero).shape, MIDDLE), where=width != 0)
+    usable = np.isfinite(zero) & np.isfinite(one) & (one != zero)  # a column with no figure at all has no extremes
+    width = np.where(usable, one, 1.0) - np.where(usable, zero, 0.0)
+    start = np.where(usable, zero, 0.0)
+    share = np.divide(x - start, width, out=np.full(np.broadcast(x, zero).shape, MIDDLE), where=usable)
     return np.asarray(np.where(np.isnan(x), np.nan, low + share * (high - low)), dtype=np.float64)
 
 

@@ -6,7 +6,7 @@ All random numbers come from one seeded generator; the same definition, data, dr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -37,7 +37,9 @@ FACTOR_NAMES: Final = {
     "imputation": "插补方法",
     "errors": "输入误差",
 }
+CHOICES: Final = ("normalisation", "aggregation", "imputation")
 CELLS_A_CHUNK: Final = 2_000_000
+BLOCK: Final = 128  # draws of noise made at once
 IMPUTED: Final = "imputed"
 
 
@@ -92,13 +94,17 @@ class RobustnessPlan:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The random numbers of a set of draws, one block a factor; draws along the first axis."""
+    """The random numbers of a set of draws, one block a factor; draws along the first axis.
+
+    ``errors`` gives the standard normal numbers of some draws (draws × uncertain cells): they are made when needed,
+    since ten thousand draws of ten thousand cells do not fit in memory.
+    """
 
     weights: Mapping[str, Floats]
     normalisation: Floats
     aggregation: Floats
     imputation: Floats
-    errors: Floats
+    errors: Callable[[Integers], Floats]
 
     def with_block(self, factor: str, other: Inputs) -> Inputs:
         """These inputs with one factor's numbers taken from ``other``."""
@@ -161,45 +167,49 @@ def random_inputs(lab: Laboratory, draws: int, random: np.random.Generator) -> I
         elif plan.weights == "share":
             weights[group] = own * random.uniform(1 - plan.weight_share, 1 + plan.weight_share, size=(draws, own.size))
     first, second, third = (random.random(draws) for _ in range(3))
-    return Inputs(weights, first, second, third, random.standard_normal((draws, len(lab.cells))))
+    return Inputs(weights, first, second, third, _noise(int(random.integers(2**63)), len(lab.cells)))
+
+
+def _noise(seed: int, cells: int) -> Callable[[Integers], Floats]:
+    """Normal numbers by draw, the same for a draw whenever and with whatever others it is asked for."""
+
+    def rows(draws: Integers) -> Floats:
+        numbers = np.empty((len(draws), cells))
+        for block in np.unique(draws // BLOCK):
+            mine = draws // BLOCK == block
+            whole = np.random.default_rng([seed, int(block)]).standard_normal((BLOCK, cells))
+            numbers[mine] = whole[draws[mine] % BLOCK]
+        return numbers
+
+    return rows
 
 
 def scores_of(lab: Laboratory, inputs: Inputs) -> Floats:
     """Index of every unit for every draw (draws × units), in chunks of bounded memory."""
-    draws = inputs.normalisation.size
-    result = np.full((draws, len(lab.year.table.units)), np.nan)
-    picks = {
-        name: np.minimum(
-            (getattr(inputs, name) * len(getattr(lab.plan, name))).astype(int), len(getattr(lab.plan, name)) - 1
-        )
-        for name in ("normalisation", "aggregation", "imputation")
-    }
-    for i, _ in enumerate(lab.plan.imputation):
-        for n, method in enumerate(lab.plan.normalisation):
-            chosen = (picks["imputation"] == i) & (picks["normalisation"] == n)
-            if chosen.any():
-                _score_block(lab, inputs, np.flatnonzero(chosen), i, method, picks["aggregation"], result)
+    draws, units = inputs.normalisation.size, len(lab.year.table.units)
+    result = np.full((draws, units), np.nan)
+    cells = units * (len(lab.system.leaves) if len(lab.cells) else 4)
+    for chunk in _chunks(np.arange(draws), cells):
+        noise = inputs.errors(chunk) if len(lab.cells) else None
+        choice = {name: _choice(getattr(inputs, name)[chunk], getattr(lab.plan, name)) for name in CHOICES}
+        for i, n in sorted(set(zip(choice["imputation"].tolist(), choice["normalisation"].tolist(), strict=True))):
+            inside = (choice["imputation"] == i) & (choice["normalisation"] == n)
+            scores = _leaf_scores(lab, i, lab.plan.normalisation[n], None if noise is None else noise[inside])
+            for k, name in enumerate(lab.plan.aggregation):
+                same = choice["aggregation"][inside] == k
+                if same.any():
+                    own = scores[same] if noise is not None else scores[np.newaxis]
+                    result[chunk[inside][same]] = _aggregate(lab, own, inputs, chunk[inside][same], name)
     return result
 
 
-def _score_block(
-    lab: Laboratory, inputs: Inputs, rows: Integers, imputation: int, method: str, aggregation: Integers, result: Floats
-) -> None:
-    prepared, spread = lab.prepared[imputation], lab.spread[imputation]
-    fixed = _leaf_scores(lab.system, prepared, prepared.treated, method)
-    for chunk in _chunks(rows, fixed.size if len(lab.cells) else fixed.shape[0] * 4):
-        scores = fixed
-        if len(lab.cells):
-            scores = _with_errors(lab, prepared, spread, fixed, method, inputs.errors[chunk])
-        for k, name in enumerate(lab.plan.aggregation):
-            same = aggregation[chunk] == k
-            if same.any():
-                own = scores[same] if scores.ndim == 3 else scores
-                result[chunk[same]] = _aggregate(lab, own, inputs, chunk[same], name)
+def _choice(numbers: Floats, options: Sequence[str]) -> Integers:
+    """Which option a uniform number stands for."""
+    return np.minimum((numbers * len(options)).astype(np.int64), len(options) - 1)
 
 
 def _chunks(rows: Integers, cells: int) -> Iterator[Integers]:
-    size = max(1, CELLS_A_CHUNK // max(1, cells))
+    size = max(BLOCK, CELLS_A_CHUNK // max(1, cells) // BLOCK * BLOCK)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -209,12 +219,15 @@ def _alternative(leaf: Leaf, method: str) -> Leaf:
     return leaf if keeps_its_own else replace(leaf, normalisation=Step(method))
 
 
-def _leaf_scores(system: ScoringSystem, prepared: Prepared, treated: Floats, method: str) -> Floats:
+def _leaf_scores(lab: Laboratory, imputation: int, method: str, noise: Floats | None) -> Floats:
+    """Scores of the indicators (units × indicators), disturbed by ``noise`` (draws × units × indicators)."""
+    prepared = lab.prepared[imputation]
     columns = [
-        normalised(treated[..., k], _alternative(leaf, method), prepared.reference[k]).values
-        for k, leaf in enumerate(system.leaves)
+        normalised(prepared.treated[:, k], _alternative(leaf, method), prepared.reference[k]).values
+        for k, leaf in enumerate(lab.system.leaves)
     ]
-    return np.stack(columns, axis=-1)
+    fixed = np.stack(columns, axis=-1)
+    return fixed if noise is None else _with_errors(lab, prepared, lab.spread[imputation], fixed, method, noise)
 
 
 def _with_errors(
@@ -244,8 +257,7 @@ def _aggregate(lab: Laboratory, scores: Floats, inputs: Inputs, rows: Integers, 
         drawn = inputs.weights.get(group)
         weights[group] = own if drawn is None else drawn[rows][:, np.newaxis, :]
     power = None if name == NOMINAL else POWERS[name]
-    wide = scores if scores.ndim == 3 else scores[np.newaxis]
-    found = aggregated(lab.system, wide, weights, power)[lab.system.root.id].scores
+    found = aggregated(lab.system, scores, weights, power)[lab.system.root.id].scores
     return np.broadcast_to(found, (len(rows), found.shape[-1]))
 
 
