@@ -18,11 +18,11 @@ from sources.marked_list import (
     beyond,
     counted,
 )
-from sources.marked_package import MAIN, Element, Package
+from sources.marked_package import MAIN, Element, Package, cell_text, plain_text
 from sources.marked_sheet import address, place_of
 from sources.marked_styles import FILLS, Styles
 from sources.problems import SOFT
-from sources.writer import clean, quoted
+from sources.writer import quoted
 
 HEAD_ROW = 5
 PLACE, KIND, REASON, TEXT = 2, 1, TITLES.index("原因码"), TITLES.index("情况说明")
@@ -116,7 +116,7 @@ def _part(rows: Sequence[str], links: Sequence[str], last: int, reasons: Sequenc
 
 def _row(number: int, cells: Sequence[tuple[int, str, int]]) -> str:
     inside = "".join(
-        f'<c r="{address(number, column)}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{escape(clean(text))}'
+        f'<c r="{address(number, column)}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{escape(cell_text(text))}'
         "</t></is></c>"
         if text
         else f'<c r="{address(number, column)}" s="{style}"/>'
@@ -171,5 +171,5 @@ def _texts(row: Element, shared: Sequence[str]) -> dict[int, str]:
         elif cell.get("t") == "inlineStr":
             text = _joined(cell)
         if text:
-            found[column] = text
+            found[column] = plain_text(text)
     return found

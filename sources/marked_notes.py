@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sources.marked_package import MAIN, Element, Package, cannot_mark, parse
+from sources.marked_package import MAIN, Element, Package, cannot_mark, cell_text, parse
 from sources.marked_sheet import SheetPart, address, place_of
 
 AUTHOR = "一套表审核"
@@ -28,10 +28,14 @@ _SHAPE_TYPE = (
     b'<v:shapetype id="_x0000_t202" coordsize="21600,21600" o:spt="202" path="m,l,21600r21600,l21600,xe">'
     b'<v:stroke joinstyle="miter"/><v:path gradientshapeok="t" o:connecttype="rect"/></v:shapetype>'
 )
+_USUAL = {
+    "v": "urn:schemas-microsoft-com:vml",
+    "o": "urn:schemas-microsoft-com:office:office",
+    "x": "urn:schemas-microsoft-com:office:excel",
+}
+_OPEN_VML = b"<xml " + " ".join(f'xmlns:{prefix}="{name}"' for prefix, name in _USUAL.items()).encode() + b">"
 _NEW_VML = (
-    b'<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office" '
-    b'xmlns:x="urn:schemas-microsoft-com:office:excel"><o:shapelayout v:ext="edit">'
-    b'<o:idmap v:ext="edit" data=""/></o:shapelayout>' + _SHAPE_TYPE + b"</xml>"
+    _OPEN_VML + b'<o:shapelayout v:ext="edit"><o:idmap v:ext="edit" data=""/></o:shapelayout>' + _SHAPE_TYPE + b"</xml>"
 )
 
 
@@ -67,7 +71,7 @@ def annotate(package: Package, part: str, sheet: SheetPart, notes: Mapping[tuple
         package.relate(part, "comments", comments)
     package.write_tree(comments, root)
     drawing, xml = _drawing(package, part, sheet)
-    shapes = package.read(drawing) if package.has(drawing) else _NEW_VML
+    shapes = _usual(package.read(drawing)) if package.has(drawing) else _NEW_VML
     shapes = _without_shapes(shapes, removed - left - notes.keys())
     missing = [place for place in notes if place not in _shown(shapes)]
     package.write(drawing, _with_shapes(shapes, missing, _taken_blocks(package, drawing)))
@@ -168,7 +172,7 @@ def _run(text: Element, content: str, *, bold: bool) -> None:
     etree.SubElement(properties, f"{{{MAIN}}}sz", {"val": "9"})
     etree.SubElement(properties, f"{{{MAIN}}}rFont", {"val": "宋体"})
     piece = etree.SubElement(run, f"{{{MAIN}}}t")
-    piece.text = content
+    piece.text = cell_text(content)
     piece.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
 
 
@@ -183,6 +187,17 @@ def _drawing(package: Package, part: str, sheet: SheetPart) -> tuple[str, bytes]
     drawing = package.unused_name("xl/drawings/vmlDrawing{}.vml")
     package.declare(extension=posixpath.splitext(drawing)[1][1:], content_type=VML_TYPE)
     return drawing, sheet.with_legacy_drawing(package.relate(part, "vmlDrawing", drawing))
+
+
+def _usual(drawing: bytes) -> bytes:
+    """The drawing with the prefixes everybody uses; programs that write through an XML library make up their own."""
+    if all(f'xmlns:{prefix}="{name}"'.encode() in drawing for prefix, name in _USUAL.items()):
+        return drawing
+    root = parse(_OPEN_VML + b"</xml>", "vmlDrawing")
+    for child in list(parse(drawing, "vmlDrawing")):
+        root.append(child)
+    etree.cleanup_namespaces(root, keep_ns_prefixes=list(_USUAL))
+    return bytes(etree.tostring(root))
 
 
 def _place_of_shape(shape: bytes) -> tuple[int, int] | None:
@@ -217,7 +232,7 @@ def _with_shapes(drawing: bytes, places: list[tuple[int, int]], taken: set[int])
     if not places:
         return drawing
     end = drawing.rfind(b"</xml>")
-    if end < 0 or not all(b"xmlns:" + prefix + b"=" in drawing for prefix in (b"v", b"o", b"x")):
+    if end < 0:
         raise cannot_mark("批注的图形部件不是常用格式")
     listed = _ID_MAP.search(drawing)
     own = [int(n) for n in listed[3].replace(b",", b" ").split()] if listed else []

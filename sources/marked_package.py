@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import struct
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from schemas.errors import SubmissionError
+from sources.writer import clean
 
 Element: TypeAlias = Any
 
@@ -34,6 +36,7 @@ STAMP = (1980, 1, 1, 0, 0, 0)
 LEVEL = 4
 """Deflate level of rewritten parts: level 6 takes twice the time for three percent less."""
 
+_ESCAPE = re.compile(r"_(x[0-9A-Fa-f]{4}_)")
 LARGEST_TREE = 64 * 1024 * 1024
 
 
@@ -246,6 +249,16 @@ def parse(content: bytes, part: str) -> Element:
 def serialise(root: Element) -> bytes:
     """A tree as the bytes of a part."""
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
+
+
+def cell_text(text: str) -> str:
+    """Text as a part may hold it: printable, and ``_x0041_`` spelt so that it is not read as the letter A."""
+    return _ESCAPE.sub("_x005F_\\1", clean(text))
+
+
+def plain_text(text: str) -> str:
+    """The way back from ``cell_text``."""
+    return text.replace("_x005F_x", "_x")
 
 
 def _encoded(info: zipfile.ZipInfo) -> bytes:

@@ -160,7 +160,7 @@ class SheetPart:
             pieces.append(segment)
         pieces += [self._new_row(row, missing[row], restyle) for row in sorted(missing)]
         inside = b"".join(pieces)
-        if start == end and inside:
+        if inside and self.xml[start - 2 : start] == b"/>":
             opening = self.xml.rindex(b"<", 0, start)
             tag = self.prefix + b"sheetData"
             return self.xml[:opening] + b"<" + tag + b">" + inside + b"</" + tag + b">" + self.xml[end:]

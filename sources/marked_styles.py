@@ -35,7 +35,8 @@ class Styles:
             name: {_key(element): n for n, element in reversed(list(enumerate(group)))}
             for name, group in self._groups.items()
         }
-        self._ours = {self._add("fills", _solid(colour)): severity for severity, colour in FILLS.items()}
+        # Other programs write our fill in their own words, so it is known by its colour.
+        self._ours = {n for n, fill in enumerate(self._groups["fills"]) if _colour(fill) in FILLS.values()}
         self._marked: dict[tuple[int, str], int] = {}
 
     def _group(self, name: str) -> Element:
@@ -79,7 +80,7 @@ class Styles:
         return self._marked[key]
 
     def marks(self) -> frozenset[int]:
-        """The formats that carry our fill."""
+        """The formats that carried our fill when the part was read."""
         return frozenset(n for n, xf in enumerate(self._groups["cellXfs"]) if _number(xf.get("fillId")) in self._ours)
 
     def origin(self, style: int) -> str:
@@ -124,6 +125,11 @@ class Styles:
 def _own(snippet: str) -> Element:
     root = etree.fromstring(f'<root xmlns="{MAIN}">{snippet}</root>')
     return root[0]
+
+
+def _colour(fill: Element) -> str:
+    found = fill.find(f"{{{MAIN}}}patternFill/{{{MAIN}}}fgColor")
+    return (found.get("rgb") or "").upper() if found is not None else ""
 
 
 def _solid(colour: str) -> Element:

@@ -73,7 +73,8 @@ class WorkbookPart:
         return None
 
     def _new_styles(self) -> str:
-        part = self.package.unused_name("xl/ytbStyles{}.xml")
+        # Some readers look for the usual name instead of following the relationship.
+        part = "xl/styles.xml" if not self.package.has("xl/styles.xml") else self.package.unused_name("xl/styles{}.xml")
         self.package.write(part, EMPTY)
         self.package.declare(part=part, content_type=STYLES_TYPE)
         self.package.relate(self.part, "styles", part)
