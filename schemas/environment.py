@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 import polars as pl
 
@@ -59,7 +60,7 @@ class Environment:
         """The typed operations of an expression (text or tree). Raises DefinitionError."""
         return _typed(
             parse(node) if isinstance(node, str) else node,
-            _Frozen(self.variables),
+            _Same(self.variables),
             tuple(self.derivations.items()),
         )
 
@@ -86,22 +87,46 @@ class Environment:
         return self._series[slot]
 
 
-class _Frozen:
-    """A mapping of variables as a cache key: the same object, the same meaning."""
+_Item = TypeVar("_Item")
 
-    def __init__(self, variables: Mapping[str, Variable]) -> None:
-        self.variables = variables
+
+class _Same(Generic[_Item]):
+    """An object that cannot be hashed, as a cache key: the same object, the same meaning. It is kept while cached."""
+
+    def __init__(self, item: _Item) -> None:
+        self.item = item
 
     def __hash__(self) -> int:
-        return id(self.variables)
+        return id(self.item)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and self.variables is other.variables
+        return isinstance(other, _Same) and self.item is other.item
 
 
 @lru_cache(maxsize=8192)
-def _typed(node: Node, variables: _Frozen, derivations: tuple[tuple[str, str], ...]) -> Typed:
-    return typed(node, variables.variables, dict(derivations))
+def _typed(node: Node, variables: _Same[Mapping[str, Variable]], derivations: tuple[tuple[str, str], ...]) -> Typed:
+    return typed(node, variables.item, dict(derivations))
+
+
+@lru_cache(maxsize=32)
+def _environment(programme: _Same[Programme], edition: _Same[Edition], period: Period) -> Environment:
+    lists = {name: codelist.valid(period.end) for name, codelist in programme.item.codelists.items()}
+    return Environment(
+        period=period,
+        variables=_variables(edition),
+        derivations=edition.item.derivations,
+        codelists=codelists_on(programme.item, period),
+        keyed_codelists=keyed_codelists_on(programme.item, period),
+        industries=sections_by_division(lists["gbt4754_class4"]),
+        hightech=dict(lists["hightech_class"].select("code", "hightech_class").iter_rows()),
+        sizes=size_rules(lists["size_class"]),
+        organisation_codes=period.year <= LAST_YEAR_OF_ORGANISATION_CODES,
+    )
+
+
+@lru_cache(maxsize=32)
+def _variables(edition: _Same[Edition]) -> dict[str, Variable]:
+    return variables_of(edition.item)
 
 
 def environment_for(
@@ -117,16 +142,10 @@ def environment_for(
     ``units``: codes of the unit register of the period; without them rules on ``unit_register`` stay undetermined.
     """
     edition = edition or programme.edition_for(period)
-    lists = {name: codelist.valid(period.end) for name, codelist in programme.codelists.items()}
-    return Environment(
-        period=period,
-        variables=variables_of(edition),
-        derivations=edition.derivations,
-        codelists=codelists_on(programme, period, units),
-        keyed_codelists=keyed_codelists_on(programme, period),
-        industries=sections_by_division(lists["gbt4754_class4"]),
-        hightech=dict(lists["hightech_class"].select("code", "hightech_class").iter_rows()),
-        sizes=size_rules(lists["size_class"]),
-        data=data,
-        organisation_codes=period.year <= LAST_YEAR_OF_ORGANISATION_CODES,
+    shared = _environment(_Same(programme), _Same(edition), period)
+    listed = (
+        {**shared.codelists, "unit_register": frozenset(units.drop_nulls().to_list())}
+        if units is not None
+        else shared.codelists
     )
+    return replace(shared, codelists=listed, data=data)
