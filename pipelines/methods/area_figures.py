@@ -26,7 +26,7 @@ UNKNOWN_CATEGORY: Final = "_"
 OUTSIDE_POPULATION: Final = ("5", "6", "7", "8")  # survey_system 2.1: closed, moved, duplicate, out of scope
 MANUFACTURING: Final = "C"
 KEYS: Final = ("area", "breakdown", "category")
-STATISTICS: Final = ("n", "max1", "max2", "total")
+STATISTICS: Final = ("n", "max1", "max2", "total", "absolute_total")
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,7 @@ PART_SCHEMA: Final = {
     "max1": pl.Float64(),
     "max2": pl.Float64(),
     "total": pl.Float64(),
+    "absolute_total": pl.Float64(),
     "administrative": pl.Boolean(),
 }
 
@@ -226,6 +227,7 @@ def _roster_parts(
         pl.col("n").cast(pl.Int64),
         *(pl.col(c).cast(pl.Float64) for c in ("max1", "max2")),
         total.cast(pl.Float64).alias("total"),
+        pl.col("absolute_total").cast(pl.Float64),
         pl.lit(False).alias("administrative"),
     )
     return named.unique(maintain_order=True)

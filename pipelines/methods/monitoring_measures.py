@@ -15,6 +15,7 @@ import polars as pl
 from pipelines.methods import growth
 from pipelines.methods.area_figures import BREAKDOWNS, TOTAL
 from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
+from pipelines.methods.product import administrative_parts, shaped_parts
 from schemas.marts import row_key
 from schemas.model import Indicator
 
@@ -270,27 +271,19 @@ def parts_of_indicators(cells: pl.DataFrame, terms: Terms, frame: Frame) -> pl.D
     tables = []
     for code, measure in MEASURES.items():
         own = cells.filter(pl.col("measure") == code).select("row_key", *DIMENSIONS)
+        keys = own.rename({"breakdown": "cell_breakdown", "category": "cell_category"})
         behind = (("level", "level"),) if code == "discrete_quarter" and frame.first_quarter else measure.behind
         for term, role in behind:
             found = terms.parts.filter(pl.col("term") == term)
             tables.append(own.join(found, on=DIMENSIONS).with_columns(pl.lit(role).alias("role")))
         totals = terms.parts.filter((pl.col("breakdown") == "total") & (pl.col("category") == TOTAL))
         for term, role in measure.whole:
-            found = totals.filter(pl.col("term") == term).drop("breakdown", "category")
-            tables.append(own.join(found, on=["area", "indicator"]).with_columns(pl.lit(role).alias("role")))
+            # About the area's total, not about the category of the cell: the group stands with the part.
+            found = totals.filter(pl.col("term") == term)
+            tables.append(keys.join(found, on=["area", "indicator"]).with_columns(pl.lit(role).alias("role")))
         if code in COUNTS:
-            tables.append(own.with_columns(_administrative(code)))
-    return pl.concat(tables, how="diagonal_relaxed")
-
-
-def _administrative(code: str) -> list[pl.Expr]:
-    return [
-        pl.lit(code).alias("part"),
-        pl.lit("level").alias("role"),
-        pl.lit(None, dtype=pl.Int64).alias("n"),
-        *(pl.lit(None, dtype=pl.Float64).alias(c) for c in ("max1", "max2", "total")),
-        pl.lit(True).alias("administrative"),
-    ]
+            tables.append(administrative_parts(own, code))
+    return pl.concat([shaped_parts(t) for t in tables])
 
 
 def same_figures(cells: pl.DataFrame) -> pl.DataFrame:

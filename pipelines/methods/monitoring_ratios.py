@@ -14,7 +14,7 @@ from pipelines.methods.area_figures import KEYS, AreaFigures, area_figures
 from pipelines.methods.areas import Area
 from pipelines.methods.monitoring_measures import LOW_COVERAGE, NO_YEAR_EARLIER, ROW_KEY, TABLE
 from schemas.environment import Environment
-from schemas.marts import PART_COLUMNS, row_key
+from schemas.marts import row_key
 from schemas.model import PublicationTable
 from schemas.period_data import PeriodData
 
@@ -105,4 +105,4 @@ def _parts(cells: pl.DataFrame, code: str, found: AreaFigures) -> pl.DataFrame:
         .join(found.parts.filter(pl.col("name").is_in(names)), on=KEYS)
         for measure, names in sides.items()
     ]
-    return pl.concat(tables).select(*PART_COLUMNS)
+    return pl.concat(tables)

@@ -47,7 +47,7 @@ COUNTS: Final = ("due", "reported", "imputed")
 class Terms:
     """``values``: area, breakdown, category, indicator, one Float64 column a term, coverage (share of the due units' base
     that comparable units hold), and due, reported, imputed (units); ``parts``: the same keys, term, part, n, max1, max2,
-    total, administrative."""
+    total, absolute_total, administrative."""
 
     values: pl.DataFrame
     parts: pl.DataFrame
@@ -139,6 +139,7 @@ def _sums(amounts: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) ->
             # top_k promises no order among the k it returns.
             max2=pl.when(size.count() > 1).then(size.top_k(2).min()),
             fixed=pl.col("fixed").sum(),
+            absolute=pl.col("fixed").abs().sum(),
         )
     )
 
@@ -180,6 +181,7 @@ def _table(sums: pl.DataFrame, counts: pl.DataFrame, indicators: Sequence[Indica
         pl.when(~pl.col("sheet") | (pl.col("missing") == 0))
         .then(pl.col("fixed").cast(pl.Float64) / FIXED_POINT / pl.col("scale"))
         .alias("total"),
+        (pl.col("absolute").cast(pl.Float64) / FIXED_POINT / pl.col("scale")).alias("absolute_total"),
         *((pl.col(c).cast(pl.Float64) / pl.col("scale")).alias(c) for c in ("max1", "max2")),
     )
     wide = scaled.pivot(
@@ -197,6 +199,7 @@ def _table(sums: pl.DataFrame, counts: pl.DataFrame, indicators: Sequence[Indica
         "max1",
         "max2",
         "total",
+        "absolute_total",
         pl.col("sheet").alias("administrative"),
     ).sort(*DIMENSIONS, "term")
     return Terms(values.select(*DIMENSIONS, *NAMES, "coverage", *COUNTS), parts)
