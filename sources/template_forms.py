@@ -101,7 +101,7 @@ def _head(book: Book, sheet: Sheet, layout: SheetLayout, frame: Frame) -> None:
     edition, form, period = frame.edition, layout.form, layout.period
     # On several pages the key columns repeat: a title on them is whole on each page, one across the sheet is cut.
     centred = _pages(layout) == 1
-    title = book.style({"bold": True, "font_size": 16, "center_across": centred})
+    title = book.style({"bold": True, "font_size": 16, **({"center_across": True} if centred else {})})
     across, width = 0, 0.0
     for column in layout.columns:
         if column.role not in (Role.LAST, Role.AUDIT) or layout.form.kind is FormKind.SHEET:
