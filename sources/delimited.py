@@ -77,7 +77,7 @@ def read_table(data: bytes) -> Table:
     else:
         delimiter = delimiter_of(text)
     rows = _records(text, delimiter)
-    if not any(value for row in rows for value in row):
+    if not any(value.strip() for row in rows for value in row):
         raise refusal("empty")
     width = max(map(len, rows))
     table = Table([])

@@ -537,7 +537,10 @@ def xlsb(sheet: bytes, strings: bytes = b"") -> bytes:
     def wide(text: str) -> bytes:
         return struct.pack("<I", len(text)) + text.encode("utf-16-le")
 
-    workbook = record12(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("表"))
+    listed = record12(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("表"))
+    workbook = record12(131, b"") + record12(153, bytes(12)) + record12(143, b"") + listed
+    workbook += record12(144, b"") + record12(157, bytes(26)) + record12(132, b"")
+    extent = record12(148, struct.pack("<4I", 0, 0, 0, 0))
     rels = WORKBOOK_RELS.replace(".xml", ".bin")
     root = f'<Relationships><Relationship Id="rId1" Type="{OFFICE}/officeDocument" Target="xl/workbook.bin"/></Relationships>'
     return zipped(
@@ -546,8 +549,8 @@ def xlsb(sheet: bytes, strings: bytes = b"") -> bytes:
             "_rels/.rels": root,
             "xl/workbook.bin": workbook,
             "xl/_rels/workbook.bin.rels": rels,
-            "xl/worksheets/sheet1.bin": sheet,
-            "xl/sharedStrings.bin": strings,
+            "xl/worksheets/sheet1.bin": record12(129, b"") + extent + record12(145, b"") + sheet + record12(146, b""),
+            "xl/sharedStrings.bin": strings or record12(159, bytes(8)) + record12(160, b""),
         }
     )
 
@@ -588,7 +591,7 @@ def xlsb_string_index() -> Attack:
 
 @attack
 def xlsb_truncated_record() -> Attack:
-    return "a.xlsb", xlsb(row12(0)[:-3]), "truncated"
+    return "a.xlsb", xlsb(row12(0) + bytes([5, 127])), "truncated"
 
 
 @attack
