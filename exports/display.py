@@ -17,8 +17,8 @@ from schemas.errors import DefinitionError
 from schemas.marts import STATUSES
 
 _NUMBER: Final = re.compile(r"-?\d+(?:\.(\d+))?")
-# Beyond this a Float64 written with 15 significant digits would lose whole units.
-_FIFTEEN_DIGITS: Final = 1e14
+# Digits a Float64 surely carries; a figure printed with more is taken digit by digit as it is.
+_SURE_DIGITS: Final = 15
 _WIDE: Final = Context(prec=400, rounding=ROUND_HALF_UP)  # any Float64 fits
 
 
@@ -38,7 +38,7 @@ def displayed(value: float | None, decimals: int | None, status: str) -> str:
     if value == 0:
         return "0"
     digits = decimals or 0
-    exact = Decimal(f"{value:.15g}" if abs(value) < _FIFTEEN_DIGITS else repr(value))
+    exact = Decimal(f"{value:.{_SURE_DIGITS}g}" if abs(value) < 10.0 ** (_SURE_DIGITS - 1 - digits) else repr(value))
     rounded = exact.quantize(Decimal(1).scaleb(-digits), context=_WIDE)
     return f"{abs(rounded) if rounded == 0 else rounded:f}"
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from exports.ordering import DIMENSIONS, TOTAL, Ordering, mart_title, publication
 
-SHEET_ROWS: Final = 60_000  # more is no table for print: it stays in tables/, and the contents sheet says so
+SHEET_ROWS: Final = 30_000  # more is no table for print: it stays in tables/, and the contents sheet says so
 _TAB_FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\']")
 TAB_LENGTH: Final = 31
 
@@ -61,6 +61,7 @@ class Table:
     rows: tuple[Row, ...]
     note_head: str = ""
     statuses: frozenset[str] = frozenset()
+    left_out: int = 0  # figures of a table too long to lay out; it then has no rows
 
     @property
     def has_line_units(self) -> bool:
@@ -130,7 +131,7 @@ def tables_of(
     parents: Mapping[str, str] | None = None,
     taken: set[str] | None = None,
 ) -> tuple[Table, ...]:
-    """Every cell of a published mart in exactly one table. The first table is the one an A1 address without sheet means.
+    """Every cell of a published mart in exactly one table; one of more than ``SHEET_ROWS`` lines is named, not laid out. The first table is the one an A1 address without sheet means.
 
     ``parents``: indicator → the indicator it is an of-which item of; such lines get the mark # below their parent.
     ``taken``: names of sheets already in the workbook, in lower case; those given here are added.
@@ -169,20 +170,24 @@ def _table(
     kept_rows = tuple(d for d in rows if d in varying) or rows[-1:]
     kept_columns = tuple(d for d in layout.columns if d in varying) or layout.columns[-1:]
     kept_rows = tuple(d for d in kept_rows if d not in kept_columns)
-    grid = _Grid.of(cells, kept_rows, kept_columns, ordering)
     names = _constant_names(cells, ordering)
-    whole, head_units, line_units = _units(grid)
     constants = [
         names[d]
         for d in ("area", "breakdown", "category", "indicator", "period", "measure")
         if d not in kept_rows and d not in kept_columns and d not in layout.sheet_by and names[d] not in ("", "合计")
     ]
     title = _filled(layout.title, mart, cells, names)
+    tab = _tab(mart, _filled(layout.suffix, mart, cells, names), taken)
+    subtitle = "  ".join(text for text in constants if text != title)
+    if cells.n_unique(subset=list(kept_rows)) > SHEET_ROWS:
+        return Table(mart, tab, title, subtitle, "", (), (), (), left_out=cells.height)
+    grid = _Grid.of(cells, kept_rows, kept_columns, ordering)
+    whole, head_units, line_units = _units(grid)
     return Table(
         mart=mart,
-        tab=_tab(mart, _filled(layout.suffix, mart, cells, names), taken),
+        tab=tab,
         title=title,
-        subtitle="  ".join(text for text in constants if text != title),
+        subtitle=subtitle,
         unit_measure=whole,
         heads=tuple(tuple(ordering_label for ordering_label in grid.column_labels[c]) for c in grid.columns),
         head_units=head_units,

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from exports.layout import SHEET_ROWS, Table, tables_of
+from exports.layout import Table, tables_of
 from exports.manifest import ReleaseMeta
 from exports.ordering import Ordering, mart_product, ordering_of, publication
 from exports.publication_sheet import BLUE, GREY, HEAD, HEAD_FILL, NOTE, write_table
@@ -65,8 +65,8 @@ def _tables(
     left_out: list[tuple[str, int, str]] = []
     for name in names:
         for table in tables_of(name, marts[name], ordering, parents, taken):
-            if len(table.rows) > SHEET_ROWS:
-                left_out.append((table.title, table.figures, f"tables/{name}.csv"))
+            if table.left_out:
+                left_out.append((table.title, table.left_out, f"tables/{name}.csv"))
             else:
                 kept.append(table)
     return tuple(kept), tuple(left_out)

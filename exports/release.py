@@ -12,6 +12,7 @@ from exports.addresses import cell_index
 from exports.datapackage import write_datapackage
 from exports.dictionary import write_dictionary
 from exports.manifest import Manifest, ReleaseMeta, write_manifest
+from exports.ordering import publication
 from exports.publication import write_publication
 from exports.revision import REVISIONS, revision_table
 from exports.revision_book import write_revision_book
@@ -89,13 +90,14 @@ def _checked(name: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _series(now: pl.DataFrame | None, earlier: pl.DataFrame | None) -> pl.DataFrame | None:
-    """Totals of all periods as published in their own releases; a period published twice counts by its last release."""
+    """Levels and growth of the totals, each period as its own release published it; this release for its own period."""
     if now is None or now.is_empty() or earlier is None or earlier.is_empty():
         return None
     both = pl.concat(
         [now, _checked(SERIES_OF, earlier.filter(~pl.col("period").is_in(now["period"].unique().implode())))]
     )
-    totals = both.filter(pl.col("breakdown") == "total")
+    measures = [m for purpose in ("level", "quarter", "growth") for m in publication()["site"][purpose]]
+    totals = both.filter(pl.col("breakdown") == "total", pl.col("measure").is_in(measures))
     keyed = totals.with_columns(pl.concat_str("period", "row_key", separator="|").alias("row_key"))
     return _checked(SERIES, keyed.with_columns(pl.lit("series").alias("table")))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,7 +70,13 @@ def monitoring(period: str = "2015-Q2", shift: float = 0.0) -> list[dict[str, An
     rows = []
     for a, area in enumerate(AREAS):
         for i, (code, (name, unit, size)) in enumerate(indicators.items()):
-            values = (size / (a + 1) + shift, size / (2 * a + 2) + shift, 12.345 - 3 * a - i, 11.25 - 4 * a, 0.125 * (i - a))
+            values = (
+                size / (a + 1) + shift,
+                size / (2 * a + 2) + shift,
+                12.345 - 3 * a - i,
+                11.25 - 4 * a,
+                0.125 * (i - a),
+            )
             for (measure, (title, own_unit, decimals)), value in zip(MEASURES.items(), values, strict=True):
                 status = {("LBBY", "F17"): "C", ("LBJJ", "P01"): "M", ("LBXQ", "F16"): "E"}.get((area, code), "A")
                 if measure == "discrete_quarter" and code == "P01":
@@ -85,7 +91,9 @@ def monitoring(period: str = "2015-Q2", shift: float = 0.0) -> list[dict[str, An
                 )  # fmt: skip
     for n, (code, name) in enumerate({"T": "合计", "C": "制造业", "I": "信息传输、软件和信息技术服务业"}.items()):
         rows.append(
-            cell(period=period, breakdown="section", category=code, category_name=name, value=float(90_000 - n * 30_000))
+            cell(
+                period=period, breakdown="section", category=code, category_name=name, value=float(90_000 - n * 30_000)
+            )
         )
     return rows
 
@@ -99,7 +107,9 @@ def warnings() -> list[dict[str, Any]]:
             ("W02", "亏损面", 0.0, 0.0, ""),
         ):
             shared = {"table": "warnings", "area": area, "indicator": code, "indicator_name": name, "note": note}
-            rows.append(cell(**shared, measure="value", measure_name="指标值", unit_measure="%", value=value, decimals=1))
+            rows.append(
+                cell(**shared, measure="value", measure_name="指标值", unit_measure="%", value=value, decimals=1)
+            )
             rows.append(cell(**shared, measure="level", measure_name="预警等级", unit_measure="", value=level))
     return rows
 
@@ -179,12 +189,23 @@ def targets() -> list[dict[str, Any]]:
     """Three targets: reached, behind, not computable."""
     rows = []
     for number, name, unit, figures, note in (
-        ("LB.2", "地区生产总值(含兰州新区、兰州高新区、兰州经开区、白银高新区全口径)", "亿元", (1000.0, 610.0, 61.0, 40.0), ""),
+        (
+            "LB.2",
+            "地区生产总值(含兰州新区、兰州高新区、兰州经开区、白银高新区全口径)",
+            "亿元",
+            (1000.0, 610.0, 61.0, 40.0),
+            "",
+        ),
         ("LB.10", "高新技术企业数", "家", (250.0, 90.0, 36.0, 40.0), "落后时序进度。"),
         ("LB.11", "众创空间", "个", (30.0, None, None, 40.0), "缺 K13 的年报数。"),
     ):
         for (measure, title, own, decimals), value in zip(
-            (("target", "目标值", unit, 1), ("actual", "完成值", unit, 1), ("completion", "完成率", "%", 1), ("expected", "应达进度", "%", 1)),
+            (
+                ("target", "目标值", unit, 1),
+                ("actual", "完成值", unit, 1),
+                ("completion", "完成率", "%", 1),
+                ("expected", "应达进度", "%", 1),
+            ),
             figures,
             strict=True,
         ):
@@ -225,3 +246,23 @@ def meta() -> ReleaseMeta:
             SubmissionRef("S1", "LBGX", "2015-Q2", 1, "accepted", ("a" * 64,)),
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def make() -> tuple[Callable[..., dict[str, Any]], Callable[..., pl.DataFrame]]:
+    """``cell`` and ``published``, for tests that build their own marts."""
+    return cell, published
+
+
+@pytest.fixture(scope="session")
+def earlier() -> pl.DataFrame:
+    """Monitoring figures of four earlier quarters, as released then."""
+    quarters = (("2014-Q2", -5e5), ("2014-Q3", -3e5), ("2014-Q4", -2e5), ("2015-Q1", -1e5))
+    return pl.concat([published(monitoring(period, shift), f"{period}.r1") for period, shift in quarters])
+
+
+@pytest.fixture(scope="session")
+def previous() -> dict[str, pl.DataFrame]:
+    """The same quarter as released before its revision: every absolute figure three lower … and one cell more."""
+    gone = cell(indicator="F99", indicator_name="停用指标", value=5.0)
+    return {"monitoring_figures": published([*monitoring(shift=-3.0), gone], "2015-Q2.r0")}
