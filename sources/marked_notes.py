@@ -73,7 +73,8 @@ def annotate(package: Package, part: str, sheet: SheetPart, notes: Mapping[tuple
     drawing, xml = _drawing(package, part, sheet)
     shapes = _usual(package.read(drawing)) if package.has(drawing) else _NEW_VML
     shapes = _without_shapes(shapes, removed - left - notes.keys())
-    missing = [place for place in notes if place not in _shown(shapes)]
+    shown = _shown(shapes)
+    missing = [place for place in notes if place not in shown]
     package.write(drawing, _with_shapes(shapes, missing, _taken_blocks(package, drawing)))
     return xml
 

@@ -155,7 +155,10 @@ class SheetPart:
                 if row < number and row not in later
             ]
             columns = missing.pop(number, frozenset())
-            if columns or any(flag in segment for flag in flags):
+            has_marks = any(flag in segment for flag in flags)
+            if columns and not has_marks:
+                segment = self._directly(segment, number, columns, restyle)
+            elif has_marks:
                 segment = self._row(segment, number, columns, marks, restyle)
             pieces.append(segment)
         pieces += [self._new_row(row, missing[row], restyle) for row in sorted(missing)]
@@ -187,6 +190,24 @@ class SheetPart:
 
     def _new_cell(self, row: int, column: int, style: int, restyle: Restyle) -> bytes:
         return b'<%sc r="%s" s="%d"/>' % (self.prefix, address(row, column).encode(), restyle(row, column, style))
+
+    def _directly(self, segment: bytes, row: int, columns: frozenset[int], restyle: Restyle) -> bytes:
+        """A row whose wanted cells are all written: they are found by their address, the other cells are not looked at."""
+        tag = re.compile(rb"<" + self.prefix + rb"c(?=\s)(" + _ATTRIBUTES + rb")>")
+        found: list[tuple[int, re.Match[bytes]]] = []
+        for column in columns:
+            stated = b'r="%s"' % address(row, column).encode()
+            place = segment.find(stated)
+            match = tag.match(segment, segment.rfind(b"<", 0, place)) if place >= 0 else None
+            if match is None or stated not in match[1]:
+                return self._row(segment, row, columns, frozenset(), restyle)
+            found.append((column, match))
+        pieces, copied = [], 0
+        for column, match in sorted(found, key=lambda pair: pair[1].start()):
+            styled = self._styled(match, restyle(row, column, int(_attribute(match[1], b"s") or 0)))
+            pieces += [segment[copied : match.start()], styled]
+            copied = match.end()
+        return b"".join([*pieces, segment[copied:]])
 
     def _row(self, segment: bytes, row: int, columns: frozenset[int], marks: frozenset[int], restyle: Restyle) -> bytes:
         head = re.search(rb"<" + self.prefix + rb"row(?=[\s/>])(" + _ATTRIBUTES + rb")>", segment)
