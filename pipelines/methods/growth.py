@@ -81,13 +81,6 @@ def contribution_points(now: pl.Expr, base: pl.Expr, base_total: pl.Expr) -> pl.
     return pl.when(whole > 0).then((now.cast(pl.Float64) - base.cast(pl.Float64)) / whole * PERCENT)
 
 
-def constant_price_growth_pct(growth: pl.Expr, price_now: pl.Expr, price_base: pl.Expr) -> pl.Expr:
-    """Growth at constant prices from growth at current prices and the price level of both years; null without a level."""
-    change = price_now.cast(pl.Float64) / price_base.cast(pl.Float64)
-    usable = (price_now > 0) & (price_base > 0)
-    return pl.when(usable).then(((1 + growth / PERCENT) / change - 1) * PERCENT)
-
-
 def carried_over(now: pl.Expr, before: pl.Expr) -> pl.Expr:
     """What a unit brings into this quarter's groups beside its discrete quarter: its figure of the earlier quarter where
     it has both, its whole cumulative figure where it has none before, nothing where it did not report."""

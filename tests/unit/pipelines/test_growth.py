@@ -66,13 +66,6 @@ def test_share_of_a_total_that_is_not_positive_is_unknown() -> None:
     assert value(growth.share_pct(NOW, BASE), now=25, base=-5) is None
 
 
-def test_growth_at_constant_prices() -> None:
-    # 10 % at current prices, prices up by 5 %: 1.10 / 1.05 - 1
-    expression = growth.constant_price_growth_pct(NOW, pl.col("p1"), pl.col("p0"))
-    assert value(expression, now=10.0, p1=105.0, p0=100.0) == pytest.approx(4.7619, abs=1e-4)
-    assert value(expression, now=10.0, p1=None, p0=100.0) is None
-
-
 AMOUNT = st.integers(min_value=0, max_value=10**12)
 
 

@@ -1,0 +1,147 @@
+"""The early-warning table on rosters whose figures are worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipelines.methods.monitoring import monitoring_figures
+from pipelines.methods.monitoring_sides import MonitoringRound
+from pipelines.methods.product import Product
+from pipelines.methods.warnings import monitoring_warnings
+from schemas.catalog import programme
+from schemas.period import Period
+from schemas.period_data import PeriodData
+
+SCHEMA = {
+    "unit_id": pl.String, "park": pl.String, "B07": pl.String, "answer_status": pl.String, "imputed": pl.Boolean,
+    "weight": pl.Float64, "F01": pl.Int64, "F01_yoy": pl.Int64, "F13": pl.Int64, "F13_yoy": pl.Int64,
+    "F22": pl.Int64, "F25": pl.Int64, "O01": pl.Int64, "O01_yoy": pl.Int64,
+}  # fmt: skip
+
+
+def round_of(period: str, revenue: int, units: int = 12, base: int = 1000, **more: Any) -> MonitoringRound:
+    """``units`` equal enterprises, each with ``revenue`` after ``base`` a year before."""
+    rows = [
+        {
+            "unit_id": f"u{n}", "park": "LBXQ", "B07": "2710", "answer_status": "0", "imputed": False, "weight": 1.0,
+            "F01": revenue, "F01_yoy": base, "F13": 50, "F13_yoy": 60, "F22": 1000, "F25": 660,
+            "O01": revenue, "O01_yoy": base, **more,
+        }
+        for n in range(units)
+    ]  # fmt: skip
+    frame = pl.DataFrame([{**dict.fromkeys(SCHEMA), **r} for r in rows], schema=SCHEMA, orient="row")
+    context = pl.DataFrame({"Y01": ["620000"], "Y02": [2016], "K51": [95.0]})
+    parks = pl.DataFrame({"park": ["LBXQ"]})
+    return MonitoringRound(PeriodData(Period.parse(period), {"enterprise": frame}, parks, context))
+
+
+def rows_of(product: Product, area: str = "LBXQ") -> dict[tuple[str, str], dict[str, Any]]:
+    return {(r["indicator"], r["measure"]): r for r in product.cells.filter(area=area).iter_rows(named=True)}
+
+
+def test_value_level_and_reason() -> None:
+    found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme()))
+    assert found["W01", "value"]["value"] == pytest.approx(-6.3)
+    assert found["W01", "value"]["note"] == "营业收入同比下降6.3%(同口径),低于橙色界限−5%"
+    assert (found["W01", "level"]["value"], found["W01", "level"]["note"]) == (3, "低于橙色界限−5%")
+    # 50/937 - 60/1000 = -0.664 points
+    assert found["W03", "value"]["note"].startswith("营业收入利润率比上年同期下降0.66个百分点")
+    assert found["W03", "level"]["value"] == 1
+    assert found["W10", "value"]["value"] == pytest.approx(66.0) and found["W10", "level"]["value"] == 2
+    assert found["W14", "value"]["value"] == 100 and found["W14", "level"]["value"] == 0
+    assert found["W01", "sample"]["value"] == 12
+    missing = found["W07", "level"]
+    assert (missing["value"], missing["status"], missing["note"]) == (None, "M", "数据不全,不能计算")
+
+
+def test_the_growth_judged_is_the_growth_published() -> None:
+    round_ = round_of("2016-Q2", 937)
+    figures = monitoring_figures(round_, programme()).cells
+    published = figures.filter(area="LBXQ", breakdown="total", indicator="F01", measure="growth_restated")["value"][0]
+    assert rows_of(monitoring_warnings({"2016-Q2": round_}, programme()))["W01", "value"]["value"] == published
+
+
+def test_constant_prices_stand_beside_and_do_not_decide() -> None:
+    found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme()))
+    assert found["W02", "value_constant"]["value"] == pytest.approx((0.937 / 0.95 - 1) * 100)
+    assert found["W02", "level"]["value"] == 3
+    assert found["W06", "value_constant"]["status"] == "M"
+
+
+def test_small_samples_and_few_comparable_units_get_no_level() -> None:
+    few = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937, units=9)}, programme()))
+    assert few["W01", "value"]["value"] == pytest.approx(-6.3)
+    assert (few["W01", "level"]["value"], few["W01", "level"]["status"]) == (None, "Z")
+    assert few["W01", "level"]["note"] == "样本只有9家,不足10家,只提示不定级"
+    assert few["W14", "level"]["value"] == 0  # response is judged whatever the number
+    whole = round_of("2016-Q2", 937, units=30)
+    frame = whole.now.rosters["enterprise"].with_columns(
+        F01_yoy=pl.when(pl.col("unit_id").is_in([f"u{n}" for n in range(20)])).then("F01_yoy"), F01_last=pl.lit(900)
+    )
+    thin = MonitoringRound(PeriodData(whole.now.period, {"enterprise": frame}, whole.now.parks, whole.now.context))
+    found = rows_of(monitoring_warnings({"2016-Q2": thin}, programme()))
+    assert found["W01", "level"]["note"] == "可比单位占67%,不足70%,只提示不定级"
+
+
+def test_two_quarters_raise_a_level_and_lift_a_warning() -> None:
+    twice = {"2016-Q1": round_of("2016-Q1", 960), "2016-Q2": round_of("2016-Q2", 970)}
+    found = rows_of(monitoring_warnings(twice, programme()))
+    assert (found["W01", "raw_level"]["value"], found["W01", "level"]["value"]) == (2, 3)
+    assert found["W01", "level"]["note"] == "低于黄色界限0%。连续2季达到黄色或以上,升为橙色"
+    better = {"2015-Q4": round_of("2015-Q4", 960), "2016-Q1": round_of("2016-Q1", 1200)}
+    found = rows_of(monitoring_warnings(better, programme()))
+    assert (found["W01", "raw_level"]["value"], found["W01", "level"]["value"]) == (0, 2)
+    assert "暂维持黄色" in found["W01", "level"]["note"]
+    gap = {"2015-Q3": round_of("2015-Q3", 960), "2016-Q1": round_of("2016-Q1", 960)}
+    assert rows_of(monitoring_warnings(gap, programme()))["W01", "level"]["value"] == 2
+
+
+def concentrated(changes: list[int]) -> dict[str, MonitoringRound]:
+    whole = round_of("2016-Q2", 1000, units=len(changes))
+    frame = whole.now.rosters["enterprise"].with_columns(F01=pl.Series(changes, dtype=pl.Int64) + 1000)
+    return {"2016-Q2": MonitoringRound(PeriodData(whole.now.period, {"enterprise": frame}, whole.now.parks))}
+
+
+def test_dependence_on_the_largest_unit() -> None:
+    product = monitoring_warnings(concentrated([800, *[20] * 10]), programme())
+    found = rows_of(product)
+    assert found["W16", "value"]["value"] == pytest.approx(80.0) and found["W16", "level"]["value"] == 3
+    falling = rows_of(monitoring_warnings(concentrated([-950, *[-5] * 10]), programme()))
+    assert falling["W16", "value"]["value"] == pytest.approx(95.0) and falling["W16", "level"]["value"] == 4
+    # the largest unit's own change stands behind the value only: one unit, so it is never published
+    behind = product.parts.filter(row_key="LBXQ|W16|value", part="max(SUM(F01 - yoy(F01)))")
+    assert behind.select("n", "max1").row(0) == (1, 800.0)
+    assert product.parts.filter(row_key="LBXQ|W16|level")["part"].to_list() == ["SUM(F01 - yoy(F01))"]
+    assert "800" not in found["W16", "level"]["note"] and "80.0" not in found["W16", "level"]["note"]
+
+
+def test_a_small_increment_leaves_dependence_undetermined() -> None:
+    found = rows_of(monitoring_warnings(concentrated([100, *[0] * 10]), programme()))  # 100 of 11,000: under 1 %
+    assert found["W16", "value"]["value"] is None
+    assert found["W16", "level"]["note"] == "增量的绝对值不足上年同期总量的1%,不定级"
+
+
+def test_target_progress_is_the_median_gap_of_the_area() -> None:
+    cells = pl.DataFrame({"area": ["LBXQ"] * 3, "measure": ["gap"] * 3, "value": [4.0, -12.0, -6.0]})
+    targets = Product(cells, pl.DataFrame())
+    found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme(), targets=targets))
+    assert found["W15", "value"]["value"] == -6.0 and found["W15", "level"]["value"] == 2
+    without = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme()))
+    assert without["W15", "level"]["note"] == "没有可计进度的目标"
+
+
+def test_the_combined_level_says_what_fired() -> None:
+    found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 850)}, programme()))
+    assert found["W01", "level"]["value"] == 4
+    assert found["W", "level"]["value"] >= 3  # any red is at least orange
+    assert found["W", "level"]["note"].startswith("红色2项")
+
+
+def test_every_cell_has_parts_and_growth_carries_both_sides() -> None:
+    product = monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme())
+    assert set(product.cells["row_key"]) == set(product.parts["row_key"])
+    sides = product.parts.filter(row_key="LBXQ|W01|value").select("part", "role", "n", "max1", "total").rows()
+    assert sides == [("SUM(F01)", "numerator", 12, 937.0, 11244.0), ("SUM(yoy(F01))", "base", 12, 1000.0, 12000.0)]
