@@ -76,6 +76,27 @@ def terms_of(
     return _table(pl.concat(sums), pl.concat(counts), indicators)
 
 
+def sums_by_area(
+    amounts: Mapping[str, pl.DataFrame],
+    indicators: Sequence[Indicator],
+    areas: Sequence[Area],
+    breakdowns: Sequence[str],
+) -> Terms:
+    """Terms over amounts of one's own (``monitoring_sides.AMOUNTS``) under the names of ``NAMES``; nothing is counted."""
+    frame = pl.concat([f.with_columns(term=pl.lit(t)) for t, f in amounts.items()], how="diagonal_relaxed")
+    wanted = frame.filter(pl.col("indicator").is_in([i.code for i in indicators]))
+    known = wanted.filter(pl.col("amount").is_not_null() | pl.col("sheet")).with_columns(_fixed())
+    sums = pl.concat([_sums(known, BREAKDOWNS[name], areas) for name in breakdowns])
+    nothing = (
+        sums.select(DIMENSIONS)
+        .unique()
+        .with_columns(
+            pl.lit(None, dtype=pl.Float64).alias("coverage"), *(pl.lit(None, dtype=pl.Int64).alias(c) for c in COUNTS)
+        )
+    )
+    return _table(sums, nothing, indicators)
+
+
 def _portions(sides: Sides, indicators: Sequence[Indicator]) -> Iterator[list[str]]:
     """Codes a portion, so that a nation's round does not stand in memory at once."""
     present = set(sides.units["indicator"].unique())
