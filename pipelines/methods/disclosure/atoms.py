@@ -125,17 +125,18 @@ def canonical(atoms: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 def merged(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(atoms, rows with their ``atom`` number): equal keys and equal totals are one atom.
 
-    Where two producers give one text to different figures they become variants of their own, each judged for itself; the
-    report counts them. The strictest threshold of all cells that show an atom holds.
+    One text may stand for different figures, where the same-unit rule leaves out units of one ratio and not of another.
+    These are variants: variant 0 runs over the most units and enters the equations; all are judged, and what hides one
+    hides them all. The strictest threshold of all cells that show an atom holds.
     """
     scale = pl.col("total").abs().max().over(KEYS).fill_null(0.0) * _ROUNDING + 1e-9
     # Totals closer than the rounding belong together: number them by the gaps in their order.
     ordered = rows.sort(*KEYS, "total", nulls_last=True, maintain_order=True)
     jump = (pl.col("total") - pl.col("total").shift(1).over(KEYS)).abs() > scale
     broken = jump | (pl.col("total").is_null() != pl.col("total").is_null().shift(1).over(KEYS))
-    ordered = ordered.with_columns(variant=broken.fill_null(False).cast(pl.Int64).cum_sum().over(KEYS))
+    ordered = ordered.with_columns(_step=broken.fill_null(False).cast(pl.Int64).cum_sum().over(KEYS)).drop("variant")
     atoms = (
-        ordered.group_by(*KEYS, "variant", maintain_order=True)
+        ordered.group_by(*KEYS, "_step", maintain_order=True)
         .agg(
             pl.col("n", "max1", "max2", "total", "absolute_total", "max1_unit").drop_nulls().first(),
             pl.col("population", "least").max(),
@@ -143,12 +144,17 @@ def merged(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
             pl.col("is_count").first(),
             pl.col("shown").any(),
         )
-        .sort(*KEYS, "variant")
-        .select(*ATOM_COLUMNS)
+        .sort(
+            *KEYS, pl.col("n").fill_null(-1), pl.col("total").abs().fill_null(-1.0), descending=[False] * 5 + [True] * 2
+        )
+        .with_columns(variant=pl.int_range(pl.len(), dtype=pl.Int64).over(KEYS))
         .with_row_index("atom")
         .with_columns(pl.col("atom").cast(pl.Int64))
     )
-    return atoms, ordered.join(atoms.select(*KEYS, "variant", "atom"), on=[*KEYS, "variant"], how="left")
+    numbered = ordered.join(
+        atoms.select(*KEYS, "_step", "atom"), on=[*KEYS, "_step"], how="left", maintain_order="left"
+    )
+    return atoms.select("atom", *ATOM_COLUMNS), numbered.drop("_step")
 
 
 def groups(atoms: pl.DataFrame, layout: Layout) -> list[tuple[int, tuple[int, ...]]]:

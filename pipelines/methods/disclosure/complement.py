@@ -181,7 +181,7 @@ def _first_constraints(table: AdditiveTable, certain: Flags) -> tuple[list[Float
             rows.append(row)
             least.append(0.0)
         primaries = [i for i in cells if table.primary[i]]
-        if len(primaries) == 2 and table.singleton[primaries].any():
+        if len(primaries) == 2 and equation.total not in primaries and table.singleton[primaries].any():
             row = np.zeros(table.size)
             row[[i for i in cells if i not in primaries]] = 1.0
             rows.append(row)

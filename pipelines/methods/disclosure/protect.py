@@ -111,7 +111,10 @@ def protect_jointly(
     pattern = complement.suppress(table, exact=spec.exact)
     judged = judged.with_columns(
         hidden=pl.Series(pattern.hidden[: judged.height], dtype=pl.Boolean) | pl.col("reason").is_not_null()
-    ).with_columns(
+    )
+    # Variants of one sum lie close to each other: one of them shown would estimate the hidden one.
+    judged = judged.with_columns(hidden=(pl.col("hidden") & pl.col("shown")).any().over(KEYS) | pl.col("hidden"))
+    judged = judged.with_columns(
         reason=pl.when(pl.col("hidden") & pl.col("shown"))
         .then(pl.coalesce("reason", pl.lit("complement")))
         .otherwise("reason")
@@ -204,6 +207,7 @@ def _judged(atoms: pl.DataFrame, spec: Spec) -> pl.DataFrame:
         atoms.with_columns(consented=pl.col("atom").is_in(agreed.to_list()), _total=pl.col("total"))
         .with_columns(total=pl.when(pl.col("is_count")).then("total").otherwise(size))
         .with_columns(reason=primary_reason(spec.rules))
+        .with_columns(reason=pl.coalesce("reason", pl.col("reason").drop_nulls().first().over(KEYS)))
         .with_columns(total=pl.col("_total"), fixed=pl.col("administrative"))
         .drop("_total")
     )

@@ -150,13 +150,16 @@ def alone(table: AdditiveTable, hidden: Flags) -> list[int]:
 
 
 def opened_by_singletons(table: AdditiveTable, hidden: Flags) -> list[int]:
-    """Equations with two hidden cells, both primary and one of them a single unit's: that unit can work the other out."""
-    found = []
-    for number, equation in enumerate(table.equations):
-        cells = hidden_cells(table, equation, hidden)
-        if len(cells) == 2 and table.primary[cells].all() and table.singleton[cells].any():
-            found.append(number)
-    return found
+    """Equations in which only two parts are hidden, both primary and one a single unit's: it can work the other out.
+
+    A pair of the total and one part is no such pair: what the unit learns of the total is its own figure and what is shown.
+    """
+    return [n for n, e in enumerate(table.equations) if _is_open(table, e, hidden_cells(table, e, hidden))]
+
+
+def _is_open(table: AdditiveTable, equation: Equation, cells: list[int]) -> bool:
+    pair = len(cells) == 2 and equation.total not in cells
+    return pair and bool(table.primary[cells].all()) and bool(table.singleton[cells].any())
 
 
 def flags(size: int, members: Sequence[int] | Index = ()) -> Flags:
