@@ -61,6 +61,7 @@ class Table:
     rows: tuple[Row, ...]
     note_head: str = ""
     statuses: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()  # at the foot, beside those the figures give occasion for
     left_out: int = 0  # figures of a table too long to lay out; it then has no rows
 
     @property
@@ -97,6 +98,7 @@ class Layout:
     title: str = "{mart}"
     suffix: str = ""
     note_column: str = ""
+    notes: tuple[str, ...] = ()
 
 
 GENERAL: Final = Layout(
@@ -117,6 +119,7 @@ def layouts_of(mart: str) -> tuple[Layout, ...]:
             title=entry.get("title", "{mart}"),
             suffix=entry.get("suffix", ""),
             note_column=entry.get("note_column", ""),
+            notes=tuple(entry.get("notes", ())),
         )
         for entry in publication()["layout"]
         if entry["mart"] == mart
@@ -194,6 +197,7 @@ def _table(
         rows=tuple(_lines(grid, line_units, parents, ordering, bool(layout.note_column))),
         note_head=layout.note_column if layout.note_column and any(grid.notes.values()) else "",
         statuses=frozenset(cells["status"].unique()),
+        notes=(*layout.notes, *(ordering.table_notes.get(cells["table"][0], ()) if names["table"] else ())),
     )
 
 
@@ -240,7 +244,7 @@ class _Grid:
             row_labels,
             column_labels,
             figures,
-            {row: " ".join(texts) for row, texts in notes.items()},
+            {row: _sentences(texts) for row, texts in notes.items()},
         )
 
 
@@ -249,6 +253,11 @@ def _key(cell: Mapping[str, Any], dimensions: Sequence[str], ordering: Ordering)
     return key, tuple(
         ordering.label(d, code, cell.get(f"{d}_name", "")) for d, code in zip(dimensions, key, strict=True)
     )
+
+
+def _sentences(notes: Sequence[str]) -> str:
+    """Notes of one line as running text; a single one stays as it is."""
+    return notes[0] if len(notes) == 1 else "".join(f"{note.rstrip('。')}。" for note in notes)
 
 
 def _both(known: Key | None, label: Key) -> Key:

@@ -124,8 +124,14 @@ def dump_json(value: Any, path: Path) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_manifest(folder: Path, meta: ReleaseMeta, marts: Mapping[str, Mapping[str, Any]]) -> Manifest:
-    """Write ``manifest.json`` over what stands in ``folder``; ``marts`` holds rows and file names a mart."""
+def write_manifest(
+    folder: Path, meta: ReleaseMeta, marts: Mapping[str, Mapping[str, Any]], earlier: Sequence[str] = ()
+) -> Manifest:
+    """Write ``manifest.json`` over what stands in ``folder``.
+
+    ``marts`` holds rows and file names a mart; ``earlier`` the releases whose figures the series repeats: a reproduction
+    must take those and not what has come out since.
+    """
     files = list_files(folder, meta.not_reproducible)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -141,6 +147,7 @@ def write_manifest(folder: Path, meta: ReleaseMeta, marts: Mapping[str, Mapping[
         "parameters": dict(sorted(meta.parameters.items())),
         "previous": meta.previous or None,
         "reason": meta.reason or None,
+        "earlier_releases": list(earlier),
         "submissions": [
             asdict(s) for s in sorted(meta.submissions, key=lambda s: (s.park, s.period, s.revision, s.id))
         ],

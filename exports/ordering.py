@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from schemas.errors import DefinitionError
 from schemas.marts import MARTS
-from schemas.model import Edition, Programme
+from schemas.model import Edition, Programme, PublicationTable
 from schemas.period import Period
 
 DIMENSIONS: Final = ("table", "period", "area", "breakdown", "category", "indicator", "measure")
@@ -53,6 +53,7 @@ class Ordering:
     ranks: Mapping[str, Mapping[str, int]]
     labels: Mapping[str, Mapping[str, str]]
     depths: Mapping[str, int] = field(default_factory=dict)  # indicator → indent below the item it belongs to
+    table_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # table → what its definition says of it
 
     def rank(self, dimension: str, code: str) -> Rank:
         """Sort key of ``code``: known codes in their order, then the others by natural order."""
@@ -76,8 +77,9 @@ def ordering_of(programme: Programme) -> Ordering:
     parks = programme.codelists["parks"].rows["code"].to_list() if "parks" in programme.codelists else []
     tables: dict[str, int] = {name: n for n, name in enumerate(spec["order"]["table"])}
     titles: dict[str, str] = dict(spec["label"]["table"])
-    indicators: dict[str, int] = {}
+    indicators: dict[str, int] = {code: n for n, code in enumerate(spec["order"]["indicator"])}
     depths: dict[str, int] = {}
+    notes: dict[str, tuple[str, ...]] = {}
     for edition in programme.editions.values():
         for code, depth in _indicators(edition):
             indicators.setdefault(code, len(indicators))
@@ -85,9 +87,10 @@ def ordering_of(programme: Programme) -> Ordering:
         for table in edition.tables:
             tables.setdefault(table.id, len(tables))
             titles.setdefault(table.id, f"{table.id} {table.title}")
+            notes[table.id] = _table_notes(table)
     return Ordering(
         ranks={
-            "area": {code: n for n, code in enumerate(parks)},
+            "area": {code: n for n, code in enumerate([*spec["order"]["area"], *parks])},
             "indicator": indicators,
             "table": tables,
             "breakdown": {code: n for n, code in enumerate(spec["order"]["breakdown"])},
@@ -95,7 +98,15 @@ def ordering_of(programme: Programme) -> Ordering:
         },
         labels={"table": titles, "breakdown": dict(spec["label"]["breakdown"])},
         depths=depths,
+        table_notes=notes,
     )
+
+
+def _table_notes(table: PublicationTable) -> tuple[str, ...]:
+    """Reference period, population and the note of a table, as its definition has them."""
+    said = {"参考期": table.definition.get("reference"), "总体": table.definition.get("population")}
+    own = table.definition.get("note")
+    return (*(f"{name}:{text}。" for name, text in said.items() if text), *([str(own)] if own else []))
 
 
 def _indicators(edition: Edition) -> Iterator[tuple[str, int]]:

@@ -245,7 +245,7 @@ def notes_of(table: Table) -> tuple[str, ...]:
 
 
 def _feet(sheet: Sheet, at: int, table: Table, columns: _Columns, extra: tuple[str, ...]) -> int:
-    notes = (*notes_of(table), *extra)
+    notes = (*notes_of(table), *table.notes, *extra)
     for n, note in enumerate(notes):
         text = f"{'注:' if n == 0 else '   '}{n + 1}. {note}"
         sheet.merged(at, 0, at, columns.last, text, FOOT)

@@ -65,7 +65,8 @@ def write_release(
     write_sdmx(complete, target, meta)
     write_site(complete, target, meta, revisions)
     write_datapackage(target, written, meta)
-    return write_manifest(target, meta, {name: _entry(name, frame) for name, frame in complete.items()})
+    shown = [] if series is None else sorted(set(series["release"]) - {meta.release})
+    return write_manifest(target, meta, {name: _entry(name, frame) for name, frame in complete.items()}, shown)
 
 
 def _checked(name: str, frame: pl.DataFrame) -> pl.DataFrame:

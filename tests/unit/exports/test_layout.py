@@ -57,7 +57,7 @@ def test_each_innovation_table_has_its_sheet(marts: dict[str, pl.DataFrame]) -> 
     assert [t.tab for t in found] == ["创新调查表·T02", "创新调查表·T24"]
     assert [(r.label, r.is_heading) for r in found[0].rows[:3]] == [
         ("合计", False),
-        ("单位规模", True),
+        ("企业规模", True),
         ("大型", False),
     ]
 
