@@ -95,15 +95,15 @@ def read_inspected(inspection: Inspection) -> list[Grid]:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(inspection.content))
     except CalamineError as error:
         if inspection.format != "xlsx":
-            raise refusal("unreadable", found=str(error)) from None
+            raise refusal("unreadable", found="E-READ") from error
         workbook = None
     second = _SecondReader(inspection)
     grids: list[Grid] = []
     for facts in inspection.worksheets:
         try:
             rows: Rows = second.rows(facts) if workbook is None else _rows(workbook, facts)
-        except CalamineError as error:
-            rows = second.rows(facts, str(error))
+        except CalamineError:
+            rows = second.rows(facts)
         grids.append(_grid(facts, rows, inspection))
     return grids
 
@@ -150,10 +150,10 @@ class _SecondReader:
         self.inspection = inspection
         self._workbook: openpyxl.Workbook | None = None
 
-    def rows(self, facts: SheetFacts, why: str = "") -> Rows:
+    def rows(self, facts: SheetFacts) -> Rows:
         """One sheet as calamine would give it. Raises SubmissionError where this reader fails too."""
         if self.inspection.format != "xlsx":
-            raise refusal("unreadable", found=f"工作表“{facts.name}”{why}")
+            raise refusal("unreadable", found=f"工作表“{facts.name}”")
         try:
             if self._workbook is None:
                 content = io.BytesIO(self.inspection.content)
@@ -163,7 +163,7 @@ class _SecondReader:
             sheet.reset_dimensions()
             rows: Rows = [[_as_calamine(value) for value in row] for row in sheet.iter_rows(values_only=True)]
         except OPENPYXL_ERRORS as error:
-            raise refusal("unreadable", found=f"工作表“{facts.name}”{why or error}") from None
+            raise refusal("unreadable", found=f"工作表“{facts.name}”") from error
         width = max((len(row) for row in rows), default=0)
         for row in rows:
             row.extend([""] * (width - len(row)))

@@ -128,7 +128,7 @@ class PartScan:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
             raise refusal("bad_xml", found=f"{self.part},第 {error.lineno} 行") from None
-        except ValueError:  # "multi-byte encodings are not supported"
+        except (ValueError, LookupError):  # an encoding of several bytes, or none at all
             raise refusal("bad_xml", found=f"{self.part} 的编码") from None
 
     def _doctype(self, *_: object) -> int:
