@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from sources.pool import Pool
-from sources.reader import FileReading, no_normalised, read_file
 
 from pipelines.operands import History, operands_for
 from schemas.errors import SubmissionError
@@ -17,6 +15,8 @@ from schemas.model import FormKind, Programme
 from schemas.observations import Observations, merge
 from schemas.period import Period
 from sources.audit import AuditResult, Operands, audit
+from sources.pool import Pool
+from sources.reader import FileReading, no_normalised, read_file
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.register import frozen_register, register_as_of
 

@@ -220,7 +220,7 @@ def missing_from_warehouse(office: Office, con: duckdb.DuckDBPyConnection) -> It
             for s in submissions(session)
             if s.check and s.check.observations_blob and _was_reported(session, s)
         }
-    held = dict(con.sql("SELECT submission_id, state FROM meta.submissions").fetchall())
+    held = facts.held_submissions(con)
     for number in sorted(wanted.keys() | held.keys()):
         if wanted.get(number) != held.get(number):
             yield f"{number}:台账为 {wanted.get(number, '无')},仓库为 {held.get(number, '无')}"

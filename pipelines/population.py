@@ -13,27 +13,28 @@ from schemas.catalog import register_of_parks
 from schemas.environment import environment_for
 from schemas.expression import operand_column
 from schemas.model import Edition, FormKind, Programme
-from schemas.observations import KEY_COLUMNS, Observations, wide_roster
+from schemas.observations import KEY_COLUMNS, Observations, from_text, wide_roster
 from schemas.period import Period
 from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
 from schemas.polars_target import prepare_rows, row_expr
 from warehouse import facts
 
 ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
+UNREACHED = "3"
 
 
 @dataclass
 class Population:
     """Period data by period, read once. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
 
-    ``statuses``: period → (unit_id, park, status) of the register's units; a unit without an entry that filed is answered.
+    ``register``: period → the units of the register: (unit_id, park, sub_park, status, B codes as text).
     """
 
     con: duckdb.DuckDBPyConnection
     programme: Programme
     source: str = "in_force"
     as_of: datetime | None = None
-    statuses: Callable[[Period], pl.DataFrame] | None = None
+    register: Callable[[Period], pl.DataFrame] | None = None
     _bare: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
     _full: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
 
@@ -90,7 +91,7 @@ class Population:
         observations = Observations(frames)
         rosters = {name: wide_roster(observations, edition, name, period) for name in ROSTERS}
         rosters = {name: self._derived(frame, edition, name, period) for name, frame in rosters.items()}
-        rosters[ENTERPRISE] = self._with_register(rosters[ENTERPRISE], period)
+        rosters[ENTERPRISE] = self._with_register(rosters[ENTERPRISE], edition, period)
         context = frames.get("context", pl.DataFrame(schema={"Y01": pl.String, "Y02": pl.Int64})).drop(
             "submission_id", *KEY_COLUMNS, strict=False
         )
@@ -120,19 +121,33 @@ class Population:
             ready.select(row_expr(i.derived, env).cast(i.dtype).alias(code) for code, i in formulas.items())
         )
 
-    def _with_register(self, frame: pl.DataFrame, period: Period) -> pl.DataFrame:
-        status = (
-            self.statuses(period) if self.statuses else pl.DataFrame(schema={"unit_id": pl.String, "status": pl.Int64})
-        )
-        known = status.select("unit_id", answer_status=pl.col("status").cast(pl.String)).unique("unit_id", keep="first")
+    def _with_register(self, frame: pl.DataFrame, edition: Edition, period: Period) -> pl.DataFrame:
+        """Answer status, weight and sub-park; units of the register that did not file come along without figures.
+
+        A unit nobody has dealt with counts as one that could not be reached: it stays in the population and unanswered.
+        """
+        register = self.register(period) if self.register else None
         sub_park = pl.col("B05") if "B05" in frame.columns else pl.lit(None, dtype=pl.String)
-        joined = frame.join(known, on="unit_id", how="left", maintain_order="left")
-        return joined.with_columns(
-            sub_park=sub_park,
-            answer_status=pl.col("answer_status").fill_null("0"),
-            weight=pl.lit(1.0),
-            imputed=pl.lit(False),
-        )
+        frame = frame.with_columns(sub_park=sub_park, answer_status=pl.lit("0"))
+        if register is not None and register.height:
+            absent = register.filter(~pl.col("unit_id").is_in(frame["unit_id"].implode()))
+            known = [c for c in register.columns if c in frame.columns and c in edition.indicators]
+            types = {c: edition.indicators[c].dtype for c in known}
+            rows = absent.select(
+                "unit_id", "park", "sub_park",
+                answer_status=pl.col("status").cast(pl.String).fill_null(UNREACHED),
+                **{c: from_text(c, t) for c, t in types.items() if c not in ("unit_id", "park")},
+            )  # fmt: skip
+            withdrawn = register.filter(pl.col("status").is_in([5, 6, 7, 8])).select(
+                "unit_id", gone=pl.col("status").cast(pl.String)
+            )
+            frame = pl.concat([frame, rows.cast({"sub_park": pl.String})], how="diagonal")
+            frame = (
+                frame.join(withdrawn, on="unit_id", how="left", maintain_order="left")
+                .with_columns(answer_status=pl.coalesce("gone", "answer_status"))
+                .drop("gone")
+            )
+        return frame.with_columns(weight=pl.lit(1.0), imputed=pl.lit(False)).sort("park", "unit_id")
 
     def _parks(self, observations: Observations, edition: Edition, period: Period) -> pl.DataFrame:
         """One row a zone in the register, whether it filed or not; K codes in columns, the register's attributes beside."""

@@ -11,7 +11,7 @@ from pipelines.intake import Office
 from pipelines.operands import History
 from schemas.expression import operands, parse
 from schemas.model import Edition, Programme
-from schemas.observations import ADDRESS_COLUMNS
+from schemas.observations import ADDRESS_COLUMNS, from_text
 from schemas.period import Period
 from schemas.polars_target import environment_for, prepare_rows, row_expr
 from sources.template import write_template
@@ -117,11 +117,4 @@ def _owing(office: Office, edition: Edition, period: Period, units: pl.DataFrame
 
 def _typed_units(units: pl.DataFrame, edition: Edition) -> pl.DataFrame:
     columns = [c for c in units.columns if c in edition.indicators]
-    typed = []
-    for c in columns:
-        dtype = edition.indicators[c].dtype
-        if dtype == pl.Boolean:
-            typed.append(pl.col(c).cast(pl.String).str.to_lowercase().is_in(["1", "true", "是"]).alias(c))
-        else:
-            typed.append(pl.col(c).cast(dtype, strict=False).alias(c))
-    return units.select("unit_id", *typed)
+    return units.select("unit_id", *(from_text(c, edition.indicators[c].dtype) for c in columns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -348,6 +349,14 @@ def _target(where: str, row: Mapping[str, str]) -> Target:
 def register_of_parks(source: Programme) -> pl.DataFrame:
     """The park register as text columns: code, kind (area, zone, sub_park, base), zone, groups, entry and exit dates."""
     return source.codelists["parks"].rows
+
+
+def edition_for_filer(source: Programme, edition: Edition, code: str) -> Edition:
+    """The forms and rules that concern who files: areas and provinces the background forms, parks all others."""
+    parks = source.codelists["parks"].rows.filter(code=code)
+    is_area = code.isdigit() or (parks.height > 0 and (parks["kind"] == "area").all())
+    forms = {c: f for c, f in edition.forms.items() if (f.kind is FormKind.CONTEXT) == is_area}
+    return replace(edition, forms=forms, rules=tuple(r for r in edition.rules if r.form in forms))
 
 
 def codelists_on(source: Programme, period: Period, units: pl.Series | None = None) -> dict[str, frozenset[str]]:

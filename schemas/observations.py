@@ -33,6 +33,16 @@ def frame_columns(form: Form, period: Period | None = None) -> dict[str, pl.Data
     return KEY_COLUMNS | {i.code: i.dtype for i in shown} | {f"{i.code}_yoy": i.dtype for i in restated}
 
 
+def from_text(column: str, dtype: pl.DataType) -> pl.Expr:
+    """A register attribute (always text there) as the type its code has on forms; null where it does not read so."""
+    text = pl.col(column).cast(pl.String)
+    if dtype == pl.Boolean():
+        return text.str.to_lowercase().is_in(["1", "true", "是"]).alias(column)
+    if dtype == pl.Date():
+        return text.str.to_date(strict=False).alias(column)
+    return text.cast(dtype, strict=False).alias(column)
+
+
 @dataclass(frozen=True)
 class Observations:
     """``frames``: form code → form frame (docs/architecture.md, contract 3); ``cell_map``: addresses of the columns."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.catalog import edition_for_filer
 from schemas.environment import Environment, environment_for
-from schemas.expression import expand, functions, names, operand_column, operands, parse
+from schemas.expression import Logic, Name, expand, functions, names, operand_column, operands, parse, walk
 from schemas.findings import FINDING_COLUMNS, no_findings
 from schemas.model import AuditRule, Edition, Form, FormKind, Indicator, Programme, Severity, ValueType
 from schemas.observations import ENTERPRISE_ROSTER, Observations, wide_roster
@@ -73,7 +74,8 @@ def audit(
     nothing is recorded). ``known``: findings of the reader on the same cells; a cell the reader complained about is not
     reported again as missing. Findings are sorted by form, row, column, severity.
     """
-    edition = programme.edition_for(period)
+    whole = programme.edition_for(period)
+    edition = edition_for_filer(programme, whole, park)
     other = operands_of_other_periods or Operands()
     complete = observations.with_all_columns(edition, period)
     rosters = rosters_of(observations, edition, period, other)
@@ -85,7 +87,7 @@ def audit(
         rosters.get("context", pl.DataFrame()),
     )
     units = register["unit_id"] if register is not None else None
-    env = environment_for(programme, period, edition=edition, units=units, data=data)
+    env = environment_for(programme, period, edition=whole, units=units, data=data)
     run = _Run(
         edition, period, env, complete, rosters, sheet, known if known is not None else no_findings(), file_names or {}
     )
@@ -94,7 +96,7 @@ def audit(
     missing = pl.concat(parts)
     failed, outcomes, not_run = _rules(run, missing, other.known, register)
     findings = _located(run, pl.concat([missing, failed]))
-    return AuditResult(findings, outcomes, tuple(not_run), rule_set_hash(edition, period))
+    return AuditResult(findings, outcomes, tuple(not_run), rule_set_hash(whole, period))
 
 
 @dataclass(frozen=True)
@@ -383,22 +385,25 @@ def _counts(rules: Sequence[AuditRule], evaluated: pl.DataFrame) -> list[dict[st
     return [{"rule": r.id} | {kind: int(sums[f"{r.id} {kind}"] or 0) for kind in kinds} for r in rules]
 
 
-def _marked_column(rule: AuditRule, form: Form, edition: Edition) -> str:
-    """The cell a rule's finding is put on: the first-named indicator of the rule's own form."""
+def marked_column(rule: AuditRule, form: Form, edition: Edition) -> str:
+    """The cell a finding of the rule is put on: the first indicator of the rule's own form that the assertion names.
+
+    A conditional rule reads "condition does not hold or assertion": what is to be mended stands in the last alternative.
+    """
     own = {i.code for i in form.indicators}
-    text = rule.expression
-    named = sorted((text.find(c), c) for c, lag in _operands_of(rule, edition) if c in own and text.find(c) >= 0)
-    if named:
-        return named[0][1]
-    return next(
-        (c for _, c in sorted((text.find(c), c) for c, _ in _operands_of(rule, edition))), form.indicators[0].code
-    )
+    node = expand(parse(rule.expression), edition.derivations)
+    assertion = node.operands[-1] if isinstance(node, Logic) and node.op == "or" else node
+    for part in (assertion, node):
+        named = [n.code for n in walk(part) if isinstance(n, Name) and n.code in own]
+        if named:
+            return named[0]
+    return next((n.code for n in walk(node) if isinstance(n, Name)), form.indicators[0].code)
 
 
 def _failures(
     run: _Run, form: Form, rule: AuditRule, evaluated: pl.DataFrame, blank: set[tuple[str, str]]
 ) -> pl.DataFrame:
-    column = _marked_column(rule, form, run.edition)
+    column = marked_column(rule, form, run.edition)
     applies = evaluated.filter(pl.col(f"{rule.id}?"))
     frame = run.frame_of(form)
     codes = [c for c, lag in sorted(_operands_of(rule, run.edition)) if not lag and c in frame.columns]

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from schemas.errors import StorageError
+from schemas.errors import RefusalError, StorageError
 from schemas.model import Form, Programme
 from schemas.observations import CELL_MAP_COLUMNS, Observations, frame_columns
 
@@ -55,6 +55,31 @@ def writer(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
     finally:
         con.close()
+
+
+@contextmanager
+def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse of its own in memory, for reproducing a release."""
+    con = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+    finally:
+        con.close()
+
+
+def held_submissions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Submission → state, as the warehouse mirrors them."""
+    return dict(con.sql("SELECT submission_id, state FROM meta.submissions").fetchall())
+
+
+def query(con: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    """The result of a statistician's SQL on a read-only connection. Raises RefusalError with the engine's words."""
+    try:
+        relation = con.sql(sql)
+        return relation.pl() if relation is not None else pl.DataFrame()
+    except duckdb.Error as error:
+        raise RefusalError(f"SQL 不能执行:{error}") from None
 
 
 @contextmanager
@@ -161,7 +186,7 @@ def _cells_of(programme: Programme, code: str) -> str:
     as_text = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in values)
     return f"""SELECT u.submission_id, '{code}' AS form, u.park, u.period, u.unit_id, u._file AS file, u._sheet AS sheet,
         m.letter || coalesce(m.row, u._row)::VARCHAR AS cell, u."column", u.value
-        FROM (UNPIVOT (SELECT submission_id, park, period, unit_id, _file, _sheet, _row, {as_text} FROM in_force."{code}")
+        FROM (UNPIVOT (SELECT submission_id, park, period, unit_id, _file, _sheet, _row, {as_text} FROM effective."{code}")
               ON {listed} INTO NAME "column" VALUE value) u
         LEFT JOIN meta.cell_map m ON m.submission_id = u.submission_id AND m._file = u._file AND m._sheet = u._sheet
              AND m.form = '{code}' AND m."column" = u."column" """
@@ -254,6 +279,15 @@ def facts(
     ).pl()
 
 
+def cells_of(con: duckdb.DuckDBPyConnection, period: str, columns: list[str]) -> pl.DataFrame:
+    """Workbook cells behind some columns in one period, of the submissions that count: submission, file, sheet, cell, value."""
+    return con.sql(
+        """SELECT period, submission_id AS submission, park, unit_id, form, "column", value, file, sheet, cell
+        FROM meta.cells WHERE period = $period AND list_contains($columns, "column") ORDER BY park, unit_id, form, "column" """,
+        params={"period": period, "columns": columns},
+    ).pl()
+
+
 def periods_on_file(con: duckdb.DuckDBPyConnection, source: str = "in_force") -> list[str]:
     """Periods with facts that count, sorted."""
     condition = "accepted_from IS NOT NULL AND accepted_to IS NULL" if source == "in_force" else "true"
@@ -282,11 +316,11 @@ def content_hashes(
     return hashes
 
 
-def write_mart(con: duckdb.DuckDBPyConnection, schema: str, name: str, cells: pl.DataFrame, period: str) -> None:
-    """Replace the cells of one period in ``<schema>.<name>``; ``schema`` is ``mart`` or ``published``."""
-    con.register("incoming", cells.to_arrow())
+def write_mart(con: duckdb.DuckDBPyConnection, schema: str, name: str, cells: pl.DataFrame, run: str) -> None:
+    """Replace what the run of one period left in ``<schema>.<name>``; ``schema`` is ``mart`` or ``published``."""
+    con.register("incoming", cells.with_columns(pl.lit(run).alias("run")).to_arrow())
     con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{name}" AS SELECT * FROM incoming LIMIT 0')
-    con.execute(f'DELETE FROM {schema}."{name}" WHERE period = ?', [period])
+    con.execute(f'DELETE FROM {schema}."{name}" WHERE run = ?', [run])
     con.execute(f'INSERT INTO {schema}."{name}" BY NAME SELECT * FROM incoming')
     con.unregister("incoming")
 
@@ -296,15 +330,15 @@ def read_mart(
     schema: str,
     name: str,
     columns: Mapping[str, pl.DataType],
-    period: str | None = None,
+    run: str | None = None,
 ) -> pl.DataFrame:
-    """The cells of one mart, of one period or of all; an empty frame where it was never computed."""
+    """The cells of one mart, of the run of one period or of all; an empty frame where it was never computed."""
     exists = con.execute(
         "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [schema, name]
     ).fetchone()
     if not exists:
         return pl.DataFrame(schema=dict(columns))
     listed = ", ".join(f'"{c}"' for c in columns)
-    where, params = ("WHERE period = $period", {"period": period}) if period else ("", {})
+    where, params = ("WHERE run = $run", {"run": run}) if run else ("", {})
     frame = con.sql(f'SELECT {listed} FROM {schema}."{name}" {where} ORDER BY row_key', params=params).pl()
     return frame.select(pl.col(c).cast(d) for c, d in columns.items())

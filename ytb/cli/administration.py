@@ -19,6 +19,7 @@ from warehouse.home import create_home
 from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.migrate import upgrade
+from warehouse.ledger.models import ROLES
 from warehouse.ledger.session import ledger_of
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import BEIJING, CALL
@@ -138,11 +139,11 @@ def user_list() -> None:
     with CALL.office.ledger.read() as session:
         found = users.users(session)
     lines = table(
-        f"可用角色:{'、'.join(users.ROLES)}",
+        f"可用角色:{'、'.join(ROLES)}",
         ["用户名", "姓名", "角色", "园区", "停用"],
         [(u.name, u.title, u.role, u.park, "是" if u.disabled else "") for u in found],
     )
-    emit({"users": found, "roles": list(users.ROLES)}, lines)
+    emit({"users": found, "roles": list(ROLES)}, lines)
 
 
 @user_app.command("disable")

@@ -9,10 +9,8 @@ from typing import Annotated
 
 import polars as pl
 import typer
-from exports.receipt import receipt_text
-from sources.marked import list_of_findings, mark
-from sources.pool import Pool
 
+from exports.receipt import receipt_text
 from pipelines.checking import Checked, IncomingBook, check, read_books
 from pipelines.intake import Outcome, submit
 from pipelines.operands import History
@@ -20,6 +18,7 @@ from pipelines.templates import template_for
 from schemas.errors import SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.period import Period
+from sources.marked import list_of_findings, mark
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.states import STANDING
@@ -129,8 +128,7 @@ def check_command(
 ) -> None:
     """审核工作簿,不留任何记录。有数据目录时一并核对历史数据与名录库。"""
     books = books_of(files)
-    with Pool(workers=min(CALL.workers, len(books))) as pool:
-        readings = read_books(books, CALL.programme, pool)
+    readings = read_books(books, CALL.programme, CALL.pool)
     results: list[Checked] = []
     the_period = Period.parse(period) if period else None
     if CALL.has_home:
@@ -185,18 +183,14 @@ def submit_command(
     park: Annotated[str | None, typer.Option()] = None,
     period: Annotated[str | None, typer.Option()] = None,
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
-    server: Annotated[str | None, typer.Option(help="报送到服务器")] = None,
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
-    if server:
-        raise SubmissionError("server", "本版本只能在数据目录内报送;向服务器报送随门户提供。")
     books = books_of(files)
     given = read_explanations(explain) if explain else {}
-    with Pool(workers=min(CALL.workers, len(books))) as pool:
-        outcome = submit(
-            CALL.office, books, pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
-            explanations=given, leave_out=leave_out, progress=progress,
-        )  # fmt: skip
+    outcome = submit(
+        CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
+        explanations=given, leave_out=leave_out, progress=progress,
+    )  # fmt: skip
     returned = hand_back(books, outcome)
     with CALL.office.ledger.read() as session:
         slip = receipt(session, outcome.submission.number, receipt_key(CALL.home))

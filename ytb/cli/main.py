@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,22 +12,44 @@ import click
 import typer
 
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
-from ytb.cli import administration, collection, production, programme, reviewing, standalone
 from ytb.cli.session import CALL
 
 FINDINGS, USAGE, FAULT = 1, 2, 3
 
-app = typer.Typer(
-    name="ytb",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--json、--lang zh|en、--user 姓名。"
-    "退出码:0 完成,1 有问题或被拒绝,2 用法或文件不可读,3 系统故障、占用或磁盘满。",
+HELP = (
+    "一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--json、--lang zh|en、--user 姓名。"
+    "退出码:0 完成,1 有问题或被拒绝,2 用法或文件不可读,3 系统故障、占用或磁盘满。"
 )
-for module in (programme, administration, collection, reviewing, production, standalone):
-    module.register(app)
+# Which module holds which command: only what a call needs is imported, since some of it takes seconds.
+COMMANDS = {
+    "ytb.cli.programme": ("programme",),
+    "ytb.cli.administration": ("init", "upgrade", "park", "user", "period", "register"),
+    "ytb.cli.collection": ("template", "check", "submit", "receipt"),
+    "ytb.cli.reviewing": ("review", "remind"),
+    "ytb.cli.production": (
+        "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
+    ),
+    "ytb.cli.standalone": ("index", "rules", "protect", "correct"),
+    "ytb.cli.demo": ("demo",),
+}  # fmt: skip
+
+
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command tree: the one module that has the command asked for, all of them for help and completion."""
+    app = typer.Typer(
+        name="ytb",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=HELP,
+    )
+    app.callback()(lambda: None)
+    first = next((word for word in arguments if not word.startswith("-")), "")
+    owner = [module for module, names in COMMANDS.items() if first in names]
+    for module in owner or COMMANDS:
+        importlib.import_module(module).register(app)
+    return app
 
 
 def run() -> None:
@@ -38,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
     try:
         rest = shared_options(list(arguments))
-        code = app(args=rest, prog_name="ytb", standalone_mode=False)
+        code = app_for(rest)(args=rest, prog_name="ytb", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

@@ -26,7 +26,7 @@ def edition_named(name: str | None) -> Edition:
     """An edition by its name; the newest without one. Raises DefinitionError for an unknown one."""
     editions = CALL.programme.editions
     if name is None:
-        return next(reversed(editions.values()))
+        return list(editions.values())[-1]
     if name not in editions:
         raise DefinitionError(f"没有 {name} 版", remedy=f"现有版次:{'、'.join(editions)}。")
     return editions[name]

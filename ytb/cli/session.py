@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import getpass
 import os
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pipelines.intake import Office
 from schemas.catalog import programme
 from schemas.model import Programme
+from sources.pool import Pool
 from warehouse.home import Home, home_path, load_config, open_home
 from warehouse.ledger.migrate import open_ledger
 from warehouse.vault import Vault
@@ -71,6 +73,13 @@ class Call:
     def office(self) -> Office:
         """Vault, ledger and programme together."""
         return Office(Vault.open(self.home.vault), open_ledger(self.home), self.programme)
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The limited child processes that read workbooks; kept for as long as this process lives."""
+        made = Pool(workers=self.workers, preload=("sources.reader",))
+        atexit.register(made.close)
+        return made
 
     def say(self, zh: str, en: str) -> str:
         """The sentence in the language of the call."""

@@ -50,7 +50,9 @@ AREA_2014["K31"] = Decimal("16872")
 PATENTS_2014, CONTRACTS_2014 = 660, 2_400_000  # 6.6 per 10,000 people; 24 亿元 in 千元
 TENANTS_2014, INCUBATORS_2014 = 2886, 31
 
-FLOWS = frozenset("K04 K18 K19 K20 K21 K22 K23 K24 K25 K26 K29 K30 K32 K33 K34 K44".split())
+FLOWS = frozenset(
+    ["K04", "K18", "K19", "K20", "K21", "K22", "K23", "K24", "K25", "K26", "K29", "K30", "K32", "K33", "K34", "K44"]
+)
 GROWTH = {
     2013: Decimal("0.90"),
     2014: Decimal(1),
@@ -59,7 +61,7 @@ GROWTH = {
     2024: Decimal("2.41"),
     2025: Decimal("2.56"),
 }
-FORM_FIGURES = "B01 B03 B04 B05 B06 B07 B08 B09 B11 B12 B15 B16 B19 B28 B30".split()
+FORM_FIGURES = ["B01", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B11", "B12", "B15", "B16", "B19", "B28", "B30"]
 
 
 def split(total: Decimal, places: int) -> dict[str, Decimal]:
@@ -274,7 +276,24 @@ def _contracts(frame: pl.DataFrame, total: int) -> pl.DataFrame:
     return frame.with_columns(pl.Series("I17", values, dtype=pl.Int64))
 
 
-CUMULATIVE = "F01 F03 F13 F15 F16 F21 O01 O11 O12 V01 V02 L01 L02 I17 I16 rd_cost".split()
+CUMULATIVE = [
+    "F01",
+    "F03",
+    "F13",
+    "F15",
+    "F16",
+    "F21",
+    "O01",
+    "O11",
+    "O12",
+    "V01",
+    "V02",
+    "L01",
+    "L02",
+    "I17",
+    "I16",
+    "rd_cost",
+]
 
 
 def _quarterly(frame: pl.DataFrame, period: Period) -> pl.DataFrame:

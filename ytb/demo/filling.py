@@ -39,14 +39,16 @@ def _code_row(page: Worksheet) -> tuple[int, dict[str, int]] | None:
     for row in page.iter_rows(min_row=1, max_row=20):
         values = [c.value for c in row]
         if is_code_row(values):
-            return row[0].row, {str(c.value).strip(): c.column for c in row if c.value not in (None, "")}
+            return int(row[0].row or 0), {str(c.value).strip(): int(c.column) for c in row if c.value not in (None, "")}
     return None
 
 
 def _form(cells: Mapping[str, int], figures: Figures) -> str | None:
     best: tuple[int, str] | None = None
     for code, frame in figures.items():
-        hits = len(set(frame.columns) & {a.column for c in cells if (a := Anchor.parse(c)) and a.code not in ("B01", "B02")})
+        hits = len(
+            set(frame.columns) & {a.column for c in cells if (a := Anchor.parse(c)) and a.code not in ("B01", "B02")}
+        )
         if hits and (best is None or hits > best[0]):
             best = (hits, code)
     return best[1] if best else None
@@ -66,11 +68,17 @@ def _fill_sheet(page: Worksheet, head: int, cells: Mapping[str, int], values: Ma
         code = page.cell(row, cells["code"]).value
         if isinstance(code, str) and code in values:
             page.cell(row, cells["value"]).value = _plain(values[code])  # type: ignore[assignment]
-            if f"{code}_yoy" in values and "value_yoy" in cells and page.cell(row, cells["value_yoy"]).value in (None, ""):
+            if (
+                f"{code}_yoy" in values
+                and "value_yoy" in cells
+                and page.cell(row, cells["value_yoy"]).value in (None, "")
+            ):
                 page.cell(row, cells["value_yoy"]).value = _plain(values[f"{code}_yoy"])  # type: ignore[assignment]
 
 
-def _fill_roster(page: Worksheet, head: int, cells: Mapping[str, int], rows: Mapping[str, Mapping[str, object]]) -> None:
+def _fill_roster(
+    page: Worksheet, head: int, cells: Mapping[str, int], rows: Mapping[str, Mapping[str, object]]
+) -> None:
     key = min(cells.values())
     pending = dict(rows)
     for row in range(head + 1, head + 1 + len(rows) + 4000):
@@ -84,9 +92,9 @@ def _fill_roster(page: Worksheet, head: int, cells: Mapping[str, int], rows: Map
             unit = next(iter(pending), None) if "B01" not in cells else None
             if unit is None:
                 continue
-        values = pending.pop(unit, None)
-        if values is None:
-            values = next((v for k, v in pending.items() if k.split("|")[0] == unit), None)
+        # a key of several columns: the template shows the first one
+        known = unit if unit in pending else next((k for k in pending if k.split("|")[0] == unit), "")
+        values = pending.pop(known, None)
         if values is not None:
             _fill_row(page, row, cells, values)
 

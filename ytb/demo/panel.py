@@ -7,6 +7,7 @@ check characters.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import date
 
@@ -180,12 +181,12 @@ def _firms(programme: Programme, size: Size, last_year: int, rng: np.random.Gene
 
 
 def _name(serial: int, industrial: bool) -> str:
-    places = "陇原 河川 兰山 金城 白塔 祁连 皋兰 黄河 铜城 银滩".split()
-    words = "恒通 瑞丰 华泰 德润 宏远 启明 众信 联创 博雅 东岳 西源 嘉禾".split()
+    places = ["陇原", "河川", "兰山", "金城", "白塔", "祁连", "皋兰", "黄河", "铜城", "银滩"]
+    words = ["恒通", "瑞丰", "华泰", "德润", "宏远", "启明", "众信", "联创", "博雅", "东岳", "西源", "嘉禾"]
     trade = (
-        "装备制造 新材料 化工 生物制药 电气 机械".split()
+        ["装备制造", "新材料", "化工", "生物制药", "电气", "机械"]
         if industrial
-        else "信息技术 科技服务 商贸 物流 工程设计 检测".split()
+        else ["信息技术", "科技服务", "商贸", "物流", "工程设计", "检测"]
     )
     return f"示例{places[serial % 10]}{words[serial // 10 % 12]}{trade[serial // 120 % 6]}有限公司{serial:04d}"
 
@@ -202,9 +203,12 @@ def _year(firms: pl.DataFrame, year: int, rng: np.random.Generator) -> pl.DataFr
     n = alive.height
     out: dict[str, np.ndarray | list[object] | pl.Series] = {"B01": alive["B01"], "year": np.full(n, year)}
     age = year - np.maximum(f["entry_year"], 2013)
-    revenue = _i(np.exp(f["log_revenue"] + f["growth"] * age + rng.normal(0, 0.015, n)))
+    drift = 3 * (year - 2010)  # no firm reports the very figures of the year before
+    revenue = _i(np.exp(f["log_revenue"] + f["growth"] * age + rng.normal(0, 0.015, n))) + drift
     revenue = np.where(
-        f["B11"], np.maximum(revenue, 24_000), np.where(f["industrial"], np.minimum(revenue, 19_000), revenue)
+        f["B11"],
+        np.maximum(revenue, 24_000 + drift),
+        np.where(f["industrial"], np.minimum(revenue, 18_900 + drift), revenue),
     )
     _finance(out, f, revenue, n)
     _people(out, f, revenue)
@@ -443,7 +447,7 @@ def _energy(out: dict[str, object], f: dict[str, np.ndarray], noise: np.ndarray)
 def _linked(years: list[pl.DataFrame]) -> list[pl.DataFrame]:
     """Average staff lies between the ends of the year: (last year's end + this year's end) / 2."""
     linked = [years[0]]
-    for earlier, this in zip(years, years[1:], strict=False):
+    for earlier, this in itertools.pairwise(years):
         last = earlier.select("B01", start="P01")
         joined = this.join(last, on="B01", how="left").with_columns(
             P02=((pl.col("P01") + pl.col("start").fill_null(pl.col("P01"))) // 2)

@@ -1,0 +1,278 @@
+"""Production 加工: the products of a period computed from facts. One way for ``run``, ``publish`` and ``reproduce``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import duckdb
+import polars as pl
+from sqlalchemy.orm import Session
+
+from pipelines.index_values import index_values
+from pipelines.intake import Office, observations_of
+from pipelines.loading import LOADED_STATES, warehouse_row
+from pipelines.methods.areas import areas_of
+from pipelines.methods.index.cells import coverage_cells, score_cells
+from pipelines.methods.index.chain_uncertainty import interval_cells
+from pipelines.methods.index.development import development_chains
+from pipelines.methods.innovation import innovation_tables
+from pipelines.methods.monitoring import areas_present, monitoring_figures
+from pipelines.methods.monitoring_sides import MonitoringRound
+from pipelines.methods.product import Product
+from pipelines.methods.response import monitoring_response
+from pipelines.methods.revisions import monitoring_revisions
+from pipelines.methods.targets import targets_progress
+from pipelines.methods.warnings import monitoring_warnings
+from pipelines.population import Population
+from pipelines.quality import quality_findings
+from schemas.marts import MARTS, PART_COLUMNS, conform
+from schemas.model import Programme
+from schemas.period import Period
+from schemas.period_data import PeriodData
+from warehouse import facts
+from warehouse.facts import SubmissionRow
+from warehouse.ledger.answers import answer_statuses
+from warehouse.ledger.register import register_as_of
+from warehouse.ledger.states import State
+from warehouse.ledger.submissions import Submission, submissions
+from warehouse.vault import Vault
+
+PRODUCTS = ("monitoring", "index", "innovation", "targets", "quality")
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "quality_findings"),
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "quality_findings")}  # fmt: skip
+
+
+@dataclass
+class Inputs:
+    """What products are computed from, and nothing else: loaded facts, the register by period, findings by submission."""
+
+    con: duckdb.DuckDBPyConnection
+    programme: Programme
+    register: Mapping[str, pl.DataFrame]
+    findings: Mapping[str, pl.DataFrame]
+    submissions: tuple[Submission, ...] = ()
+    published: Callable[[str, Period], pl.DataFrame | None] = field(default=lambda _name, _period: None)
+
+    def population(self, source: str, as_of: datetime | None = None) -> Population:
+        """Facts of ``source`` (``in_force`` or ``effective``)."""
+        return Population(self.con, self.programme, source, as_of, self._register)
+
+    def _register(self, period: Period) -> pl.DataFrame:
+        return self.register.get(
+            str(period),
+            pl.DataFrame(schema={"unit_id": pl.String, "park": pl.String, "sub_park": pl.String, "status": pl.Int64}),
+        )
+
+
+def register_frame(session: Session, period: Period) -> pl.DataFrame:
+    """The register at the end of a period with the answer status that counts: unit_id, park, sub_park, status, B codes."""
+    units = register_as_of(session, period.end)
+    return units.join(
+        answer_statuses(session, period).select("unit_id", "status"), on="unit_id", how="left", maintain_order="left"
+    )
+
+
+def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
+    """Inputs from the ledger as it stands and the loaded warehouse."""
+    with office.ledger.read() as session:
+        standing = tuple(s for s in submissions(session) if s.state in LOADED_STATES and s.check)
+        periods = sorted({str(s.period) for s in standing})
+        register = {p: register_frame(session, Period.parse(p)) for p in periods}
+    return Inputs(con, office.programme, register, {s.number: _findings(office.vault, s) for s in standing}, standing)
+
+
+def _findings(vault: Vault, submission: Submission) -> pl.DataFrame:
+    assert submission.check is not None and submission.check.findings_blob is not None
+    return pl.read_ipc(io.BytesIO(vault.read(submission.check.findings_blob)))
+
+
+def compute(
+    inputs: Inputs, period: Period, products: Sequence[str] = PRODUCTS, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Product]:
+    """The marts of ``products`` due in ``period``: mart → cells and parts. What is not due is not there."""
+    found: dict[str, Product] = {}
+    for name in DUE.get(period.round, ()):
+        if MARTS[name].product not in products or name in found:
+            continue
+        progress(f"计算 {MARTS[name].title}")
+        found |= _MAKERS[name](inputs, period)
+    return found
+
+
+def _monitoring(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("effective")
+    round_ = _round(population, period)
+    return {"monitoring_figures": monitoring_figures(round_, inputs.programme)}
+
+
+def _round(population: Population, period: Period) -> MonitoringRound:
+    """The round of a quarter. Published states of other periods are those in force: the release compares itself with the
+    earlier release in its revision table, this is the revision inside the data."""
+
+    def there(other: Period | None) -> PeriodData | None:
+        return population.of(other) if other is not None and population.has(other) else None
+
+    previous, earlier = there(period.previous()), there(period.year_earlier())
+    return MonitoringRound(population.of(period), previous, previous, earlier, earlier)
+
+
+def _warnings(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("effective")
+    return {
+        "monitoring_warnings": monitoring_warnings(
+            population_rounds(population, period), inputs.programme, inputs.register
+        )
+    }
+
+
+def population_rounds(population: Population, period: Period) -> dict[str, MonitoringRound]:
+    """The rounds warnings look at: this quarter and the ones before, while they are on file (latest first)."""
+    rounds: dict[str, MonitoringRound] = {}
+    current: Period | None = period
+    while current is not None and population.has(current) and len(rounds) < 3:
+        rounds[str(current)] = _round(population, current)
+        current = current.previous() or Period(current.year - 1, 4)
+    return rounds
+
+
+def _index(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("in_force")
+    if not population.has(period):
+        return {}
+    edition = population.edition(period)
+    system = edition.indexes["development"]
+    parks = inputs.programme.codelists["parks"].valid(period.end)
+    areas = areas_of(parks)
+    chosen = areas_present(population.of(period), inputs.programme)
+    chosen += [a.code for a in areas.values() if a.is_sub_park and a.zone in chosen]
+    values, parts = index_values(population, system, areas, chosen, period.year)
+    subs = {a.code for a in areas.values() if a.is_sub_park}
+    chains = development_chains(values, system, sub_parks=subs, splice={s: areas[s].zone for s in subs if s in chosen})
+    names = {a.code: a.short_name or a.name for a in areas.values()}
+    scores = pl.concat(
+        [score_cells(chains, system, names), interval_cells(chains, system, names)], how="diagonal_relaxed"
+    )
+    scores, coverage = conform(scores), coverage_cells(chains, system, names)
+    return {
+        "index_scores": Product(scores, _index_parts(scores, parts)),
+        "index_coverage": Product(coverage, composite_parts(coverage)),
+    }
+
+
+def composite_parts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Parts for figures no unit's figure can be read from (weights, counts of rules, composite indices)."""
+    return cells.select(
+        "row_key", part=pl.lit("composite"), role=pl.lit("level"), n=pl.lit(None, dtype=pl.Int64), max1=pl.lit(None, dtype=pl.Float64),
+        max2=pl.lit(None, dtype=pl.Float64), total=pl.lit(None, dtype=pl.Float64), administrative=pl.lit(True),
+    ).select(pl.col(c).cast(t) for c, t in PART_COLUMNS.items())  # fmt: skip
+
+
+TWO_YEARS = ("growth", "growth_uncapped", "contribution", "index")
+
+
+def _index_parts(cells: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
+    """An indicator's value carries the parts of its year; growth, contribution and level those of the year before too."""
+    if parts.is_empty():
+        return composite_parts(cells)
+    keyed = cells.select("row_key", "area", "indicator", "measure", year=pl.col("period").cast(pl.Int64, strict=False))
+    own = keyed.join(parts, on=["area", "indicator", "year"], how="inner")
+    before = (
+        keyed.filter(pl.col("measure").is_in(TWO_YEARS))
+        .with_columns(pl.col("year") - 1)
+        .join(parts, on=["area", "indicator", "year"], how="inner")
+        .with_columns(role=pl.lit("base"))
+    )
+    found = pl.concat([f.select(pl.col(c).cast(t) for c, t in PART_COLUMNS.items()) for f in (own, before)])
+    rest = composite_parts(cells.join(found.select("row_key").unique(), on="row_key", how="anti"))
+    return pl.concat([found, rest]).unique().sort("row_key", "role", "part")
+
+
+def _innovation(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("in_force")
+    return (
+        {"innovation_tables": innovation_tables(population.of(period), inputs.programme)}
+        if population.has(period)
+        else {}
+    )
+
+
+def _targets(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("in_force")
+    return (
+        {"targets_progress": targets_progress(population.of(period), inputs.programme, population.at)}
+        if population.has(period)
+        else {}
+    )
+
+
+def _response(inputs: Inputs, period: Period) -> dict[str, Product]:
+    standing = [s for s in inputs.submissions if s.period == period]
+    return {
+        "monitoring_response": monitoring_response(
+            inputs.population("effective").of(period), inputs.programme, standing
+        )
+    }
+
+
+def _revisions(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("in_force")
+    quarter = period.fourth_quarter()
+    effective = inputs.population("effective")
+    if not (population.has(period) and effective.has(quarter)):
+        return {}
+    return {
+        "monitoring_revisions": monitoring_revisions(population.of(period), effective.of(quarter), inputs.programme)
+    }
+
+
+def _quality(inputs: Inputs, period: Period) -> dict[str, Product]:
+    cells = quality_findings(inputs.programme, period, {s.number: s for s in inputs.submissions}, inputs.findings)
+    return {"quality_findings": Product(cells, composite_parts(cells))}
+
+
+_MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
+    "monitoring_figures": _monitoring,
+    "monitoring_warnings": _warnings,
+    "monitoring_response": _response,
+    "monitoring_revisions": _revisions,
+    "index_scores": _index,
+    "index_coverage": lambda _inputs, _period: {},
+    "innovation_tables": _innovation,
+    "targets_progress": _targets,
+    "quality_findings": _quality,
+}
+
+
+def load_listed(office: Office, con: duckdb.DuckDBPyConnection, listed: Iterable[Submission]) -> None:
+    """Load just these submissions into an empty warehouse, in the states they are given with."""
+    facts.create(con, office.programme)
+    rows = []
+    with office.ledger.read() as session, facts.transaction(con):
+        for submission in listed:
+            row = _row_as_given(warehouse_row(session, submission), submission)
+            rows.append(row)
+            stages = ["submitted"] + (["accepted"] if row.accepted_from is not None else [])
+            facts.load(con, office.programme, row, observations_of(office.vault, submission), stages)
+        facts.replace_submissions(con, rows)
+
+
+def _row_as_given(row: SubmissionRow, given: Submission) -> SubmissionRow:
+    """The row in the state the submission is given with, whatever became of it later."""
+    match given.state:
+        case State.ACCEPTED:
+            return replace(
+                row, state=given.state.value, accepted_from=row.accepted_from or given.state_at, accepted_to=None
+            )
+        case State.SUPERSEDED:
+            return replace(row, state=given.state.value)
+    return replace(row, state=given.state.value, accepted_from=None, accepted_to=None)
+
+
+def store(con: duckdb.DuckDBPyConnection, period: Period, found: Mapping[str, Product]) -> None:
+    """Keep computed marts in ``mart``, cells and parts apart."""
+    for name, product in found.items():
+        facts.write_mart(con, "mart", name, product.cells, str(period))
+        facts.write_mart(con, "mart", f"{name}_parts", product.parts, str(period))

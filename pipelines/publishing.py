@@ -1,0 +1,279 @@
+"""Publishing 发布: disclosure control over all marts of a release together, files, manifest, ledger; and its reproduction."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from exports.display import with_display
+from exports.manifest import MANIFEST, Manifest, ReleaseMeta, SubmissionRef, file_sha256, read_manifest
+from exports.release import write_release
+from pipelines.intake import Office, frame_to_blob
+from pipelines.loading import load_all
+from pipelines.methods.areas import areas_of
+from pipelines.methods.disclosure.atoms import Layout
+from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
+from pipelines.methods.disclosure.rules import Rules
+from pipelines.methods.product import Product
+from pipelines.production import Inputs, compute, live_inputs, load_listed, store
+from schemas.errors import RefusalError
+from schemas.marts import PUBLISHED_COLUMNS
+from schemas.model import Programme
+from schemas.period import Period
+from warehouse import facts
+from warehouse.home import Home, load_config
+from warehouse.ledger.releases import Release, next_release_id, record_release, releases
+from warehouse.ledger.states import State
+from warehouse.ledger.submissions import Submission, submission
+from warehouse.snapshots import publish_snapshot
+
+NOT_IN_FORCE = "本期还没有已验收的报送,不能发布。"
+
+
+def code_version() -> str:
+    """The version of this code as installed."""
+    try:
+        return version("yitaobiao")
+    except PackageNotFoundError:
+        return "0"
+
+
+def protect_products(
+    found: Mapping[str, Product], programme: Programme, period: Period, earlier: pl.DataFrame
+) -> Protected:
+    """All marts of a release through disclosure control in one go, jointly with what earlier releases showed."""
+    edition = programme.edition_for(period)
+    thresholds = edition.parameters["thresholds"]
+    ordinary, innovation = Rules.of_programme(thresholds), Rules.of_programme(thresholds, innovation=True)
+    rules = {name: innovation if name == "innovation_tables" else ordinary for name in found}
+    spec = Spec(ordinary, layout_of(programme, period), earlier=earlier, without_parts="publish")
+    return protect_jointly({name: (p.cells, p.parts) for name, p in found.items()}, rules, spec)
+
+
+def layout_of(programme: Programme, period: Period) -> Layout:
+    """How areas and industries nest, from the code lists in force."""
+    areas = areas_of(programme.codelists["parks"].valid(period.end))
+    parents: dict[str, tuple[str, ...]] = {}
+    for area in areas.values():
+        above = [a.code for a in areas.values() if a.kind == "area" and area.kind == "zone" and area.code in a.zones]
+        parents[area.code] = tuple(above) or ((area.zone,) if area.is_sub_park and area.zone in areas else ())
+    upper = programme.codelists["gbt4754_upper"].valid(period.end)
+    divisions = {
+        ("division", code): ("section", parent)
+        for code, parent in upper.filter(level="division").select("code", "parent").iter_rows()
+    }
+    return Layout(area_parents={k: v for k, v in parents.items() if v}, parents=divisions)
+
+
+def published_frames(protected: Protected, release: str) -> dict[str, pl.DataFrame]:
+    """Mart → cells as published: with release, display text and marks."""
+    frames = {}
+    for (mart,), cells in protected.cells.group_by(["mart"], maintain_order=True):
+        shown = with_display(cells.drop("mart")).with_columns(release=pl.lit(release))
+        frames[str(mart)] = shown.select(pl.col(c).cast(t) for c, t in PUBLISHED_COLUMNS.items()).sort("row_key")
+    return dict(sorted(frames.items()))
+
+
+def publish(
+    office: Office,
+    home: Home,
+    period: Period,
+    *,
+    now: datetime,
+    actor: str,
+    reason: str = "",
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Release, Manifest]:
+    """Compute, protect, write and record the next release of ``period``.
+
+    Files are complete in their own directory before it is renamed into place and the ledger knows it. Raises RefusalError
+    where nothing is accepted (annual) or reported (quarterly), or a figure would stay within an outsider's reach.
+    """
+    with facts.writer(home.live) as con:
+        load_all(office, con, progress=progress)
+        inputs = live_inputs(office, con)
+        listed = used_submissions(inputs, period)
+        if not listed:
+            raise RefusalError(NOT_IN_FORCE)
+        with office.ledger.read() as session:
+            release_id = next_release_id(session, period)
+            before = [r for r in releases(session, period) if not r.is_withdrawn]
+        register = {p: office.vault.put(frame_to_blob(f)).sha256 for p, f in inputs.register.items()}
+        meta = release_meta(
+            office.programme,
+            release_id,
+            period,
+            now,
+            inputs,
+            register,
+            before[-1].id if before else "",
+            reason,
+            load_config(home).organisation,
+        )
+        found = compute(inputs, period, progress=progress)
+        progress("披露控制")
+        protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
+        if protected.exposed.height:
+            raise RefusalError(f"披露控制后仍有 {protected.exposed.height} 个数可被推算,不能发布;请减少分组。")
+        frames = published_frames(protected, release_id)
+        progress("写发布文件")
+        folder = home.releases / f".{release_id}.partial"
+        shutil.rmtree(folder, ignore_errors=True)
+        manifest = write_files(home, frames, folder, meta)
+        _internal(home, release_id, protected)
+        folder.rename(home.releases / release_id)
+        with facts.transaction(con):
+            store(con, period, found)
+            for name, frame in frames.items():
+                facts.write_mart(con, "published", name, frame, release_id)
+        with office.ledger.write() as session:
+            made = record_release(
+                session,
+                release_id,
+                period=period,
+                manifest=file_sha256(home.releases / release_id / MANIFEST),
+                now=now,
+                actor=actor,
+                note=reason,
+            )
+        publish_snapshot(con, home.snapshots)
+    return made, manifest
+
+
+def write_files(home: Home, frames: Mapping[str, pl.DataFrame], folder: Path, meta: ReleaseMeta) -> Manifest:
+    """The files of a release, with the revision table against the release it revises and the series of earlier ones."""
+    previous = released_marts(home.releases / meta.previous) if meta.previous else None
+    earlier = earlier_figures(home, meta.period, meta.release)
+    return write_release(frames, folder, meta, previous=previous, earlier=earlier)
+
+
+def used_submissions(inputs: Inputs, period: Period) -> list[Submission]:
+    """Submissions of the period a release rests on: accepted for annual products, reported too for quarterly ones."""
+    states = ("accepted",) if period.round == "A" else ("accepted", "reported", "reopened")
+    return [s for s in inputs.submissions if s.period == period and s.state.value in states]
+
+
+def release_meta(
+    programme: Programme,
+    release_id: str,
+    period: Period,
+    now: datetime,
+    inputs: Inputs,
+    register: Mapping[str, str],
+    previous: str,
+    reason: str,
+    publisher: str,
+) -> ReleaseMeta:
+    """What the release says of itself: every loaded submission with its state, the register as it stood, parameters."""
+    listed = [
+        SubmissionRef(s.number, s.park, str(s.period), s.revision, s.state.value, tuple(f.sha256 for f in s.files))
+        for s in sorted(inputs.submissions, key=lambda s: s.number)
+    ]
+    parameters: dict[str, Any] = {
+        "thresholds_edition": programme.edition_for(period).id,
+        "register": dict(sorted(register.items())),
+    }
+    return ReleaseMeta(
+        release=release_id, period=period, programme=programme, released_at=now, code_version=code_version(), parameters=parameters,
+        submissions=listed, previous=previous, reason=reason, publisher=publisher, title=f"{programme.title} {period.title}",
+    )  # fmt: skip
+
+
+def _internal(home: Home, release_id: str, protected: Protected) -> None:
+    """The account of disclosure control: confidential, beside the releases, not in them."""
+    folder = home.releases / ".internal"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{release_id}.atoms.arrow").write_bytes(frame_to_blob(protected.published_atoms))
+    (folder / f"{release_id}.report.arrow").write_bytes(frame_to_blob(protected.report))
+
+
+def released_marts(folder: Path) -> dict[str, pl.DataFrame]:
+    """The marts of a release as they stand in its files."""
+    manifest = read_manifest(folder)
+    return {
+        name: pl.read_parquet(folder / entry["parquet"])
+        for name, entry in manifest.document["marts"].items()
+        if name != "monitoring_series"
+    }
+
+
+def earlier_figures(home: Home, period: Period, release_id: str) -> pl.DataFrame | None:
+    """Published monitoring figures of earlier periods, each from its last release not later than this one."""
+    if period.round != "Q":
+        return None
+    found: dict[str, pl.DataFrame] = {}
+    for folder in sorted(
+        p for p in home.releases.iterdir() if p.is_dir() and not p.name.startswith(".") and p.name != release_id
+    ):
+        of = Period.parse(folder.name.rsplit(".r", 1)[0])
+        path = folder / "tables" / "monitoring_figures.parquet"
+        if of.round == "Q" and of < period and path.exists():
+            found[str(of)] = pl.read_parquet(path)
+    return pl.concat(found.values()) if found else None
+
+
+def reproduce(
+    office: Office, home: Home, release_id: str, folder: Path, progress: Callable[[str], None] = lambda _: None
+) -> list[str]:
+    """Make a release again from its manifest alone, in ``folder``; returns the files whose bytes differ (none: reproduced).
+
+    Submissions and the register come from the vault as the manifest names them; nothing of today enters.
+    """
+    kept = read_manifest(home.releases / release_id)
+    document = kept.document
+    period = Period.parse(document["period"])
+    with office.ledger.read() as session:
+        listed = tuple(_as_then(submission(session, ref["id"]), ref["state"]) for ref in document["submissions"])
+    with facts.in_memory() as con:
+        load_listed(office, con, listed)
+        register = {
+            p: pl.read_ipc(io.BytesIO(office.vault.read(sha))) for p, sha in document["parameters"]["register"].items()
+        }
+        live = live_inputs(office, con)
+        inputs = Inputs(
+            con,
+            office.programme,
+            register,
+            {s.number: live.findings[s.number] for s in listed if s.number in live.findings},
+            listed,
+        )
+        found = compute(inputs, period, progress=progress)
+    protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
+    frames = published_frames(protected, release_id)
+    released_at = datetime.fromisoformat(document["released_at"])
+    meta = release_meta(
+        office.programme,
+        release_id,
+        period,
+        released_at,
+        inputs,
+        document["parameters"]["register"],
+        document.get("previous") or "",
+        document.get("reason") or "",
+        load_config(home).organisation,
+    )
+    again = write_files(home, frames, folder, meta)
+    before, after = ({f.path: f.sha256 for f in m.files if f.reproducible} for m in (kept, again))
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
+def _as_then(found: Submission, state: str) -> Submission:
+    return replace(found, state=State(state))
+
+
+def _atoms_before(home: Home, period: Period, release_id: str) -> pl.DataFrame:
+    number = int(release_id.rsplit(".r", 1)[1])
+    frames = [
+        pl.read_ipc(io.BytesIO(path.read_bytes()))
+        for path in sorted((home.releases / ".internal").glob(f"{period}.r*.atoms.arrow"))
+        if int(path.name.removesuffix(".atoms.arrow").rsplit(".r", 1)[1]) < number
+    ]
+    return pl.concat(frames).unique(maintain_order=True) if frames else pl.DataFrame(schema=EARLIER_COLUMNS)

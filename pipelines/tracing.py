@@ -1,0 +1,175 @@
+"""Tracing 溯源: from a published figure down to submissions, sheets and cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from exports.manifest import read_manifest
+from pipelines.methods.areas import Area, areas_of
+from schemas.environment import environment_for
+from schemas.errors import RefusalError
+from schemas.expression import Node, expand, operand_column, operands, parse
+from schemas.model import FormKind, Programme
+from schemas.observations import KEY_COLUMNS
+from schemas.period import Period
+from schemas.polars_target import prepare_rows, row_expr
+from warehouse import facts
+
+_A1 = re.compile(r"[A-Z]{1,3}[1-9][0-9]*")
+CELLS_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One published figure, what it is computed from, and the workbook cells behind it.
+
+    ``sources``: submission, file (vault hash), sheet, cell, unit_id, column, value, period. ``files``: hash → name as sent.
+    """
+
+    cell: Mapping[str, object]
+    codes: tuple[str, ...]
+    periods: tuple[str, ...]
+    submissions: tuple[str, ...]
+    sources: pl.DataFrame
+
+
+def find_cell(release: Path, table: str, cell: str) -> dict[str, object]:
+    """The published cell a reader means: an A1 address on the sheet of a mart, or ``row_key:column``.
+
+    Raises RefusalError where there is none.
+    """
+    manifest = read_manifest(release)
+    marts = manifest.document["marts"]
+    key, column = cell.rsplit(":", 1) if ":" in cell else (cell, "value")
+    mart = table
+    if _A1.fullmatch(cell):
+        index = (
+            pl.read_parquet(release / "cells" / "cells.parquet")
+            if (release / "cells").is_dir()
+            else pl.read_parquet(release / "cells.parquet")
+        )
+        hits = index.filter((pl.col("cell") == cell) & ((pl.col("sheet") == table) | (pl.col("mart") == table)))
+        if hits.is_empty():
+            raise RefusalError(f"{release.name} 的表 {table} 上没有数据单元格 {cell};请核对表名和地址。")
+        if hits["mart"].n_unique() > 1 or hits["row_key"].n_unique() > 1:
+            listed = "、".join(f"{r['workbook']}“{r['sheet']}”" for r in hits.head(5).iter_rows(named=True))
+            raise RefusalError(f"{cell} 在 {table} 的多张表上都有({listed});请用工作表名代替表名。")
+        first = hits.row(0, named=True)
+        mart, key, column = first["mart"], first["row_key"], first["column"]
+    if mart not in marts:
+        raise RefusalError(f"{release.name} 没有表 {table};现有:{'、'.join(marts)}。")
+    found = pl.read_parquet(release / marts[mart]["parquet"]).filter(row_key=key)
+    if found.is_empty():
+        raise RefusalError(f"{mart} 里没有 row_key 为 {key} 的数。")
+    return {"mart": mart, "column": column, **found.row(0, named=True)}
+
+
+def trace(con: duckdb.DuckDBPyConnection, programme: Programme, release: Path, table: str, cell: str) -> Trace:
+    """Everything a published figure rests on, as the release knew it.
+
+    A hidden figure is not traced: what protects a unit protects it here too. Raises RefusalError.
+    """
+    published = find_cell(release, table, cell)
+    if published["status"] == "C":
+        raise RefusalError("这个数为保护单个单位资料而不公布,不提供溯源。")
+    text, code = str(published["formula"] or ""), str(published["indicator"])
+    period = Period.parse(str(published["period"]))
+    edition = programme.edition_for(period)
+    node: Node | None = parse(text) if text else (parse(code) if code in edition.indicators else None)
+    if node is None:
+        raise RefusalError("这个数由其他指标合成,没有直接的填报单元格;请追溯它的分项。")
+    asked = operands(expand(node, edition.derivations))
+    listed = {ref["id"] for ref in read_manifest(release).document["submissions"]}
+    codes = sorted({c for c, _ in asked if c in edition.indicators})
+    if str(published["measure"]) in _WITH_EARLIER:
+        asked = asked | {(c, "yoy") for c, lag in asked if not lag}
+    periods = _periods(asked, period, str(published["measure"]))
+    area = areas_of(programme.codelists["parks"].valid(period.end)).get(str(published["area"]))
+    frames = [_cells(con, programme, p, codes, asked, area, published, listed) for p in periods]
+    sources = (
+        pl.concat([f for f in frames if f.height])
+        if any(f.height for f in frames)
+        else pl.DataFrame(schema=SOURCE_COLUMNS)
+    )
+    return Trace(
+        published, tuple(codes), tuple(map(str, periods)), tuple(sorted(sources["submission"].unique())), sources
+    )
+
+
+_WITH_EARLIER = (
+    "growth_restated",
+    "growth_matched",
+    "growth_nominal",
+    "year_earlier_restated",
+    "growth",
+    "growth_uncapped",
+    "contribution",
+)
+SOURCE_COLUMNS = {
+    "period": pl.String(), "submission": pl.String(), "park": pl.String(), "unit_id": pl.String(), "form": pl.String(), "column": pl.String(),
+    "value": pl.String(), "file": pl.String(), "sheet": pl.String(), "cell": pl.String(),
+}  # fmt: skip
+
+
+def _periods(asked: frozenset[tuple[str, str]], period: Period, measure: str) -> list[Period]:
+    lags = {lag for _, lag in asked}
+    found = [period]
+    if "yoy" in lags or measure in _WITH_EARLIER:
+        found.append(period.year_earlier())
+    if ("prev" in lags or measure in ("discrete_quarter", "correction", "perimeter")) and (
+        previous := period.previous()
+    ):
+        found.append(previous)
+    if "q4" in lags:
+        found.append(period.fourth_quarter())
+    return found
+
+
+def _cells(
+    con: duckdb.DuckDBPyConnection, programme: Programme, period: Period, codes: Sequence[str], asked: frozenset[tuple[str, str]], area: Area | None,
+    published: Mapping[str, object], listed: set[str],
+) -> pl.DataFrame:  # fmt: skip
+    """Workbook cells of ``codes`` in one period, of the units in the figure's area and category."""
+    edition = programme.edition_for(period)
+    columns = sorted({operand_column(c, "yoy") for c, lag in asked if lag == "yoy"} | set(codes))
+    found = facts.cells_of(con, str(period), columns)
+    if found.is_empty():
+        return pl.DataFrame(schema=SOURCE_COLUMNS)
+    found = found.filter(pl.col("submission").is_in(list(listed)))
+    if area is not None and not area.is_sub_park:
+        found = found.filter(pl.col("park").is_in(list(area.zones)) | pl.col("park").is_in([area.code, *area.lookup]))
+    units = _units_in_category(con, programme, period, area, published)
+    if units is not None:
+        sheets = [f.code for f in edition.forms.values() if f.kind is not FormKind.ROSTER]
+        found = found.filter(pl.col("unit_id").is_in(units.implode()) | pl.col("form").is_in(sheets))
+    return found.select(pl.col(c).cast(t) for c, t in SOURCE_COLUMNS.items()).sort("park", "unit_id", "column")
+
+
+def _units_in_category(
+    con: duckdb.DuckDBPyConnection,
+    programme: Programme,
+    period: Period,
+    area: Area | None,
+    published: Mapping[str, object],
+) -> pl.Series | None:
+    """Enterprises of the figure's sub-park, industry or size; None where all of the area count."""
+    breakdown, category = str(published["breakdown"]), str(published["category"])
+    sub_park = area.code if area is not None and area.is_sub_park else category if breakdown == "sub_park" else ""
+    if not sub_park and breakdown not in ("section", "division"):
+        return None
+    edition = programme.edition_for(period)
+    basic = facts.facts(con, edition.forms["basic"], str(period), source="effective").drop(
+        "submission_id", *(c for c in KEY_COLUMNS if c not in ("unit_id", "park"))
+    )
+    if sub_park:
+        return basic.filter(B05=sub_park)["unit_id"]
+    env = environment_for(programme, period, edition=edition)
+    test = f"section(B07) == '{category}'" if breakdown == "section" else f"industry('C{category}')"
+    ready = prepare_rows(basic, [test], env)
+    return ready.filter(row_expr(test, env).fill_null(False))["unit_id"]

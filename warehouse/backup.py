@@ -1,0 +1,108 @@
+"""Backup and restore: ledger, vault, keys, configuration and releases. The warehouse is derived and not copied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import RefusalError, StorageError
+from warehouse.durable import disk_faults
+from warehouse.home import Home, load_config, open_home
+from warehouse.ledger.session import ledger_of
+from warehouse.ledger.trail import head
+
+INVENTORY = "backup.json"
+COPIED = ("vault", "keys", "releases", "config.toml")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a backup holds and up to which link of the trail it reaches."""
+
+    files: int
+    head_seq: int
+    head_hash: str
+
+
+def make_backup(home: Home, folder: Path) -> Backup:
+    """Copy everything that cannot be derived into ``folder``, which must be empty or an earlier backup of the same home.
+
+    The ledger is copied first, so that every blob it names is in the vault copied after it. A PostgreSQL ledger is dumped
+    with its own tools (pg_dump), not here. Raises StorageError, RefusalError.
+    """
+    if load_config(home).ledger_url:
+        raise RefusalError("台账在 PostgreSQL 中,请用 pg_dump 备份;文件库、密钥与发布目录可直接复制。")
+    with disk_faults("备份"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not (folder / INVENTORY).exists():
+            raise RefusalError(f"{folder} 不是空目录,也不是先前的备份;请换一个目录。")
+        with ledger_of(home).read() as session:
+            last = head(session)
+        _copy_sqlite(home.ledger, folder / "ledger.db")
+        for name in COPIED:
+            source, target = home.root / name, folder / name
+            if source.is_dir():
+                _copy_new(source, target)
+            elif source.exists():
+                shutil.copy2(source, target)
+        listed = {
+            p.relative_to(folder).as_posix(): _sha256(p)
+            for p in sorted(folder.rglob("*"))
+            if p.is_file() and p.name != INVENTORY
+        }
+        (folder / INVENTORY).write_text(
+            json.dumps({"head": [last.seq, last.hash], "files": listed}, indent=1), encoding="utf-8"
+        )
+    return Backup(len(listed), last.seq, last.hash)
+
+
+def restore_backup(folder: Path, root: Path) -> Home:
+    """Put a backup back into ``root``, which must not exist or be empty; every file is checked against the inventory."""
+    inventory = folder / INVENTORY
+    if not inventory.exists():
+        raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY})。")
+    if root.exists() and any(root.iterdir()):
+        raise RefusalError(f"{root} 不是空目录,不覆盖;请用 --home 指明一个空目录。")
+    listed = json.loads(inventory.read_text(encoding="utf-8"))["files"]
+    with disk_faults("恢复"):
+        root.mkdir(parents=True, exist_ok=True)
+        for name, expected in listed.items():
+            source, target = folder / name, root / name
+            if not source.exists() or _sha256(source) != expected:
+                raise StorageError(f"备份文件 {name} 缺失或损坏,没有恢复完成;请换一份备份。")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+        for empty in ("warehouse/snapshots", "inbox", "outbox", "quarantine", "dagster", "vault", "releases"):
+            (root / empty).mkdir(parents=True, exist_ok=True)
+        (root / "keys").chmod(0o700)
+    return open_home(root)
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    partial = target.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    origin, copy = sqlite3.connect(source), sqlite3.connect(partial)
+    try:
+        origin.backup(copy)
+    finally:
+        origin.close()
+        copy.close()
+    partial.replace(target)
+
+
+def _copy_new(source: Path, target: Path) -> None:
+    # Vault files never change, so what is there already is not copied again.
+    for path in sorted(p for p in source.rglob("*") if p.is_file()):
+        copy = target / path.relative_to(source)
+        if not copy.exists() or copy.stat().st_size != path.stat().st_size:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,299 @@
+"""Products, releases, tracing, and the care of the store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from exports.manifest import changed_files, read_manifest
+from exports.revision import revision_table
+from pipelines import loading
+from pipelines.production import DUE, PRODUCTS, compute, live_inputs, store
+from pipelines.publishing import publish, released_marts, reproduce
+from pipelines.rereading import reread_all
+from pipelines.tracing import CELLS_SHOWN, trace
+from schemas.errors import RefusalError
+from schemas.marts import MARTS
+from schemas.period import Period
+from warehouse import facts
+from warehouse.backup import make_backup, restore_backup
+from warehouse.ledger.releases import releases, withdraw_release
+from warehouse.ledger.submissions import submission, submissions
+from warehouse.ledger.trail import head
+from warehouse.ledger.verify import referenced_blobs, verify_ledger
+from warehouse.snapshots import publish_snapshot, reader
+from ytb.cli.output import beijing, emit, progress, table
+from ytb.cli.session import CALL
+
+
+def register(root: typer.Typer) -> None:
+    """Hang the commands on the root."""
+    for name, command in (
+        ("run", run), ("publish", publish_command), ("releases", releases_command), ("withdraw", withdraw), ("diff", diff), ("reproduce", reproduce_command),
+        ("trace", trace_command), ("sql", sql), ("verify", verify), ("rebuild", rebuild), ("backup", backup), ("restore", restore), ("status", status), ("dagster", dagster),
+    ):  # fmt: skip
+        root.command(name)(command)
+
+
+def run(
+    product: Annotated[str, typer.Argument(help="monitoring、index、innovation、targets、quality 或 all")],
+    period: Annotated[str, typer.Option()],
+) -> None:
+    """计算一期的产品(内部结果,未经披露控制)。"""
+    if product not in (*PRODUCTS, "all"):
+        raise typer.BadParameter(f"没有产品 {product};可用:{'、'.join(PRODUCTS)}、all")
+    p = Period.parse(period)
+    wanted = PRODUCTS if product == "all" else (product,)
+    if product != "all" and not any(MARTS[m].product == product for m in DUE.get(p.round, ())):
+        raise RefusalError(f"{product} 在{'季' if p.round == 'Q' else '年'}报轮次不产出;请换报告期。")
+    with facts.writer(CALL.home.live) as con:
+        loading.load_all(CALL.office, con, progress=progress)
+        found = compute(live_inputs(CALL.office, con), p, wanted, progress)
+        with facts.transaction(con):
+            store(con, p, found)
+        publish_snapshot(con, CALL.home.snapshots)
+    rows = [
+        (name, MARTS[name].title, made.cells.height, made.cells.filter(pl.col("value").is_null()).height)
+        for name, made in found.items()
+    ]
+    emit(
+        {"period": str(p), "marts": {r[0]: {"cells": r[2], "empty": r[3]} for r in rows}},
+        table(f"{p} 已计算", ["表", "名称", "单元格", "其中无数"], rows),
+    )
+
+
+def publish_command(
+    period: Annotated[str, typer.Option()], reason: Annotated[str, typer.Option(help="修订发布的原因")] = ""
+) -> None:
+    """发布一期:披露控制、发布工作簿、Parquet、CSV、SDMX、看板、清单。"""
+    made, manifest = publish(
+        CALL.office, CALL.home, Period.parse(period), now=CALL.now, actor=CALL.who, reason=reason, progress=progress
+    )
+    folder = CALL.home.releases / made.id
+    emit({"release": made.id, "folder": folder, "files": len(manifest.files), "content_sha256": manifest.content_sha256},
+         [f"已发布 {made.id}:{len(manifest.files)} 个文件,{folder}", f"看板:{folder / 'site' / 'index.html'}"])  # fmt: skip
+
+
+def releases_command() -> None:
+    """列出发布。"""
+    with CALL.office.ledger.read() as session:
+        found = releases(session)
+    emit(
+        found,
+        table(
+            "",
+            ["发布", "时间", "发布人", "说明", "撤回"],
+            [(r.id, beijing(r.released_at), r.released_by, r.note, r.withdrawal_reason or "") for r in found],
+        ),
+    )
+
+
+def withdraw(release_id: str, reason: Annotated[str, typer.Option()]) -> None:
+    """撤回发布,写明原因;文件保留并标记。"""
+    with CALL.office.ledger.write() as session:
+        made = withdraw_release(session, release_id, reason=reason, now=CALL.now, actor=CALL.who)
+    folder = CALL.home.releases / release_id
+    if folder.is_dir():
+        (folder / "WITHDRAWN.txt").write_text(f"{release_id} 已撤回:{reason}\n", encoding="utf-8")
+    emit(made, f"{release_id} 已撤回。")
+
+
+def diff(old: str, new: str) -> None:
+    """两个发布之间的差异(修订表)。"""
+    found = revision_table(released_marts(_folder(old)), released_marts(_folder(new)))
+    shown = [
+        c
+        for c in (
+            "mart",
+            "row_key",
+            "area_name",
+            "indicator_name",
+            "measure_name",
+            "previous_display",
+            "display",
+            "change",
+        )
+        if c in found.columns
+    ] or found.columns[:8]
+    emit(found, table(f"{old} → {new}:{found.height} 处", shown, found.head(60).select(shown).iter_rows()))
+
+
+def _folder(release_id: str) -> Path:
+    folder = CALL.home.releases / release_id
+    if not folder.is_dir():
+        raise RefusalError(f"没有发布 {release_id};见 ytb releases。")
+    return folder
+
+
+def reproduce_command(
+    release_id: str,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="把重做的文件留在这个目录")] = None,
+) -> None:
+    """只凭清单把一个发布重做一遍,逐字节比较。"""
+    with tempfile.TemporaryDirectory() as scratch:
+        target = output or Path(scratch) / release_id
+        differing = reproduce(CALL.office, CALL.home, release_id, target, progress)
+    emit(
+        {"release": release_id, "identical": not differing, "differing": differing},
+        f"{release_id} 重做一致。" if not differing else [f"{len(differing)} 个文件不一致:", *differing],
+    )
+    raise typer.Exit(1 if differing else 0)
+
+
+def trace_command(
+    release_id: str,
+    mart: Annotated[str, typer.Argument(metavar="TABLE")],
+    cell: Annotated[str, typer.Argument(help="A1 地址,或 row_key:列名")],
+) -> None:
+    """从发布的一个数追到报送、工作表和单元格。"""
+    with reader(CALL.home.snapshots) as con:
+        found = trace(con, CALL.programme, _folder(release_id), mart, cell)
+    with CALL.office.ledger.read() as session:
+        names = {f.sha256: f.name for number in found.submissions for f in submission(session, number).files}
+    sources = found.sources.with_columns(file_name=pl.col("file").replace_strict(names, default=""))
+    shown = found.cell
+    lines = [
+        f"{shown['area_name']} {shown['period']} {shown['indicator_name']} {shown['measure_name']} = {shown['display']}({shown['unit_measure']})",
+        f"公式:{shown['formula'] or shown['indicator']}  指标:{'、'.join(found.codes)}  报告期:{'、'.join(found.periods)}",
+        f"来自 {len(found.submissions)} 份报送的 {sources.height} 个单元格:",
+    ]
+    lines += [
+        f"  {r['submission']} {r['file_name']} “{r['sheet']}”{r['cell']} {r['unit_id']} {r['column']}={r['value']}"
+        for r in sources.head(CELLS_SHOWN).iter_rows(named=True)
+    ]
+    if sources.height > CELLS_SHOWN:
+        lines.append(f"  ……共 {sources.height} 个,全部见 --json。")
+    emit(
+        {
+            "cell": dict(shown),
+            "codes": found.codes,
+            "periods": found.periods,
+            "submissions": found.submissions,
+            "sources": sources,
+        },
+        lines,
+    )
+
+
+def sql(query: str) -> None:
+    """对只读快照执行 SQL(in_force、published、mart、meta 各模式)。"""
+    with reader(CALL.home.snapshots) as con:
+        found = facts.query(con, query)
+    emit(found, table("", found.columns, found.head(200).iter_rows()))
+
+
+def verify() -> None:
+    """核验:留痕链、文件库哈希、台账与仓库一致、发布文件未变。"""
+    problems: list[str] = []
+    with CALL.office.ledger.read() as session:
+        report = verify_ledger(session)
+        problems += [f"台账:{p}" for p in report.problems]
+        scrub = CALL.office.vault.scrub(referenced_blobs(session))
+        last = head(session)
+        issued = [r.id for r in releases(session)]
+    problems += [
+        f"文件库:{kind} {item}"
+        for kind, items in (("损坏", scrub.damaged), ("缺失", scrub.missing), ("外来", scrub.foreign))
+        for item in items
+    ]
+    if CALL.home.live.exists():
+        with facts.writer(CALL.home.live) as con:
+            problems += [f"仓库:{line}" for line in loading.missing_from_warehouse(CALL.office, con)]
+    for name in issued:
+        folder = CALL.home.releases / name
+        changed = changed_files(folder, read_manifest(folder)) if folder.is_dir() else ("整个目录",)
+        problems += [f"发布 {name}:{path} 已变动" for path in changed if path != "WITHDRAWN.txt"]
+    emit({"ok": not problems, "problems": problems, "head": {"seq": last.seq, "hash": last.hash}, "blobs": scrub.checked},
+         [*problems, f"核验{'通过' if not problems else '未通过'}:链头 {last.seq} {last.hash[:16]},文件 {scrub.checked} 个。"])  # fmt: skip
+    raise typer.Exit(0 if not problems else 1)
+
+
+def rebuild(
+    reread: Annotated[bool, typer.Option("--reread", help="重新读取并审核原件,列出与当时的差异")] = False,
+) -> None:
+    """删去仓库,从记录的观测重建,比较内容哈希。"""
+    before = loading.live_hashes(CALL.home) if CALL.home.live.exists() else {}
+    after = loading.rebuild(CALL.office, CALL.home, progress=progress)
+    differing = loading.differences(before, after) if before else []
+    lines = [
+        f"已重建 {len(after)} 张表。",
+        "内容与重建前一致。" if not differing else f"与重建前不同:{'、'.join(differing)}",
+    ]
+    rereadings: list[str] = []
+    if reread:
+        rereadings = reread_all(CALL.office, workers=CALL.workers, progress=progress)
+        lines += rereadings or ["重新读取、审核的结果与当时一致。"]
+    emit({"hashes": after, "differing": differing, "reread": rereadings}, lines)
+    raise typer.Exit(1 if differing or rereadings else 0)
+
+
+def backup(folder: Path) -> None:
+    """备份台账、文件库、密钥与发布(仓库可重建,不备份)。"""
+    made = make_backup(CALL.home, folder)
+    emit(made, f"已备份到 {folder}:{made.files} 个文件,链头 {made.head_seq}。")
+
+
+def restore(folder: Path) -> None:
+    """从备份恢复到 --home 指明的空目录,并重建仓库。"""
+    home = restore_backup(folder, CALL.root)
+    CALL.__dict__.pop("home", None)
+    CALL.__dict__.pop("office", None)
+    loading.refresh(CALL.office, home, progress=progress)
+    emit({"home": home.root}, f"已恢复到 {home.root},请执行 ytb verify。")
+
+
+def status() -> None:
+    """这个数据目录里有什么。"""
+    with CALL.office.ledger.read() as session:
+        found = submissions(session)
+        issued = releases(session)
+    by_state: dict[str, int] = {}
+    for one in found:
+        by_state[one.state.label] = by_state.get(one.state.label, 0) + 1
+    size = sum(p.stat().st_size for p in CALL.home.vault.rglob("*") if p.is_file())
+    data = {"home": CALL.home.root, "submissions": by_state, "releases": [r.id for r in issued], "vault_bytes": size}
+    emit(
+        data,
+        [
+            f"数据目录 {CALL.home.root}",
+            f"报送:{'、'.join(f'{k} {v}' for k, v in by_state.items()) or '无'}",
+            f"发布:{'、'.join(r.id for r in issued) or '无'}",
+            f"文件库 {size // 1024} KB",
+        ],
+    )
+
+
+def dagster(port: Annotated[int, typer.Option()] = 3000) -> None:
+    """在本机打开 Dagster(没有登录,只监听 127.0.0.1)。"""
+    home = CALL.home
+    write_dagster_yaml(home.dagster)
+    environment = {**os.environ, "DAGSTER_HOME": str(home.dagster), "YTB_HOME": str(home.root)}
+    command = [
+        str(Path(sys.executable).with_name("dagster")),
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    progress(f"http://127.0.0.1:{port}")
+    raise typer.Exit(
+        subprocess.run(command, env=environment, cwd=Path(__file__).resolve().parents[2], check=False).returncode
+    )
+
+
+def write_dagster_yaml(folder: Path) -> None:
+    """The instance settings of a home: telemetry off, one run at a time on the warehouse, runs that hang are ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path(__file__).resolve().parents[2] / "deploy" / "dagster.yaml"
+    shutil.copyfile(source, folder / "dagster.yaml")

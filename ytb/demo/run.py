@@ -1,0 +1,362 @@
+"""The demo's story: a province files, is found out where it erred, corrects, is accepted, and publishes. All through ``ytb``."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+
+from schemas.catalog import programme
+from schemas.period import Period
+from ytb.cli.main import main
+from ytb.cli.session import BEIJING, CALL
+from ytb.demo.figures import GROWTH, Figures
+from ytb.demo.filling import fill, saved
+from ytb.demo.panel import ENTERPRISES, ZONES, Size, draw
+from ytb.demo.planted import FAULTS, Planted, plant
+
+AREA = "LBSYQ"
+SIZES = {"small": 4 * 50, "province": ENTERPRISES}
+PERIODS = (
+    "2014-Q4",
+    "2014",
+    "2015-Q1",
+    "2015-Q2",
+    "2015-Q3",
+    "2015-Q4",
+    "2015",
+    "2016-Q1",
+    "2016-Q2",
+    "2016-Q3",
+    "2016-Q4",
+    "2016",
+    "2024-Q1",
+    "2025-Q1",
+)
+RELEASES = ("2014", "2015-Q2", "2015", "2016-Q4", "2016", "2025-Q1")
+YEARS = (2014, 2015, 2016, 2024, 2025)
+LATE = ("LBBY", "2015-Q3")
+FAULTY = {"2014": "LBGX", "2015-Q2": "LBJJ"}
+MINIMUM_WAIT = timedelta(days=1)
+
+
+@dataclass
+class Story:
+    """What happened, for the last page."""
+
+    books: int = 0
+    cells: int = 0
+    planted: list[Planted] = field(default_factory=list)
+    found: set[tuple[str, str, str]] = field(default_factory=set)
+    beyond: list[str] = field(default_factory=list)
+    releases: list[str] = field(default_factory=list)
+    accepted: int = 0
+
+
+class Office:
+    """The commands as a person types them, with the clock of the story."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.now = datetime(2014, 12, 1, 9, 0, tzinfo=BEIJING)
+        CALL.clock = lambda: self.now
+
+    def ytb(self, *words: str, expect: tuple[int, ...] = (0,)) -> Any:
+        """One command; its JSON result. Raises RuntimeError where it ends otherwise than expected."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["--home", str(self.root), "--json", *words])
+        if code not in expect:
+            raise RuntimeError(f"ytb {' '.join(words)} → {code}\n{out.getvalue()[-2000:]}{err.getvalue()[-3000:]}")
+        return json.loads(out.getvalue()) if out.getvalue() else None
+
+
+def run_demo(root: Path, size: str, progress: Callable[[str], None], seed: int = 2014) -> Story:
+    """The whole story into ``root``, which must be new."""
+    of = programme()
+    figures = Figures(of, draw(of, Size.of(SIZES[size]), YEARS[-1], seed), {})
+    office, story = Office(root), Story()
+    office.ytb("init", "--organisation", "示范省统计局")
+    books = root / "demo"
+    books.mkdir(parents=True, exist_ok=True)
+    _register(office, figures, books)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as workers:
+        for name in PERIODS:
+            period = Period.parse(name)
+            progress(f"{name}:下发模板,填报,审核,验收")
+            _round(office, story, figures, period, books, workers)
+            if name in RELEASES:
+                office.now += timedelta(days=5)
+                made = office.ytb("publish", "--period", name)
+                story.releases.append(made["release"])
+                progress(f"已发布 {made['release']}({made['files']} 个文件)")
+    return story
+
+
+# ── the register ───────────────────────────────────────────────────────────────────────────────────────────────────
+def _register(office: Office, figures: Figures, folder: Path) -> None:
+    """Entries, moves and exits of the years that file, as one list of dated events."""
+    rows: list[dict[str, object]] = []
+    known: dict[str, str] = {}
+    for year in YEARS:
+        frame = figures.year(year)
+        day = "2013-01-01" if year == YEARS[0] else f"{year}-01-01"
+        there = dict(frame.select("B01", "park").iter_rows())
+        rows += [
+            {"unit_id": unit, "park": "", "kind": "exit", "effective": day}
+            for unit in sorted(known.keys() - there.keys())
+        ]
+        for row in frame.iter_rows(named=True):
+            if row["B01"] not in known:
+                rows.append(_entry(row, day))
+            elif known[row["B01"]] != row["park"]:
+                rows.append(
+                    {
+                        "unit_id": row["B01"],
+                        "park": row["park"],
+                        "sub_park": row["B05"],
+                        "kind": "move",
+                        "effective": day,
+                    }
+                )
+        known = there
+    path = folder / "名录.csv"
+    columns = [
+        "unit_id",
+        "park",
+        "sub_park",
+        "kind",
+        "effective",
+        "B02",
+        "B06",
+        "B07",
+        "B08",
+        "B09",
+        "B11",
+        "B12",
+        "B16",
+    ]
+    with path.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.DictWriter(handle, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    office.ytb("register", "import", str(path), "--basis", "示范入区批复")
+
+
+def _entry(row: Mapping[str, Any], start: str) -> dict[str, object]:
+    own = {c: row[c] for c in ("B02", "B06", "B07", "B08", "B09", "B12")}
+    return {
+        "unit_id": row["B01"],
+        "park": row["park"],
+        "sub_park": row["B05"],
+        "kind": "entry",
+        "effective": start,
+        **own,
+        "B11": int(row["B11"]),
+        "B16": int(row["B16"]),
+    }
+
+
+# ── one round ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def _round(
+    office: Office, story: Story, figures: Figures, period: Period, folder: Path, workers: ProcessPoolExecutor
+) -> None:
+    office.now = max(
+        office.now + MINIMUM_WAIT,
+        datetime.combine(period.end, datetime.min.time(), BEIJING) + timedelta(days=1, hours=9),
+    )
+    if period.round == "A":
+        office.now = max(office.now, datetime(period.year + 1, 2, 1, 9, 0, tzinfo=BEIJING))
+    office.ytb("period", "open", str(period))
+    office.now += timedelta(days=7)
+    refusers = _refusals(office, figures, period)
+    jobs: dict[str, Future[tuple[bytes, bytes | None, list[tuple[str, str, str, str]]]]] = {}
+    for park in ZONES:
+        template = folder / f"模板_{period}_{park}.xlsx"
+        office.ytb("template", "--park", park, "--period", str(period), "-o", str(template))
+        faulty = FAULTY.get(str(period)) == park
+        jobs[park] = workers.submit(
+            filled,
+            template.read_bytes(),
+            *_figures_of(figures, park, period, refusers),
+            _firms(figures, park, period) if faulty else None,
+            period.round,
+        )
+        template.unlink()
+    numbers = []
+    for park, job in jobs.items():
+        clean, broken, planted = job.result()
+        if (park, str(period)) == LATE:
+            office.now += timedelta(days=9)
+        if broken is not None:
+            _err_first(office, story, folder, park, period, broken, planted)
+        numbers.append(_file(office, story, folder, park, period, clean))
+    if period.round == "A":
+        numbers.append(_context(office, folder, period))
+    office.now += timedelta(days=3)
+    office.ytb("review", "accept", *numbers)
+    story.accepted += len(numbers)
+    office.ytb("period", "close", str(period), "--reason", "按期关网")
+
+
+def _refusals(office: Office, figures: Figures, period: Period) -> set[str]:
+    """One small enterprise a park refuses in the middle year; the park records it with its evidence."""
+    if period.year != 2015:
+        return set()
+    small = (
+        figures.year(2015)
+        .filter(~pl.col("industrial") & ~pl.col("B16") & ~pl.col("moves") & (pl.col("entry_year") == 2013))
+        .sort("F01")
+    )
+    refused = [small.filter(park=park)["B01"][0] for park in ZONES]
+    for unit in refused:
+        office.ytb("register", "answer", unit, str(period), "2", "--evidence", "催报记录三次,企业书面拒报")
+    return set(refused)
+
+
+def _figures_of(
+    figures: Figures, park: str, period: Period, refusers: set[str]
+) -> tuple[dict[str, pl.DataFrame], dict[str, object]]:
+    frames = {
+        code: f.filter(~pl.col("unit_id").is_in(list(refusers)))
+        for code, f in figures.enterprises(park, period).items()
+    }
+    edition = figures.programme.edition_for(period)
+    for code, made in (("incubators", figures.incubators), ("projects", figures.projects), ("tasks", figures.tasks)):
+        form = edition.forms[code]
+        if form.asked(period):
+            frame = made(park, period)
+            frames[code] = frame.select("unit_id", *(i.code for i in form.asked(period) if i.code in frame.columns))
+    return frames, figures.sheet(park, period)
+
+
+def _firms(figures: Figures, park: str, period: Period) -> pl.DataFrame:
+    return figures.year(period.year).filter(park=park)
+
+
+def filled(
+    template: bytes,
+    frames: dict[str, pl.DataFrame],
+    sheet: dict[str, object],
+    firms: pl.DataFrame | None,
+    round_letter: str,
+) -> tuple[bytes, bytes | None, list[tuple[str, str, str, str]]]:
+    """The workbook as the clerk should have filled it, and for a faulty park as it was filled first, with what was planted."""
+    book = fill(template, frames, sheet)
+    clean = saved(book)
+    if firms is None:
+        return clean, None, []
+    faulty = openpyxl.load_workbook(io.BytesIO(clean))
+    planted = list(plant(faulty, [f for f in FAULTS if round_letter in f.rounds], firms, set()))
+    return clean, saved(faulty), [(p.fault.id, p.unit_id, p.sheet, p.cell) for p in planted]
+
+
+def _err_first(
+    office: Office,
+    story: Story,
+    folder: Path,
+    park: str,
+    period: Period,
+    broken: bytes,
+    planted: list[tuple[str, str, str, str]],
+) -> None:
+    """The first attempt: every planted fault must come back at its cell, and nothing else."""
+    path = folder / f"{period}_{park}_第一次.xlsx"
+    path.write_bytes(broken)
+    result = office.ytb("submit", str(path), expect=(1,))
+    by_id = {f.id: f for f in FAULTS}
+    story.planted += [Planted(by_id[i], unit, sheet, cell) for i, unit, sheet, cell in planted]
+    expected = {(by_id[i].rule, sheet, cell) for i, _, sheet, cell in planted}
+    found = {(f["rule"], f["sheet"], f["cell"]) for f in result["check"]["findings"]}
+    story.found |= found & expected
+    story.beyond += [
+        f"{period} {park}:{f['message']}"
+        for f in result["check"]["findings"]
+        if (f["rule"], f["sheet"], f["cell"]) not in expected
+    ]
+    office.now += timedelta(hours=5)
+
+
+def _file(office: Office, story: Story, folder: Path, park: str, period: Period, data: bytes) -> str:
+    path = folder / f"{period}_{park}.xlsx"
+    path.write_bytes(data)
+    result = office.ytb("submit", str(path), expect=(0, 1))
+    findings = (result["check"] or {}).get("findings", [])
+    story.beyond += [f"{period} {park}:{f['message']}" for f in findings]
+    if result["state"] == "checked":
+        reasons = folder / f"{period}_{park}_说明.csv"
+        with reasons.open("w", encoding="utf-8-sig", newline="") as handle:
+            writer = csv.writer(handle)
+            writer.writerow(["rule", "form", "unit_id", "column", "reason_code", "text"])
+            writer.writerows(
+                [
+                    f["rule"],
+                    f["form"],
+                    f["unit_id"],
+                    f["indicator"],
+                    "07",
+                    "经与企业核对,系生产经营正常变化所致,凭证齐全",
+                ]
+                for f in findings
+            )
+        result = office.ytb("submit", str(path), "--explain", str(reasons))
+    if result["state"] != "reported":
+        raise RuntimeError(f"{period} {park} 没有报送成功:{[f['message'] for f in findings][:10]}")
+    story.books += 1
+    return str(result["submission"])
+
+
+CONTEXT_2014 = {
+    "620000": {
+        "K35": 263,
+        "K36": Decimal(20690000),
+        "K37": Decimal(21000000),
+        "K45": Decimal(68408000),
+        "K46": Decimal(5980000),
+        "K47": Decimal(77590000),
+        "K48": Decimal(768000),
+        "K49": Decimal(1152400),
+    },
+    "620100": {"K41": Decimal(20009400)},
+    "620400": {"K41": Decimal(4476000)},
+}
+PRICES = {2014: ("100.80", "97.90", "100.40"), 2015: ("98.40", "91.60", "98.90"), 2016: ("100.90", "97.30", "99.40")}
+
+
+def _context(office: Office, folder: Path, period: Period) -> str:
+    """The province's own form: totals of province and cities, price indices."""
+    path = folder / f"{period}_{AREA}_背景.xlsx"
+    office.ytb("template", "--park", AREA, "--period", str(period), "-o", str(path))
+    factor = GROWTH[period.year]
+    gdp, producer, investment = PRICES[period.year]
+    rows = {}
+    for area, values in CONTEXT_2014.items():
+        own: dict[str, object] = {
+            c: (int(v * factor) if isinstance(v, int) else (v * factor).quantize(Decimal("0.01")))
+            for c, v in values.items()
+        }
+        own |= {"Y01": area, "Y02": period.year, "Y03": f"示例:{period.year} 年统计公报"}
+        if area == "620000":
+            own |= {"K50": Decimal(gdp), "K51": Decimal(producer), "K52": Decimal(investment)}
+        rows[f"{area}|{period.year}"] = own
+    frame = pl.DataFrame(
+        [{"unit_id": k, **{c: _plain(v) for c, v in r.items()}} for k, r in rows.items()], infer_schema_length=None
+    )
+    path.write_bytes(saved(fill(path.read_bytes(), {"context": frame}, {})))
+    return str(office.ytb("submit", str(path), "--park", AREA, "--period", str(period))["submission"])
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else value
