@@ -1,0 +1,340 @@
+"""``ytb index score``: a definition and a table in, scores with their uncertainty, decomposition and audit out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from pipelines.methods.index import audit
+from pipelines.methods.index.bounded import Floats
+from pipelines.methods.index.decompose import Difference, difference, standing
+from pipelines.methods.index.definition import ScoringSystem, Step, parse_system
+from pipelines.methods.index.results import (
+    ahead_frame,
+    cells_frame,
+    chained_index,
+    differences_frame,
+    leave_one_out_frame,
+    orders_frame,
+    parameters_frame,
+    peers_frame,
+    scores_frame,
+    sobol_frame,
+    strengths_frame,
+    uncertainty_frame,
+    weights_frame,
+)
+from pipelines.methods.index.robustness import (
+    NOMINAL,
+    Laboratory,
+    RobustnessPlan,
+    laboratory,
+    leave_one_out,
+    random_inputs,
+    rank_spread,
+    ranks_of,
+    scores_of,
+)
+from pipelines.methods.index.score import ScoredYear, prepare, ranks, score_years
+from pipelines.methods.index.sobol import sobol_indices
+from pipelines.methods.index.table import UnitTable, unit_tables
+from pipelines.scoring_workbook import write_workbook
+from schemas.definitions import read_toml
+from schemas.errors import DefinitionError
+
+FORMAT: Final = "index-system"
+PREVIOUS: Final = "上期"
+CURRENT: Final = "本期"
+PREVIOUS_INDEX: Final = "previous_index"
+MEAN_SHIFT: Final = "平均名次变动"
+LEAST_SOBOL: Final = 64
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of ``score`` did: the ranking of the latest year, sentences for people, files written (relative names)."""
+
+    title: str
+    years: tuple[str, ...]
+    units: int
+    indicators: int
+    ranking: tuple[Mapping[str, Any], ...]
+    findings: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data for ``--json`` and ``summary.json``."""
+        return {
+            "title": self.title,
+            "years": list(self.years),
+            "units": self.units,
+            "indicators": self.indicators,
+            "ranking": [dict(row) for row in self.ranking],
+            "findings": list(self.findings),
+            "files": list(self.files),
+        }
+
+
+def score(
+    system_path: Path,
+    data_path: Path,
+    previous: Path | None = None,
+    draws: int = 0,
+    seed: int = 0,
+    out: Path = Path(),
+) -> Summary:
+    """Score ``data_path`` by ``system_path`` and write the results to ``out`` (created; files of the same name replaced).
+
+    ``previous`` is last year's table, for growth, carried values and the decomposition of change. ``draws`` > 0 adds the
+    uncertainty: the same files, draws and seed give the same bytes. Raises DefinitionError, in Chinese with file, line and
+    column, for a definition or a table that cannot be used; nothing is written then.
+    """
+    if draws < 0:
+        raise DefinitionError("draws 不能为负", remedy="0 表示不做抽样。")
+    definition = read_toml(system_path, FORMAT)
+    system = parse_system(definition.data, definition.line_of)
+    frame, tables = _tables(system, data_path, previous)
+    experts = {name: _read_csv(system_path.parent / name) for name in sorted(system.files)}
+    years = score_years(system, tables, experts)
+    latest = years[-1]
+    findings: list[str] = []
+    frames = _plain_frames(system, years, findings)
+    frames |= _audit_frames(system, latest, findings)
+    frames |= _differences(system, years)
+    _chain(system, frame, latest, frames)
+    spread = _uncertainty(system, tables, latest, draws, seed, frames, findings) if draws else {}
+    summary = Summary(
+        title=system.title,
+        years=tuple(year.table.year for year in years),
+        units=len(latest.table.units),
+        indicators=len(system.leaves),
+        ranking=tuple(_ranking(system, latest, spread)),
+        findings=tuple(findings),
+        files=tuple(sorted([*(f"{name}.csv" for name in frames if name != "draws"), "audit.txt", "summary.json", "result.xlsx",
+                            *(["draws.parquet"] if "draws" in frames else [])])),
+    )  # fmt: skip
+    _write(out, system, latest, frames, summary)
+    return summary
+
+
+def _tables(system: ScoringSystem, data: Path, previous: Path | None) -> tuple[pl.DataFrame, tuple[UnitTable, ...]]:
+    frame = _read_csv(data)
+    now = unit_tables(frame, system, data.name)
+    if previous is None:
+        return frame, now
+    before = unit_tables(_read_csv(previous), system, previous.name)
+    if system.year_column and {t.year for t in before} & {t.year for t in now}:
+        raise DefinitionError("上期数据与本期数据有相同的年份", where=previous.name, remedy="请检查年份列。")
+    if not system.year_column:
+        before = tuple(_named(table, PREVIOUS) for table in before)
+        now = tuple(_named(table, CURRENT) for table in now)
+    return frame, tuple(sorted((*before, *now), key=lambda t: (t.year == CURRENT, t.year)))
+
+
+def _named(table: UnitTable, year: str) -> UnitTable:
+    return UnitTable(year, table.units, table.names, table.classes, table.figures, table.denominators, table.statuses)
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    """All columns as text. UTF-8 (with or without mark) or GB18030; DefinitionError for what is no table."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raise DefinitionError("文件不存在或读不出", where=str(path), remedy="请检查路径。") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = raw.decode("gb18030")
+        except UnicodeDecodeError:
+            raise DefinitionError(
+                "文件编码不是 UTF-8 或 GB18030", where=path.name, remedy="请另存为 UTF-8 的 CSV。"
+            ) from None
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise DefinitionError("文件是空的", where=path.name)
+    header = [name.strip() for name in rows[0]]
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise DefinitionError(f"列名重复:{'、'.join(twice)}", where=f"{path.name}:1")
+    for line, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise DefinitionError(f"应有 {len(header)} 列,现有 {len(row)} 列", where=f"{path.name}:{line}")
+    return pl.DataFrame(rows[1:], schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: list[str]) -> dict[str, pl.DataFrame]:
+    latest = years[-1]
+    frames = {
+        "scores": scores_frame(system, years),
+        "cells": cells_frame(system, years),
+        "weights": weights_frame(system, years),
+        "parameters": parameters_frame(system, years),
+        "strengths": strengths_frame(system, latest),
+        "peers": peers_frame(system, latest),
+        "leave_one_out": leave_one_out_frame(system, latest, leave_one_out(system, latest)),
+    }
+    filled = frames["cells"].filter((pl.col("imputed") != "") & (pl.col("year") == latest.table.year)).height
+    treated = (
+        frames["cells"].filter(pl.col("treated").str.contains("截尾") & (pl.col("year") == latest.table.year)).height
+    )
+    missing = int(np.isnan(latest.scores).sum())
+    if filled or treated or missing:
+        findings.append(f"插补 {filled} 格,截尾 {treated} 格,仍缺 {missing} 格,逐格见 cells.csv。")
+    for group, weights in latest.weights.items():
+        findings += [f"{group} 权重:{note}" for note in weights.notes]
+    findings += [
+        f"{leaf.id}:{t.note}" for leaf, t in zip(system.leaves, latest.prepared.treatments, strict=True) if t.note
+    ]
+    if system.orders:
+        frames["orders"], said = orders_frame(system, latest)
+        findings += said
+    return frames
+
+
+def _audit_frames(system: ScoringSystem, latest: ScoredYear, findings: list[str]) -> dict[str, pl.DataFrame]:
+    pairs, children = audit.correlations(system, latest), audit.children_audit(system, latest)
+    findings += audit.in_words(system, latest, children, pairs)
+    return {"audit_correlations": pairs, "audit_groups": children, "audit_components": audit.components(system, latest)}
+
+
+def _differences(system: ScoringSystem, years: Sequence[ScoredYear]) -> dict[str, pl.DataFrame]:
+    """Every unit against the year before, the stated pairs (or every unit against the first of its class)."""
+    latest = years[-1]
+    found: list[Difference | None] = []
+    if len(years) > 1:
+        both = [u for u in latest.table.units if u in years[-2].table.units]
+        found += [difference(system, standing(system, years[-2], u), standing(system, latest, u)) for u in both]
+    pairs = system.pairs or tuple(_against_the_first(system, latest))
+    for a, b in pairs:
+        for unit in (a, b):
+            if unit not in latest.table.units:
+                raise DefinitionError(f"compare.pairs 中的 {unit} 不在数据中", remedy="请写数据中的单位代码。")
+        found.append(difference(system, standing(system, latest, a), standing(system, latest, b)))
+    return {"decomposition": differences_frame(system, [d for d in found if d is not None])}
+
+
+def _against_the_first(system: ScoringSystem, latest: ScoredYear) -> list[tuple[str, str]]:
+    scores = latest.means[system.root.id].scores
+    pairs = []
+    for name in sorted(set(latest.table.classes)):
+        inside = [k for k, c in enumerate(latest.table.classes) if c == name and not np.isnan(scores[k])]
+        if inside:
+            first = max(inside, key=lambda k: (scores[k], -k))
+            pairs += [(latest.table.units[k], latest.table.units[first]) for k in inside if k != first]
+    return pairs
+
+
+def _chain(system: ScoringSystem, frame: pl.DataFrame, latest: ScoredYear, frames: dict[str, pl.DataFrame]) -> None:
+    """Add ``chained_index`` where all indicators are growth; the level before from column ``previous_index``, else 100."""
+    before: dict[str, float] = {}
+    if PREVIOUS_INDEX in frame.columns:
+        rows = frame.select(system.unit_column, pl.col(PREVIOUS_INDEX).cast(pl.Float64, strict=False))
+        before = {unit: level for unit, level in rows.iter_rows() if level is not None}
+    found = chained_index(system, latest, before)
+    if found:
+        frames["chained_index"] = pl.DataFrame(
+            {"unit": list(found), "before": [before.get(u, 100.0) for u in found], "index": list(found.values())}
+        )
+
+
+def _uncertainty(
+    system: ScoringSystem,
+    tables: Sequence[UnitTable],
+    latest: ScoredYear,
+    draws: int,
+    seed: int,
+    frames: dict[str, pl.DataFrame],
+    findings: list[str],
+) -> dict[str, tuple[float, float]]:
+    plan = RobustnessPlan.of(system)
+    alternatives = {m: prepare(system, tables, Step(m))[-1] for m in plan.imputation if m != NOMINAL}
+    lab = laboratory(system, latest, alternatives, plan)
+    random = np.random.default_rng(seed)
+    inputs = random_inputs(lab, draws, random)
+    scores = scores_of(lab, inputs)
+    classes = latest.table.classes if system.rank_within_class else None
+    places = ranks_of(scores, classes, system.tie_decimals)
+    spread = rank_spread(scores, places, plan.level)
+    frames["uncertainty"] = uncertainty_frame(system, latest, spread, plan.level)
+    frames["ahead"] = ahead_frame(latest, spread)
+    if plan.export_draws:
+        frames["draws"] = pl.DataFrame(scores, schema=list(latest.table.units)).with_columns(pl.all().fill_nan(None))
+    if len(lab.active) > 1:
+        frames["sobol"] = _sobol(lab, classes, draws, random, system.tie_decimals)
+    wide = frames["uncertainty"].select((pl.col("rank_high") - pl.col("rank_low")).median()).item()
+    if wide is not None:
+        findings.append(
+            f"{draws} 次抽样(种子 {seed}),{plan.level:.0%} 名次区间宽度的中位数为 {wide:g} 位;名次应连同区间使用。"
+        )
+    intervals = zip(latest.table.units, spread.rank_low, spread.rank_high, strict=True)
+    return {unit: (float(low), float(high)) for unit, low, high in intervals}
+
+
+def _sobol(
+    lab: Laboratory, classes: Sequence[str] | None, draws: int, random: np.random.Generator, decimals: int
+) -> pl.DataFrame:
+    """Sobol indices of every unit's rank and of the mean absolute shift in rank, at about ``draws`` evaluations."""
+    size = max(LEAST_SOBOL, draws // (len(lab.active) + 2))
+    a, b = random_inputs(lab, size, random), random_inputs(lab, size, random)
+    nominal = lab.year.means[lab.system.root.id].scores
+    usual = ranks_of(nominal[np.newaxis], classes, decimals)[0]
+
+    def outputs(scores: Floats) -> Floats:
+        places = np.nan_to_num(ranks_of(scores, classes, decimals))
+        shift = np.abs(places - np.nan_to_num(usual)).mean(axis=1)
+        return np.column_stack([shift, places])
+
+    mixed = {factor: outputs(scores_of(lab, a.with_block(factor, b))) for factor in lab.active}
+    found = sobol_indices(
+        outputs(scores_of(lab, a)), outputs(scores_of(lab, b)), mixed, lab.plan.level, lab.plan.bootstrap, random
+    )
+    return sobol_frame([MEAN_SHIFT, *lab.year.table.units], found)
+
+
+def _ranking(
+    system: ScoringSystem, latest: ScoredYear, spread: Mapping[str, tuple[float, float]]
+) -> list[dict[str, Any]]:
+    scores = latest.means[system.root.id].scores
+    overall, within = ranks(system, latest.table, scores)
+    rows = []
+    for k, unit in enumerate(latest.table.units):
+        low, high = spread.get(unit, (math.nan, math.nan))
+        rows.append(
+            {
+                "unit": unit,
+                "name": latest.table.names[k],
+                "class": latest.table.classes[k],
+                "score": None if np.isnan(scores[k]) else round(float(scores[k]), system.decimals),
+                "rank": within[k] if system.rank_within_class else overall[k],
+                "rank_low": None if math.isnan(low) else int(low),
+                "rank_high": None if math.isnan(high) else int(high),
+            }
+        )
+    return sorted(
+        rows, key=lambda r: (str(r["class"]) if system.rank_within_class else "", r["rank"] or math.inf, str(r["unit"]))
+    )
+
+
+def _write(
+    out: Path, system: ScoringSystem, latest: ScoredYear, frames: Mapping[str, pl.DataFrame], summary: Summary
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, frame in sorted(frames.items()):
+        if name == "draws":
+            frame.write_parquet(out / "draws.parquet", compression="zstd", statistics=False)
+        else:
+            # the mark lets a spreadsheet program open the Chinese text correctly
+            frame.write_csv(out / f"{name}.csv", include_bom=True, float_precision=None)
+    (out / "audit.txt").write_text(audit.words(summary.findings), encoding="utf-8")
+    text = json.dumps(summary.to_json(), ensure_ascii=False, indent=2, allow_nan=False)
+    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    write_workbook(out / "result.xlsx", system, latest)
