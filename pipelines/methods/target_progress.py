@@ -1,0 +1,185 @@
+"""Progress of one target: completion, what is due by now, and how it stands.
+
+Source: index_system.md 5, 目标完成度. Level with a baseline (x-b)/(T-b), mirrored for at_most; without one x/T (at_most T/x);
+cumulative figures and increments x/T, since their formulas already give the sum or the increment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from schemas.errors import DefinitionError
+from schemas.model import Target
+
+PERCENT: Final = 100.0
+TOLERANCE: Final = 0.05  # “左右”, a design value
+SERIOUS: Final = -10.0  # percentage points
+_PRECISION: Final = 9
+_WINDOW: Final = re.compile(r"window:(\d{4})-(\d{4})")
+_STRICT: Final = ("“突破”", "“超过”")
+_ABOUT: Final = "“左右”"
+
+
+class Standing(StrEnum):
+    """How a target stands; ``NONE`` has no path to be measured by."""
+
+    REACHED = "reached"
+    ON_TRACK = "on_track"
+    BEHIND = "behind"
+    FAR_BEHIND = "far_behind"
+    NONE = "none"
+
+
+STANDING_NAMES: Final = {
+    Standing.REACHED: "已达成",
+    Standing.ON_TRACK: "正常",
+    Standing.BEHIND: "滞后",
+    Standing.FAR_BEHIND: "严重滞后",
+    Standing.NONE: "不计进度",
+}
+STANDING_VALUES: Final = {
+    Standing.FAR_BEHIND: 1,
+    Standing.BEHIND: 2,
+    Standing.ON_TRACK: 3,
+    Standing.REACHED: 4,
+}
+
+
+def is_strict(target: Target) -> bool:
+    """“突破” and “超过” ask for more than the number; “以上” includes it.
+
+    Only the bare word in quotation marks counts: 力争实现零突破 is one, and 新增超过800亿元 speaks of another target.
+    """
+    return any(word in target.scope_note for word in _STRICT)
+
+
+def is_about(target: Target) -> bool:
+    """“左右”: within five percent is reached."""
+    return _ABOUT in target.scope_note or _ABOUT in target.note
+
+
+def completion_pct(target: Target, value: float | None) -> float | None:
+    """Completion in percent, not capped; None where it has no meaning (target equals baseline, or nothing to divide by)."""
+    aim, base = target.target_value, target.baseline_value
+    if value is None or aim is None:
+        return None
+    lower_is_better = target.direction == "at_most"
+    if base is not None:
+        span = base - aim if lower_is_better else aim - base
+        gone = base - value if lower_is_better else value - base
+        return gone / span * PERCENT if span else None
+    if lower_is_better:
+        return aim / value * PERCENT if value > 0 else None
+    return value / aim * PERCENT if aim else None
+
+
+def is_reached(target: Target, value: float) -> bool:
+    """Whether the value meets the target: at least or at most, strictly for “突破”, within 5 % for “左右”."""
+    assert target.target_value is not None
+    aim = target.target_value
+    lower_is_better = target.direction == "at_most"
+    if is_about(target):
+        aim *= 1 + TOLERANCE if lower_is_better else 1 - TOLERANCE
+    distance = round(aim - value if lower_is_better else value - aim, _PRECISION)
+    return distance > 0 if is_strict(target) else distance >= 0
+
+
+def window_of(target: Target) -> tuple[int, int] | None:
+    """First and last year of a stage target's own window."""
+    found = _WINDOW.fullmatch(target.path)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def start_year(target: Target, plan_first_year: int) -> int:
+    """The year a linear path starts from: that of the baseline, else the one before the plan's first year."""
+    return target.baseline_year if target.baseline_year is not None else plan_first_year - 1
+
+
+def expected_pct(target: Target, year: int, plan_first_year: int, targets: Mapping[int, Target]) -> float | None:
+    """Progress due at the end of ``year`` in percent; None without a path or a target year.
+
+    linear: from the start year; ``stage:rows``: stage targets added up, linear within each; ``window:a-b``: only within its
+    own years. Raises DefinitionError for a path that is none of these or names rows without a window and a value.
+    """
+    if target.path == "none" or target.target_year is None:
+        return None
+    if target.path == "linear":
+        start = start_year(target, plan_first_year)
+        return _share(year - start, target.target_year - start)
+    window = window_of(target)
+    if window is not None:
+        return _within(window, year) * PERCENT
+    if target.path.startswith("stage:"):
+        return _staged(target, year, targets)
+    raise DefinitionError(
+        f"目标 {target.row_no} 的 path “{target.path}”无效", remedy="可写 linear、stage:行号;…、window:起-止、none。"
+    )
+
+
+def _share(gone: int, whole: int) -> float:
+    if whole <= 0:
+        return PERCENT
+    return min(max(gone / whole, 0.0), 1.0) * PERCENT
+
+
+def _within(window: tuple[int, int], year: int) -> float:
+    first, last = window
+    return min(max((year - first + 1) / (last - first + 1), 0.0), 1.0)
+
+
+def _staged(target: Target, year: int, targets: Mapping[int, Target]) -> float:
+    stages = []
+    for row in target.path.removeprefix("stage:").split(";"):
+        stage = targets.get(int(row))
+        window = window_of(stage) if stage is not None else None
+        if stage is None or window is None or stage.target_value is None:
+            raise DefinitionError(
+                f"目标 {target.row_no} 的阶段行 {row} 没有阶段年份或目标值", remedy="阶段行的 path 应写 window:起-止。"
+            )
+        stages.append((window, stage.target_value))
+    whole = sum(value for _, value in stages)
+    due = sum(value * _within(window, year) for window, value in stages)
+    return due / whole * PERCENT if whole else PERCENT
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One target at the end of a year; percentages, and the gap in percentage points."""
+
+    value: float | None
+    completion: float | None
+    expected: float | None
+    gap: float | None
+    standing: Standing | None  # None: cannot be told
+
+
+def progress_of(
+    target: Target, value: float | None, year: int, plan_first_year: int, targets: Mapping[int, Target]
+) -> Progress:
+    """Completion against what is due. A stage target whose window has not begun is not measured yet."""
+    completion = completion_pct(target, value)
+    expected = expected_pct(target, year, plan_first_year, targets)
+    window = window_of(target)
+    if window is not None and year < window[0]:
+        return Progress(value, completion, expected, None, Standing.NONE)
+    gap = completion - expected if completion is not None and expected is not None else None
+    return Progress(value, completion, expected, gap, _standing(target, value, expected, gap))
+
+
+def _standing(target: Target, value: float | None, expected: float | None, gap: float | None) -> Standing | None:
+    if value is None or target.target_value is None:
+        return None
+    if is_reached(target, value):
+        return Standing.REACHED
+    if expected is None:
+        return Standing.NONE
+    if gap is None:
+        return None
+    distance = round(gap, _PRECISION)
+    if distance >= 0:
+        return Standing.ON_TRACK
+    return Standing.FAR_BEHIND if distance < SERIOUS else Standing.BEHIND

@@ -1,0 +1,177 @@
+"""Completion, paths and standings, by hand; and the arithmetic of the plan itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.methods.target_progress import (
+    Standing,
+    completion_pct,
+    expected_pct,
+    is_about,
+    is_reached,
+    is_strict,
+    progress_of,
+    window_of,
+)
+from schemas.catalog import programme
+from schemas.errors import DefinitionError
+
+TARGETS = {t.row_no: t for t in programme().editions["2015"].targets}
+FIRST = {code: int(year) for code, year in programme().codelists["plans"].rows.select("code", "first_year").iter_rows()}
+
+
+def due(row: int, year: int) -> float | None:
+    return expected_pct(TARGETS[row], year, FIRST[TARGETS[row].plan_id], TARGETS)
+
+
+def test_every_row_belongs_to_a_plan_and_has_a_path_that_can_be_read() -> None:
+    assert len(TARGETS) == 331
+    for target in TARGETS.values():
+        for year in (2014, 2017, 2020, 2026):
+            found = expected_pct(target, year, FIRST[target.plan_id], TARGETS)
+            assert found is None or 0 <= found <= 100
+
+
+def test_a_level_with_a_baseline_is_measured_from_it() -> None:
+    assert completion_pct(TARGETS[108], 552.4) == 0  # GDP 552.4 → 1377
+    assert completion_pct(TARGETS[108], 1377.0) == pytest.approx(100)
+    assert completion_pct(TARGETS[108], 964.7) == pytest.approx(50)
+    assert completion_pct(TARGETS[117], 2.17) == 0  # energy 2.17 → 1.7, at most
+    assert completion_pct(TARGETS[117], 1.935) == pytest.approx(50)
+    assert completion_pct(TARGETS[117], 2.264) == pytest.approx(-20)
+
+
+def test_a_level_without_a_baseline_and_a_sum_are_shares_of_the_target() -> None:
+    assert completion_pct(TARGETS[126], 20.0) == pytest.approx(80)
+    assert completion_pct(TARGETS[55], 50.0) == pytest.approx(80)  # rank 40 at most
+    assert completion_pct(TARGETS[129], 400.0) == pytest.approx(50)
+    assert completion_pct(TARGETS[118], 300.0) == pytest.approx(37.5)
+    assert completion_pct(TARGETS[126], None) is None
+    assert completion_pct(TARGETS[55], 0.0) is None
+
+
+def test_the_linear_path_starts_at_the_baseline_or_before_the_first_year() -> None:
+    assert due(108, 2014) == 0 and due(108, 2017) == 50 and due(108, 2020) == 100 and due(108, 2023) == 100
+    assert due(126, 2015) == pytest.approx(100 / 6)
+    assert due(49, 2021) == pytest.approx(20)  # 2021 to 2025
+    assert due(1, 2017) == pytest.approx(25) and due(7, 2017) == pytest.approx(100 / 14)
+    assert due(22, 2016) == pytest.approx(100 / 3)  # 2014 = 1
+
+
+def test_the_staged_path_adds_up_the_stages() -> None:
+    # 100, 200, 500: 37.5 % at the end of 2017, where a straight line would say 50
+    assert due(118, 2015) == pytest.approx(12.5)
+    assert due(118, 2016) == pytest.approx(25)
+    assert due(118, 2017) == pytest.approx(37.5)
+    assert due(118, 2018) == pytest.approx((300 + 500 / 3) / 8)
+    assert due(118, 2020) == 100
+    assert due(136, 2017) == pytest.approx(6500 / 150)
+
+
+def test_a_window_counts_only_within_its_years() -> None:
+    assert [due(278, y) for y in (2015, 2016, 2017, 2018)] == [0, 50, 100, 100]
+    early = progress_of(TARGETS[278], 0.0, 2015, 2015, TARGETS)
+    assert early.standing is Standing.NONE and early.gap is None
+    assert window_of(TARGETS[278]) == (2016, 2017) and window_of(TARGETS[108]) is None
+
+
+def test_no_path_no_progress() -> None:
+    assert due(174, 2017) is None
+
+
+def test_a_path_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="path"):
+        expected_pct(replace(TARGETS[108], path="quadratic"), 2016, 2015, TARGETS)
+    with pytest.raises(DefinitionError, match="阶段"):
+        expected_pct(replace(TARGETS[118], path="stage:108"), 2016, 2015, TARGETS)
+
+
+def test_wording_decides_whether_the_number_itself_is_enough() -> None:
+    assert is_strict(TARGETS[52]) and is_strict(TARGETS[118]) and is_strict(TARGETS[44])
+    assert not is_strict(TARGETS[66])  # 力争实现零突破: one is enough
+    assert not is_strict(TARGETS[108])  # quotes another target's wording
+    assert not is_strict(TARGETS[2])  # 以上
+    assert not is_reached(TARGETS[52], 700) and is_reached(TARGETS[52], 701)
+    assert is_reached(TARGETS[2], 30) and not is_reached(TARGETS[2], 29.999)
+    assert is_about(TARGETS[129]) and is_about(TARGETS[136]) and not is_about(TARGETS[108])
+    assert is_reached(TARGETS[129], 760) and not is_reached(TARGETS[129], 759.9)  # 800 左右
+    assert is_reached(TARGETS[55], 40) and not is_reached(TARGETS[55], 41)
+
+
+def test_standings() -> None:
+    def standing(value: float | None, year: int) -> Standing | None:
+        return progress_of(TARGETS[108], value, year, 2015, TARGETS).standing
+
+    assert standing(1377.0, 2016) is Standing.REACHED
+    assert standing(964.7, 2017) is Standing.ON_TRACK  # exactly what is due
+    assert standing(960.0, 2017) is Standing.BEHIND
+    assert standing(882.24, 2017) is Standing.BEHIND  # exactly ten points
+    assert standing(880.0, 2017) is Standing.FAR_BEHIND
+    assert standing(None, 2017) is None
+    assert progress_of(TARGETS[174], 2448.65, 2017, 2015, TARGETS).standing is None
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_more_is_never_less_complete(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    first, second = completion_pct(TARGETS[108], low), completion_pct(TARGETS[108], high)
+    assert first is not None and second is not None and first <= second
+    first, second = completion_pct(TARGETS[117], low), completion_pct(TARGETS[117], high)
+    assert first is not None and second is not None and first >= second
+
+
+def value(row: int) -> float:
+    found = TARGETS[row].target_value
+    assert found is not None
+    return found
+
+
+# requirements_from_seeds.md A: identities that hold in the plan's own figures
+IDENTITIES = {
+    "企业总数": (130, [151, 155, 159, 163], 6200),
+    "工业企业": (131, [152, 156, 160, 164], 2400),
+    "规模以上工业": (132, [153, 157, 161, 165], 780),
+    "高新技术企业": (134, [154, 158, 162, 166], 250),
+    "新增地区生产总值": (118, [272, 278, 284], 800),
+    "特色优势产业产值": (136, [273, 279, 285], 15000),
+    "税收": (129, [274, 280, 286], 800),
+    "新增就业": (143, [275, 281, 287], 8),
+    "创新型企业": (133, [277, 283, 289], 200),
+    "研发平台": (123, [197, 233], 500),
+    "联盟": (124, [199, 235], 160),
+    "团队": (125, [198, 234], 400),
+    "国家级新产品": (128, [200, 236], 100),
+    "平台(传统)": (197, [177, 181, 185, 189, 193], 200),
+    "联盟(传统)": (199, [178, 182, 186, 190, 194], 68),
+    "新产品(传统)": (200, [180, 184, 188, 192, 196], 40),
+    "平台(战新)": (233, [204, 208, 212, 216, 220, 224, 228], 300),
+    "联盟(战新)": (235, [205, 209, 213, 217, 221, 225, 229], 92),
+    "新产品(战新)": (236, [207, 211, 215, 219, 223, 227, 231], 60),
+    "重大产业基地": (35, [32, 33, 34], 15),
+    "成果转化分行业": (127, [179, 183, 187, 191, 195, 206, 210, 214, 218, 222, 226, 230], 2000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_the_plan_adds_up_where_it_says_so(name: str) -> None:
+    total, parts, expected = IDENTITIES[name]
+    assert value(total) == expected == sum(value(row) for row in parts)
+
+
+def test_the_inconsistencies_of_the_plan_are_kept() -> None:
+    # 高技术产业占比 38.8 / 39; 战新占比 28.5 / 28; 平台和联盟 500 / 500 + 160; 产值 14800 / 15000; 成果 1120 / 1000, 880 / 800
+    assert (value(111), value(119)) == (38.8, 39)
+    assert (value(112), value(120)) == (28.5, 28)
+    assert sum(value(r) for r in (276, 282, 288)) == 500 != value(123) + value(124)
+    assert value(176) + value(203) == 14800 != value(136)
+    assert sum(value(r) for r in (206, 210, 214, 218, 222, 226, 230)) == 1120 != value(238) == 1000
+    assert sum(value(r) for r in (179, 183, 187, 191, 195)) == 880 != value(202) == 800
+    assert (TARGETS[309].baseline_value, TARGETS[114].baseline_value) == (44, 63)
+    assert (TARGETS[320].baseline_value, TARGETS[115].baseline_value) == (4.82, 6.6)
+    assert (TARGETS[321].baseline_value, TARGETS[116].baseline_value) == (40.45, 24)
+    assert value(108) - 552.4 == pytest.approx(824.6)
