@@ -16,7 +16,7 @@ from sources.marked_findings import Earlier, MarkedLine, findings_sheet, read_ea
 from sources.marked_list import Listed, list_of_findings, listed, to_be_listed
 from sources.marked_notes import annotate
 from sources.marked_package import Package
-from sources.marked_sheet import SheetPart, address, place_of
+from sources.marked_sheet import SheetPart, address, check_well_formed, place_of
 from sources.marked_styles import Styles
 from sources.marked_workbook import BookSheet, WorkbookPart
 from sources.problems import SOFT
@@ -120,7 +120,9 @@ def _mark_sheet(
         wanted.setdefault(row, set()).add(column)
     part = SheetPart(part.restyled({row: frozenset(columns) for row, columns in wanted.items()}, marks, restyle))
     notes = {at: "\n".join(dict.fromkeys(line.said for line in there)) for at, there in placed.items()}
-    package.write(sheet.part, annotate(package, sheet.part, part, notes))
+    edited = annotate(package, sheet.part, part, notes)
+    check_well_formed(edited)
+    package.write(sheet.part, edited)
     return {
         id(line): MarkedLine(line, address(*at), origins.get(at, "")) for at, there in placed.items() for line in there
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from lxml import etree
 
@@ -129,7 +130,7 @@ class SheetPart:
         for match in re.finditer(rb"<" + self.prefix + rb"col\s(" + _ATTRIBUTES + rb")/?>", self.xml[: self.data[0]]):
             first, last, style = (_attribute(match[1], name) for name in (b"min", b"max", b"style"))
             if first and last and style:
-                found.append((int(first) - 1, int(last) - 1, int(style)))
+                found.append((_whole(first) - 1, _whole(last) - 1, _whole(style)))
         return found
 
     def column_style(self, column: int) -> int:
@@ -142,26 +143,21 @@ class SheetPart:
         Wanted cells that are not written are put in, in order.
         """
         start, end = self.data
-        flags = [b's="%d"' % mark for mark in marks] + [b"s='%d'" % mark for mark in marks]
-        missing = dict(wanted)
-        pieces: list[bytes] = []
         rows = list(self._rows(start, end))
         # A part may list its rows out of order: a row that comes later must not be put in twice.
-        later = {number for number, _ in rows}
+        absent = sorted(wanted.keys() - {number for number, _ in rows}, reverse=True)
+        flag = re.compile(rb"\ss\s*=\s*[\"'](?:" + b"|".join(b"%d" % mark for mark in sorted(marks)) + rb")[\"']")
+        pieces: list[bytes] = []
         for number, segment in rows:
-            pieces += [
-                self._new_row(row, missing.pop(row), restyle)
-                for row in sorted(missing)
-                if row < number and row not in later
-            ]
-            columns = missing.pop(number, frozenset())
-            has_marks = any(flag in segment for flag in flags)
-            if columns and not has_marks:
-                segment = self._directly(segment, number, columns, restyle)
-            elif has_marks:
-                segment = self._row(segment, number, columns, marks, restyle)
+            while absent and absent[-1] < number:
+                row = absent.pop()
+                pieces.append(self._new_row(row, wanted[row], restyle))
+            columns = wanted.get(number, frozenset())
+            places = [match.start() for match in flag.finditer(segment)] if marks else []
+            if columns or places:
+                segment = self._directly(segment, number, columns, places, marks, restyle)
             pieces.append(segment)
-        pieces += [self._new_row(row, missing[row], restyle) for row in sorted(missing)]
+        pieces += [self._new_row(row, wanted[row], restyle) for row in reversed(absent)]
         inside = b"".join(pieces)
         if inside and self.xml[start - 2 : start] == b"/>":
             opening = self.xml.rindex(b"<", 0, start)
@@ -177,7 +173,7 @@ class SheetPart:
         number = 0
         for n, match in enumerate(found):
             stated = _attribute(match[1], b"r")
-            number = int(stated) if stated else number + 1
+            number = _whole(stated) if stated else number + 1
             last = found[n + 1].start() if n + 1 < len(found) else end
             # White space before the first row stays in front of it.
             first = start if n == 0 else match.start()
@@ -191,20 +187,35 @@ class SheetPart:
     def _new_cell(self, row: int, column: int, style: int, restyle: Restyle) -> bytes:
         return b'<%sc r="%s" s="%d"/>' % (self.prefix, address(row, column).encode(), restyle(row, column, style))
 
-    def _directly(self, segment: bytes, row: int, columns: frozenset[int], restyle: Restyle) -> bytes:
-        """A row whose wanted cells are all written: they are found by their address, the other cells are not looked at."""
+    def _directly(
+        self,
+        segment: bytes,
+        row: int,
+        columns: frozenset[int],
+        places: list[int],
+        marks: frozenset[int],
+        restyle: Restyle,
+    ) -> bytes:
+        """A row whose cells all have addresses: wanted ones are found by it, marked ones by ``places``, others not read."""
         tag = re.compile(rb"<" + self.prefix + rb"c(?=\s)(" + _ATTRIBUTES + rb")>")
-        found: list[tuple[int, re.Match[bytes]]] = []
+        found: dict[int, re.Match[bytes]] = {}
         for column in columns:
             stated = b'r="%s"' % address(row, column).encode()
             place = segment.find(stated)
             match = tag.match(segment, segment.rfind(b"<", 0, place)) if place >= 0 else None
             if match is None or stated not in match[1]:
-                return self._row(segment, row, columns, frozenset(), restyle)
-            found.append((column, match))
+                return self._row(segment, row, columns, marks, restyle)
+            found[column] = match
+        for place in places:
+            match = tag.match(segment, segment.rfind(b"<", 0, place))
+            at = place_of((_attribute(match[1], b"r") or b"").decode()) if match else None
+            if match and at is None:
+                return self._row(segment, row, columns, marks, restyle)
+            if match and at:
+                found[at[1]] = match
         pieces, copied = [], 0
-        for column, match in sorted(found, key=lambda pair: pair[1].start()):
-            styled = self._styled(match, restyle(row, column, int(_attribute(match[1], b"s") or 0)))
+        for column, match in sorted(found.items(), key=lambda pair: pair[1].start()):
+            styled = self._styled(match, restyle(row, column, _whole(_attribute(match[1], b"s"))))
             pieces += [segment[copied : match.start()], styled]
             copied = match.end()
         return b"".join([*pieces, segment[copied:]])
@@ -225,7 +236,7 @@ class SheetPart:
             while absent and absent[-1] < column:
                 pieces += [segment[copied : match.start()], self._blank(row, absent.pop(), row_style, restyle)]
                 copied = match.start()
-            style = int(_attribute(match[1], b"s") or 0)
+            style = _whole(_attribute(match[1], b"s"))
             if column in columns or style in marks:
                 pieces += [segment[copied : match.start()], self._styled(match, restyle(row, column, style))]
                 copied = match.end()
@@ -245,7 +256,7 @@ class SheetPart:
         return re.sub(rb"(<" + self.prefix + rb"row\b[^>]*?)\sspans=[\"'][^\"']*[\"']", rb"\1", segment, count=1)
 
     def _blank(self, row: int, column: int, row_style: bytes | None, restyle: Restyle) -> bytes:
-        return self._new_cell(row, column, int(row_style) if row_style else self.column_style(column), restyle)
+        return self._new_cell(row, column, _whole(row_style) if row_style else self.column_style(column), restyle)
 
     def _cells(self, segment: bytes, start: int) -> Iterator[tuple[int, re.Match[bytes], int]]:
         tag = re.compile(rb"<" + self.prefix + rb"c(?=[\s/>])(" + _ATTRIBUTES + rb")>")
@@ -284,7 +295,9 @@ class SheetPart:
         """The part with a reference to the drawing that shows the notes."""
         place = next((at for name, at, _ in self._tail() if name in AFTER_LEGACY_DRAWING), None)
         if place is None:
-            place = self.xml.rindex(b"</" + self.prefix + b"worksheet")
+            place = self.xml.rfind(b"</" + self.prefix + b"worksheet")
+        if place < 0:
+            raise cannot_mark("工作表结构不完整")
         bound = re.search(rb"xmlns:([\w.-]+)\s*=\s*[\"']" + re.escape(RELATIONSHIPS.encode()), self.root["attributes"])
         name = bound[1] if bound else b"r"
         declared = b"" if bound else b' xmlns:r="' + RELATIONSHIPS.encode() + b'"'
@@ -316,6 +329,20 @@ class SheetPart:
 def _attribute(attributes: bytes, name: bytes) -> bytes | None:
     found = re.search(rb"(?:^|\s)" + name + rb"\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", attributes)
     return (found[1] if found[1] is not None else found[2]) if found else None
+
+
+def _whole(text: bytes | None) -> int:
+    if text and not text.isdigit():
+        raise cannot_mark("工作表的行号或格式号无效")
+    return int(text or 0)
+
+
+def check_well_formed(xml: bytes) -> None:
+    """Refuse an edited part that is not XML (any more): a damaged part must not go out looking like ours."""
+    try:
+        ParserCreate(namespace_separator=" ").Parse(xml, True)
+    except ExpatError as error:
+        raise cannot_mark("工作表不是有效的 XML") from error
 
 
 def _plainly(content: bytes) -> bytes:
