@@ -63,7 +63,7 @@ def findings_sheet(
     link = styles.own('<u/><color rgb="FF1F4E79"/>', "", wrapped)
     tinted = {kind: styles.own("", FILLS["soft" if kind == SOFT else "hard"], wrapped) for kind in ("错误", SOFT)}
     rows = [
-        _row(1, [(0, heading or "审核结果", title)]),
+        _row(1, [(0, heading or "审核结果", title)]).replace('<row r="1">', '<row r="1" ht="24" customHeight="1">'),
         _row(2, [(0, counted([m.line for m in lines]), strong)]),
         _row(3, [(0, GUIDE, plain_text)]),
         _row(HEAD_ROW, [(n, text, head) for n, text in enumerate((*TITLES, *KEYS))]),
