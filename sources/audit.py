@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import polars as pl
 
@@ -184,10 +185,12 @@ def _sheet(observations: Observations, edition: Edition, period: Period, other: 
 
 
 def _operands_of(rule: AuditRule, edition: Edition) -> frozenset[tuple[str, str]]:
-    found = operands(expand(parse(rule.expression), edition.derivations))
-    if rule.applies_if:
-        found |= operands(expand(parse(rule.applies_if), edition.derivations))
-    return found
+    return _operands_in((rule.expression, rule.applies_if), tuple(edition.derivations.items()))
+
+
+@lru_cache(maxsize=4096)
+def _operands_in(texts: tuple[str, ...], derivations: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
+    return frozenset().union(*(operands(expand(parse(text), dict(derivations))) for text in texts if text))
 
 
 # ── completeness and bounds ────────────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +219,10 @@ def _required(run: _Run) -> pl.DataFrame:
             ((pl.col(i.code).is_null()) & run.has_row(form) & _applies(run, form, i)).alias(i.code) for i in asked
         )
         known = _reader_complained(run, form)
+        some = masks.select(pl.all().any()).row(0, named=True) if frame.height else {}
         for i in asked:
+            if not some.get(i.code):
+                continue
             for unit in frame["unit_id"].filter(masks[i.code]):
                 if (unit, i.code) not in known:
                     rows.append(
@@ -268,7 +274,10 @@ def _cells_out_of_bounds(run: _Run) -> pl.DataFrame:
         masks = frame.select(
             (c.fill_null(False) & run.has_row(form)).alias(str(n)) for n, (_, _, _, c) in enumerate(checks)
         )
+        some = masks.select(pl.all().any()).row(0, named=True)
         for n, (i, code, problem, _) in enumerate(checks):
+            if not some[str(n)]:
+                continue
             hits = frame.filter(masks[str(n)]).select("unit_id", i.code)
             rows += [_cell(form, unit, i, code, problem, str(value)) for unit, value in hits.iter_rows()]
     return _raw(rows)

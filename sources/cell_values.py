@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 LARGEST = 10**15  # a spreadsheet holds 15 digits exactly
 CAPACITY = 18  # digits of Decimal(18, d)
@@ -235,6 +236,12 @@ def code(value: CellValue, widths: Collection[int] = (1,)) -> Reading:
 
 def credit_code(value: CellValue) -> Reading:
     """A unified social credit code: as ``code``, in capitals, without spaces or hyphens inside. Its check digit is for the rules."""
+    return _credit_code_text(value) if isinstance(value, str) else code(value, widths=())
+
+
+@lru_cache(maxsize=65536)
+def _credit_code_text(value: str) -> Reading:
+    # The same codes head every form of a workbook.
     reading = code(value, widths=())
     if not isinstance(reading.value, str):
         return reading

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from schemas.errors import DefinitionError
@@ -151,12 +153,25 @@ def parse_column(
             raise DefinitionError(
                 f"没有“{kind}”这种数据类型", remedy="可用:number、code、credit_code、text、boolean、date。"
             )
-    readings = [read(value) for value in values]
+    readings = _read_once(values, read)
     book = _Book(decimals, unit_measure, is_text_file=is_text_file)
     for position, reading in enumerate(readings):
         if reading.code:
             book.note(position, values[position], reading)
     return pl.Series(values=[r.value for r in readings], dtype=dtype), book.problems, book.normalised
+
+
+def _read_once(values: Sequence[CellValue], read: Callable[[CellValue], Reading]) -> list[Reading]:
+    """The reading of every cell; equal cells of one type, of which code and yes-no columns are full, are read once."""
+    known: dict[tuple[type, CellValue], Reading] = {}
+    readings: list[Reading] = []
+    for value in values:
+        key = (value.__class__, value)
+        reading = known.get(key)
+        if reading is None:
+            reading = known[key] = read(value)
+        readings.append(reading)
+    return readings
 
 
 class _Book:
@@ -201,14 +216,17 @@ def _numbers(values: Sequence[CellValue], book: _Book) -> Parsed:
     """Floats as a vector: a float is taken there if it is the double nearest to a decimal of at most 15 digits."""
     decimals = book.decimals
     kinds = set(map(type, values))
-    floats = pl.Series(
-        values=values if kinds == {float} else [v if type(v) is float else None for v in values], dtype=pl.Float64
-    )
-    scale = 10**decimals
-    whole = (floats * scale).round()
-    is_exact = ((whole / scale == floats) & (whole.abs() < LARGEST)).fill_null(value=False)
-    scaled = whole.set(~is_exact, None).cast(pl.Int64)
-    single = _to_look_at(values, kinds, floats, is_exact)
+    listed = values if kinds == {float} else [v if type(v) is float else None for v in values]
+    floats = pl.Series(values=listed, dtype=pl.Float64).to_numpy()
+    scale = 10.0**decimals
+    with np.errstate(invalid="ignore", over="ignore"):
+        whole = np.rint(floats * scale)
+        # numpy divides; polars multiplies by the reciprocal, and 0.07 would not be 7/100
+        is_exact = (whole / scale == floats) & (np.abs(whole) < LARGEST)
+    scaled = pl.Series(values=np.where(is_exact, whole, 0).astype(np.int64))
+    if not is_exact.all():
+        scaled = scaled.set(pl.Series(values=~is_exact), None)
+    single = _to_look_at(values, kinds, is_exact)
     if not single:
         return _exact(scaled, decimals), [], []
     places: list[int] = []
@@ -223,16 +241,16 @@ def _numbers(values: Sequence[CellValue], book: _Book) -> Parsed:
     return _exact(scaled.scatter(places, figures), decimals), book.problems, book.normalised
 
 
-def _to_look_at(values: Sequence[CellValue], kinds: set[type], floats: pl.Series, is_exact: pl.Series) -> list[int]:
+def _to_look_at(values: Sequence[CellValue], kinds: set[type], is_exact: npt.NDArray[np.bool_]) -> list[int]:
     """Positions of cells that are neither blank nor settled as a vector."""
-    others = len(values) - is_exact.sum()
+    others = len(values) - int(np.count_nonzero(is_exact))
     if others == 0:
         return []
     if kinds <= {float, str, type(None)}:
-        blanks = list(values).count("") + list(values).count(None)
-        if blanks == others:
+        rest = [v for v in values if type(v) is not float]
+        if rest.count("") + rest.count(None) == others:
             return []
-    pending = (~is_exact).arg_true().to_list()
+    pending = np.flatnonzero(~is_exact).tolist()
     return [position for position in pending if values[position] is not None and values[position] != ""]
 
 

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import polars as pl
 
@@ -32,6 +33,8 @@ NORMALISED_COLUMNS = {
 }  # fmt: skip
 CREDIT_CODES = frozenset({"B01", "J15"})
 UNIT_ID_LIMIT = 80
+LONGEST_LABEL = 18
+_BLANKS = frozenset({True})
 
 
 def no_normalised() -> pl.DataFrame:
@@ -316,9 +319,11 @@ def _read_roster(book: _Book, grid: Grid, code_row: int, form: Form) -> None:
     rows = _data_rows(book, grid, code_row, form, wanted)
     series: dict[str, pl.Series] = {}
     noted: list[tuple[str, int, list[CellProblem], list[Normalised]]] = []
+    # Turning the kept rows once is far cheaper than picking a column out of every row for each column.
+    columns = list(zip(*(grid.rows[r] for r in rows), strict=True))
     for column, position in wanted.items():
         indicator = book.edition.indicators[column.split("_")[0]]
-        values = [grid.rows[r][position] if len(grid.rows[r]) > position else None for r in rows]
+        values = columns[position] if columns else ()
         parsed, problems, normalised = _parse(book, grid, indicator, values)
         series[column] = parsed
         if problems or normalised:
@@ -404,32 +409,41 @@ def _roster_columns(book: _Book, grid: Grid, code_row: int, form: Form) -> dict[
 
 
 def _data_rows(book: _Book, grid: Grid, code_row: int, form: Form, wanted: dict[str, int]) -> list[int]:
-    positions = list(wanted.values())
+    """0-based rows below the code row that hold data of a wanted column, up to the foot; total rows are left out."""
     key = wanted[form.key[0]]
+    of_wanted = itemgetter(*wanted.values()) if len(wanted) > 1 else lambda cells: (cells[key],)
     kept: list[int] = []
     for n in range(code_row + 1, len(grid.rows)):
         cells = grid.rows[n]
-        first = next((c for c in cells if c not in ("", None)), None)
-        if isinstance(first, str) and first.strip().startswith(FOOT):
-            break
-        if not any(len(cells) > p and cells[p] not in ("", None) for p in positions):
+        if _BLANKS.issuperset(map(_blank_or_not, of_wanted(cells))):
+            first = next((c for c in cells if c not in ("", None)), None)
+            if isinstance(first, str) and first.strip().startswith(FOOT):
+                break
             continue
-        texts = [c for c in cells[:4] if isinstance(c, str)]
-        if any(TOTALS.match(t) for t in texts):
-            book.normalised(
-                form.code,
-                grid.sheet,
-                f"{column_letter(key)}{n + 1}",
-                "",
-                None,
-                "total_row",
-                next(t for t in texts if TOTALS.match(t)),
-                "",
-                "合计行不入库",
-            )
-            continue
+        head = next((c for c in cells if c not in ("", None)), None)
+        if isinstance(head, str) and len(head) < LONGEST_LABEL:
+            if head.strip().startswith(FOOT):
+                break
+            label = next((c for c in cells[:4] if isinstance(c, str) and TOTALS.match(c)), None)
+            if label is not None:
+                book.normalised(
+                    form.code,
+                    grid.sheet,
+                    f"{column_letter(key)}{n + 1}",
+                    "",
+                    None,
+                    "total_row",
+                    label,
+                    "",
+                    "合计行不入库",
+                )
+                continue
         kept.append(n)
     return kept
+
+
+def _blank_or_not(cell: CellValue) -> bool:
+    return cell is None or cell == ""
 
 
 def _unit_ids(form: Form, series: dict[str, pl.Series], height: int) -> list[str | None]:
