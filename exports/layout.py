@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import polars as pl
@@ -224,19 +225,28 @@ class _Grid:
         row_labels: dict[Key, Key] = {}
         column_labels: dict[Key, Key] = {}
         notes: dict[Key, list[str]] = {}
-        for cell in cells.sort("row_key").iter_rows(named=True):
-            row, label = _key(cell, row_dimensions, order)
-            column, head = _key(cell, column_dimensions, order)
+        # Codes and labels column by column: a mart has a hundred thousand cells and few distinct codes.
+        ordered = cells.sort("row_key")
+        named = {d: _labels(ordered, d, order) for d in (*row_dimensions, *column_dimensions)}
+        rows = _tuples([ordered[d].to_list() for d in row_dimensions], ordered.height)
+        columns = _tuples([ordered[d].to_list() for d in column_dimensions], ordered.height)
+        labels = _tuples([named[d] for d in row_dimensions], ordered.height)
+        heads = _tuples([named[d] for d in column_dimensions], ordered.height)
+        content = ordered.select("row_key", "display", "status", "unit_measure", "note").iter_rows()
+        for row, column, label, head, (key, display, status, unit, note) in zip(
+            rows, columns, labels, heads, content, strict=True
+        ):
             copy = 0
             # Cells no dimension tells apart still each get their own line: nothing published may vanish.
             while (row, column) in figures:
                 copy += 1
                 row = (*row[: len(row_dimensions)], str(copy))
             row_labels.setdefault(row, label)
-            column_labels[column] = _both(column_labels.get(column), head)
-            figures[row, column] = Figure(cell["row_key"], cell["display"], cell["status"], _unit(cell["unit_measure"]))
-            if cell["note"] and cell["note"] not in notes.setdefault(row, []):
-                notes[row].append(cell["note"])
+            if column_labels.get(column) != head:
+                column_labels[column] = _both(column_labels.get(column), head)
+            figures[row, column] = Figure(key, display, status, _unit(unit))
+            if note and note not in notes.setdefault(row, []):
+                notes[row].append(note)
         return cls(
             row_dimensions,
             tuple(sorted(row_labels, key=lambda key: _rank(key, row_dimensions, order))),
@@ -248,11 +258,17 @@ class _Grid:
         )
 
 
-def _key(cell: Mapping[str, Any], dimensions: Sequence[str], ordering: Ordering) -> tuple[Key, Key]:
-    key = tuple(str(cell[d]) for d in dimensions)
-    return key, tuple(
-        ordering.label(d, code, cell.get(f"{d}_name", "")) for d, code in zip(dimensions, key, strict=True)
-    )
+def _tuples(parts: Sequence[Sequence[str]], height: int) -> Sequence[Key]:
+    return list(zip(*parts, strict=True)) if parts else [()] * height
+
+
+def _labels(cells: pl.DataFrame, dimension: str, ordering: Ordering) -> list[str]:
+    """The label of every cell in one dimension."""
+    name = f"{dimension}_name"
+    names = cells[name].to_list() if name in cells.columns else [""] * cells.height
+    pairs = list(zip(cells[dimension].to_list(), names, strict=True))
+    known = {pair: ordering.label(dimension, *pair) for pair in set(pairs)}
+    return [known[pair] for pair in pairs]
 
 
 def _sentences(notes: Sequence[str]) -> str:
@@ -272,6 +288,7 @@ def _rank(key: Key, dimensions: Sequence[str], ordering: Ordering) -> tuple[Any,
     return (*own, key[len(dimensions) :])
 
 
+@cache
 def _unit(unit_measure: str) -> str:
     return "" if unit_measure in ("", "-", "—") else str(publication()["label"]["unit"].get(unit_measure, unit_measure))
 

@@ -94,13 +94,17 @@ def _series(now: pl.DataFrame | None, earlier: pl.DataFrame | None) -> pl.DataFr
     """Levels and growth of the totals, each period as its own release published it; this release for its own period."""
     if now is None or now.is_empty() or earlier is None or earlier.is_empty():
         return None
-    both = pl.concat(
-        [now, _checked(SERIES_OF, earlier.filter(~pl.col("period").is_in(now["period"].unique().implode())))]
-    )
+    others = earlier.filter(~pl.col("period").is_in(now["period"].unique().implode()))
+    # The key of a monitoring figure need not say its period; over several periods it must.
+    keyed = [
+        f.with_columns(
+            pl.concat_str("period", "row_key", separator="|").alias("row_key"), pl.lit("series").alias("table")
+        )
+        for f in (now, others)
+    ]
     measures = [m for purpose in ("level", "quarter", "growth") for m in publication()["site"][purpose]]
-    totals = both.filter(pl.col("breakdown") == "total", pl.col("measure").is_in(measures))
-    keyed = totals.with_columns(pl.concat_str("period", "row_key", separator="|").alias("row_key"))
-    return _checked(SERIES, keyed.with_columns(pl.lit("series").alias("table")))
+    both = pl.concat(_checked(SERIES, frame) for frame in keyed)
+    return _checked(SERIES, both.filter(pl.col("breakdown") == "total", pl.col("measure").is_in(measures)))
 
 
 def _entry(name: str, frame: pl.DataFrame) -> dict[str, Any]:

@@ -43,8 +43,9 @@ def safe_csv_columns(table: pl.DataFrame) -> pl.DataFrame:
     safe = []
     for name, dtype in table.schema.items():
         if dtype == pl.String:
-            # Few distinct texts in a mart: look at each once.
+            # Each distinct text once, and none that begins with a letter or digit.
             distinct = table[name].drop_nulls().unique()
+            distinct = distinct.filter(distinct.str.contains(r"^[^\p{L}\p{N}]"))
             changed = {text: safe_csv(text) for text in distinct if safe_csv(text) != text}
             if changed:
                 safe.append(pl.col(name).replace(changed))

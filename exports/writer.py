@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -177,12 +178,17 @@ def address(row: int, column: int) -> str:
     return str(xl_rowcol_to_cell(row, column))
 
 
+@lru_cache(maxsize=65_536)
 def width_of(text: str) -> int:
     """Columns of a fixed-width font that ``text`` takes: a Chinese character takes two."""
+    if text.isascii():
+        return len(text)
     return sum(2 if ord(c) > 0x2E80 or c in "—…“”‘’·" else 1 for c in text)
 
 
 def lines_of(text: str, width: float, size: float = 10.5) -> int:
     """Lines ``text`` takes at ``size`` points in a wrapped cell of ``width`` (counted in characters of 11 points)."""
     usable = max(int(width * 11 / size) - 1, 2)
+    if "\n" not in text:
+        return max(1, -(-width_of(text) // usable))
     return sum(max(1, -(-width_of(part) // usable)) for part in text.split("\n"))
