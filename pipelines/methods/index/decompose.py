@@ -134,12 +134,17 @@ def _context(
     figures = after if "figures" in changed else before
     parameters = after if "parameters" in changed else before
     weights = after.weights if "weights" in changed else before.weights
-    if figures is parameters:
+    if figures is parameters or _scored_alike(before, after):
         return figures.scores, weights
     scores = np.array(
         [_rescored(leaf, k, figures, parameters) for k, leaf in enumerate(system.leaves)], dtype=np.float64
     )
     return scores, weights
+
+
+def _scored_alike(before: Standing, after: Standing) -> bool:
+    """Whether both sides were treated and scored with the same parameters: two units of one class in one year."""
+    return before.treatments is after.treatments and before.parameters == after.parameters
 
 
 def _rescored(leaf: Leaf, k: int, figures: Standing, parameters: Standing) -> float:
