@@ -7,7 +7,7 @@ rule language (``Column.formula``), so index and tables take the same sums. Sour
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +19,6 @@ from pipelines.methods.disclosure.atoms import Identity, Term
 from pipelines.methods.innovation_definition import (
     Column,
     Definitions,
-    InnovationTable,
     RowGroup,
     for_factor,
     innovation_definitions,
@@ -61,8 +60,9 @@ def innovation_tables(
     register: pl.DataFrame | None = None,
     strata: pl.DataFrame | None = None,
     areas_wanted: Sequence[str] | None = None,
+    only: Collection[str] = (),
 ) -> InnovationTables:
-    """All tables of one year.
+    """All tables of one year, or those named in ``only``.
 
     ``data``: annual observations as ``weighting.with_weights`` left them. ``register``: the units of the register of the
     period with park, sub_park, answer_status and B-codes; units that did not file are counted from it in the response
@@ -72,6 +72,8 @@ def innovation_tables(
     period = data.period
     edition = programme.edition_for(period)
     definitions = innovation_definitions(edition)
+    if only:
+        definitions = replace(definitions, tables=tuple(t for t in definitions.tables if t.id in only))
     areas = areas_of(programme.codelists["parks"].valid(period.end))
     env = replace(environment_for(programme, period, edition=edition), areas=lookups(areas.values()))
     codes = tuple(areas_wanted) if areas_wanted is not None else _areas_with_units(data, areas)
@@ -128,9 +130,7 @@ class _Survey:
 
     def computed(self, answered: PeriodData, everyone: PeriodData, strata: pl.DataFrame | None) -> InnovationTables:
         answered, everyone = self._prepared(answered), self._prepared(everyone)
-        found = [
-            self._table_group(t, name, answered, everyone, strata) for t in self.definitions.tables for name in t.rows
-        ]
+        found = [self._row_group(row, answered, everyone, strata) for row in self._rows_asked()]
         cells = pl.concat([f[0] for f in found])
         parts = pl.concat([f[1] for f in found])
         precision = pl.concat([f[2] for f in found])
@@ -151,13 +151,18 @@ class _Survey:
                 frame = frame.with_columns(pl.concat_str(sides, separator="|").alias(group_column(row.id)))
         return areawise(replace(ready, rosters={**ready.rosters, ENTERPRISE: frame}), self.areas, self.codes)
 
-    def _table_group(
-        self, table: InnovationTable, name: str, answered: PeriodData, everyone: PeriodData, strata: pl.DataFrame | None
+    def _rows_asked(self) -> list[RowGroup]:
+        asked = dict.fromkeys(name for table in self.definitions.tables for name in table.rows)
+        return [self.definitions.rows[name] for name in asked]
+
+    def _row_group(
+        self, row: RowGroup, answered: PeriodData, everyone: PeriodData, strata: pl.DataFrame | None
     ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        row = self.definitions.rows[name]
-        response = tuple(c for c in table.columns if c.kind == "response")
-        spread = tuple(c for c in table.columns if c.kind == "weight_cv")
-        survey = tuple(c for c in table.columns if c not in response and c not in spread)
+        """(cells, parts, precision) of every column of every table that has this row group."""
+        columns = [c for table in self.definitions.tables if row.id in table.rows for c in table.columns]
+        response = [c for c in columns if c.kind == "response"]
+        spread = [c for c in columns if c.kind == "weight_cv"]
+        survey = [c for c in columns if c not in response and c not in spread]
         pieces = []
         if survey:
             pieces.append(self._figures(row, survey, answered, strata, weighted=is_weighted(answered)))
@@ -166,7 +171,7 @@ class _Survey:
         if spread:
             pieces.append(self._weight_spread(row, spread, answered))
         cells, parts, precision = (pl.concat([p[i] for p in pieces], how="diagonal_relaxed") for i in range(3))
-        return self._named(cells, table, row), parts, precision
+        return self._named(cells, row), parts, precision
 
     def _figures(
         self, row: RowGroup, columns: Sequence[Column], data: PeriodData, strata: pl.DataFrame | None, *, weighted: bool
@@ -184,8 +189,7 @@ class _Survey:
                 .filter(pl.col("area").is_not_null() & pl.col("category").is_not_null())
                 for name in ("values", "coverage", "parts")
             }
-            for column in asked:
-                cells.append(self._cells(column, row, keyed["values"], keyed["coverage"], keyed["parts"], data, by))
+            cells.append(self._cells(asked, row, keyed, _estimated(data, by)))
             parts.append(_parts(keyed["parts"], asked, row, self.env, weighted=weighted))
             if strata is not None:
                 precision.append(precision_of(asked, data.rosters[ENTERPRISE], strata, by, category, row, self.env))
@@ -195,57 +199,39 @@ class _Survey:
         return next((r.id for r in self.definitions.rows.values() if r.breakdown == "total"), "")
 
     def _cells(
-        self,
-        column: Column,
-        row: RowGroup,
-        values: pl.DataFrame,
-        coverage: pl.DataFrame,
-        parts: pl.DataFrame,
-        data: PeriodData,
-        by: Sequence[str],
+        self, columns: Sequence[Column], row: RowGroup, found: Mapping[str, pl.DataFrame], estimated: pl.DataFrame
     ) -> pl.DataFrame:
-        keys = ["area", "category"]
+        """Cells of some columns. ``found``: values, coverage and parts of the aggregation with area and category."""
+        keys, names = ["area", "category"], [c.indicator for c in columns]
         floor = float(self.edition.parameters.get("thresholds", {}).get("same_unit_coverage", 0.7))
-        base = parts.filter(expression=column.indicator).group_by(keys).agg(base=pl.col("n").min())
+        long = {
+            name: found[name]
+            .with_columns(pl.col(names).cast(pl.Float64))
+            .unpivot(names, index=keys, variable_name="indicator", value_name=name)
+            for name in ("values", "coverage")
+        }
+        base = found["parts"].group_by(*keys, indicator="expression").agg(base=pl.col("n").min())
+        about = _about(columns)
         frame = (
-            values.select(*keys, value=pl.col(column.indicator).cast(pl.Float64))
-            .join(coverage.select(*keys, covered=column.indicator), on=keys, how="left")
-            .join(base, on=keys, how="left")
-            .join(_estimated(data, by), on=["area", *(["category"] if len(by) > 1 else [])], how="left")
+            long["values"]
+            .join(long["coverage"], on=[*keys, "indicator"], how="left")
+            .join(base, on=[*keys, "indicator"], how="left")
+            .join(estimated, on=[k for k in keys if k in estimated.columns], how="left")
+            .join(about, on="indicator", how="left")
         )
-        low = (pl.col("covered") < floor).fill_null(False)
-        nothing = pl.col("value").is_null() & (pl.col("base").fill_null(0) == 0)
-        status = (
-            pl.when(low)
-            .then(pl.lit("M"))
-            .when(nothing)
-            .then(pl.lit("Z"))
-            .when(pl.col("value").is_null())
-            .then(pl.lit("M"))
-            .when(pl.col("estimated").fill_null(False) & pl.lit(column.kind in ("sum", "ratio", "mean")))
-            .then(pl.lit("E"))
-            .otherwise(pl.lit("A"))
-        )
-        note = (
-            pl.when(low)
-            .then(pl.lit(COVERAGE_LOW))
-            .when(nothing)
-            .then(pl.lit(NOTHING_ASKED))
-            .when(status == "E")
-            .then(pl.lit(ESTIMATED))
-            .otherwise(pl.lit(""))
-        )
+        low = (pl.col("coverage") < floor).fill_null(False)
+        missing = pl.col("values").is_null()
+        nothing = missing & (pl.col("base").fill_null(0) == 0)
+        guessed = pl.col("estimated").fill_null(False) & pl.col("kind").is_in(["sum", "ratio", "mean"])
+        status = pl.when(low).then(pl.lit("M")).when(nothing).then(pl.lit("Z")).when(missing).then(pl.lit("M"))
+        note = pl.when(low).then(pl.lit(COVERAGE_LOW)).when(nothing).then(pl.lit(NOTHING_ASKED))
         return frame.select(
             *keys,
-            value=pl.when(~low).then("value"),
-            status=status,
-            note=note,
+            value=pl.when(~low).then("values"),
+            status=status.when(guessed).then(pl.lit("E")).otherwise(pl.lit("A")),
+            note=note.when(guessed & ~missing).then(pl.lit(ESTIMATED)).otherwise(pl.lit("")),
             breakdown=pl.lit(row.breakdown),
-            indicator=pl.lit(column.indicator),
-            indicator_name=pl.lit(column.name),
-            unit_measure=pl.lit(column.unit_measure),
-            decimals=pl.lit(column.decimals, dtype=pl.Int8),
-            formula=pl.lit(column.formula),
+            **{name: pl.col(name) for name in about.columns if name != "kind"},
         )
 
     def _weight_spread(
@@ -260,14 +246,12 @@ class _Survey:
         )
         cells, parts = [], []
         for column in columns:
+            values = found.with_columns(indicator=pl.lit(column.indicator)).join(_about([column]), on="indicator")
             cells.append(
-                found.select(
-                    "area", "category", "value", status=pl.lit("A"), note=pl.lit(""), breakdown=pl.lit(row.breakdown),
-                    indicator=pl.lit(column.indicator), indicator_name=pl.lit(column.name),
-                    unit_measure=pl.lit(column.unit_measure), decimals=pl.lit(column.decimals, dtype=pl.Int8),
-                    formula=pl.lit(""),
+                values.drop("n", "kind").with_columns(
+                    status=pl.lit("A"), note=pl.lit(""), breakdown=pl.lit(row.breakdown)
                 )
-            )  # fmt: skip
+            )
             parts.append(
                 found.select(
                     _key(row, column.indicator), part=pl.lit(part_texts(f"COUNT({column.numerator})", self.env)[0]), role=pl.lit("level"),
@@ -277,12 +261,12 @@ class _Survey:
             )  # fmt: skip
         return pl.concat(cells), pl.concat(parts), _no_precision()
 
-    def _named(self, cells: pl.DataFrame, table: InnovationTable, row: RowGroup) -> pl.DataFrame:
+    def _named(self, cells: pl.DataFrame, row: RowGroup) -> pl.DataFrame:
         names = self._category_names(row)
         area_names = {code: self.areas[code].name for code in self.codes}
         unknown = pl.lit("未归类")
         return cells.with_columns(
-            table=pl.lit(table.id),
+            table=pl.col("indicator").str.split(".").list.first(),
             period=pl.lit(str(self.env.period)),
             area_name=pl.col("area").replace_strict(area_names, default=""),
             category_name=pl.col("category").replace_strict(names, default=unknown, return_dtype=pl.String),
@@ -309,7 +293,10 @@ class _Survey:
     def _identities(self) -> tuple[Identity, ...]:
         """The sums of the definition as part texts: numerators that add up to the denominator they share."""
         found = []
+        present = {t.id for t in self.definitions.tables}
         for columns in self.definitions.sums:
+            if columns[0].table not in present:
+                continue
             factors = next((r.factor for t in self.definitions.tables for r in map(self.definitions.rows.__getitem__, t.rows)
                             if t.id == columns[0].table and r.factor), ("",))  # fmt: skip
             for factor in factors:
@@ -342,6 +329,18 @@ def _estimated(data: PeriodData, by: Sequence[str]) -> pl.DataFrame:
         frame = frame.with_columns(imputed=pl.lit(False))
     found = frame.group_by(list(by)).agg(estimated=pl.col("imputed").fill_null(False).any())
     return found.rename({by[1]: "category"}) if len(by) > 1 else found
+
+
+def _about(columns: Sequence[Column]) -> pl.DataFrame:
+    """What the cells of each column say of themselves."""
+    return pl.DataFrame(
+        [(c.indicator, c.kind, c.name, c.unit_measure, c.decimals, c.formula) for c in columns],
+        schema={
+            "indicator": pl.String(), "kind": pl.String(), "indicator_name": pl.String(), "unit_measure": pl.String(),
+            "decimals": pl.Int8(), "formula": pl.String(),
+        },
+        orient="row",
+    )  # fmt: skip
 
 
 def _key(row: RowGroup, indicator: str | pl.Expr) -> pl.Expr:

@@ -14,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.methods.innovation_definition import Column, RowGroup
+from pipelines.methods.weighting import CERTAIN
 from schemas.environment import Environment
 from schemas.polars_target import prepare_rows, row_expr
 
@@ -56,12 +57,11 @@ def precision_of(
         "area",
         category.alias("category"),
         pl.col("weight").fill_null(1.0),
-        pl.col("stratum").fill_null("certain"),
+        pl.col("stratum").fill_null(CERTAIN),
         pl.col("population", "sample").cast(pl.Float64),
         *values,
     ).filter(pl.col("area").is_not_null() & pl.col("category").is_not_null())
-    found = [_one(units, number, c, row) for number, c in enumerate(asked)]
-    return pl.concat(found)
+    return _errors(units, asked, row)
 
 
 def _sides(number: int, column: Column, env: Environment) -> list[pl.Expr]:
@@ -92,45 +92,63 @@ def _sides(number: int, column: Column, env: Environment) -> list[pl.Expr]:
     ]
 
 
-def _one(units: pl.DataFrame, number: int, column: Column, row: RowGroup) -> pl.DataFrame:
-    y, x, w = pl.col(f"y{number}"), pl.col(f"x{number}"), pl.col("weight")
-    keys = ["area", "category"]
-    totals = units.group_by(keys).agg(numerator=(w * y).sum(), denominator=(w * x).sum())
-    totals = totals.with_columns(
-        ratio=pl.col("numerator") / pl.col("denominator") if column.is_ratio else pl.lit(0.0),
-        divisor=pl.col("denominator") if column.is_ratio else pl.lit(1.0),
+def _errors(units: pl.DataFrame, columns: Sequence[Column], row: RowGroup) -> pl.DataFrame:
+    keys, w = ["area", "category"], pl.col("weight")
+    numbers = range(len(columns))
+    totals = units.group_by(keys).agg(
+        *((w * pl.col(f"y{i}")).sum().alias(f"Y{i}") for i in numbers),
+        *((w * pl.col(f"x{i}")).sum().alias(f"X{i}") for i in numbers),
     )
-    residual = y - pl.col("ratio") * x if column.is_ratio else y
-    joined = units.join(totals, on=keys, how="left", maintain_order="left").with_columns(e=residual)
+    # What a figure's error is made of: the residual of a ratio, the amount itself of a total.
+    joined = units.join(totals, on=keys, how="left", maintain_order="left").with_columns(
+        (
+            pl.col(f"y{i}") - pl.col(f"Y{i}") / pl.col(f"X{i}") * pl.col(f"x{i}") if c.is_ratio else pl.col(f"y{i}")
+        ).alias(f"e{i}")
+        for i, c in enumerate(columns)
+    )
+    n, population = pl.col("n"), pl.col("N")
     by_stratum = joined.group_by(*keys, "stratum").agg(
-        total=pl.col("e").sum(),
-        squares=(pl.col("e") ** 2).sum(),
-        N=pl.col("population").first(),
-        n=pl.col("sample").first(),
+        pl.col("population").first().alias("N"),
+        pl.col("sample").first().alias("n"),
+        *(pl.col(f"e{i}").sum().alias(f"e{i}") for i in numbers),
+        *((pl.col(f"e{i}") ** 2).sum().alias(f"s{i}") for i in numbers),
     )
-    spread = (pl.col("squares") - pl.col("total") ** 2 / pl.col("n")) / (pl.col("n") - 1)
-    variance = pl.col("N") ** 2 * (1 - pl.col("n") / pl.col("N")) * spread / pl.col("n")
-    certain = (pl.col("stratum") == "certain") | (pl.col("N") <= pl.col("n")) | pl.col("N").is_null()
-    added = by_stratum.with_columns(variance=pl.when(certain).then(0.0).when(pl.col("n") > 1).then(variance))
+    certain = (pl.col("stratum") == CERTAIN) | (population <= n) | population.is_null()
+    factor = population**2 * (1 - n / population) / n
+    added = by_stratum.select(
+        *keys,
+        *(
+            pl.when(certain)
+            .then(0.0)
+            .when(n > 1)
+            .then(factor * (pl.col(f"s{i}") - pl.col(f"e{i}") ** 2 / n) / (n - 1))
+            .alias(f"v{i}")
+            for i in numbers
+        ),
+    )
     # A stratum with one answered unit leaves the error unknown, not zero.
     known = added.group_by(keys).agg(
-        variance=pl.when(pl.col("variance").is_null().any()).then(None).otherwise(pl.col("variance").sum())
+        pl.when(pl.col(f"v{i}").is_null().any()).then(None).otherwise(pl.col(f"v{i}").sum()).alias(f"v{i}")
+        for i in numbers
     )
-    figure = pl.col("ratio") if column.is_ratio else pl.col("numerator")
-    error = pl.col("variance").clip(lower_bound=0).sqrt() / pl.col("divisor") * column.scale
-    cv = pl.when(figure != 0).then(100 * error / (figure * column.scale).abs())
-    found = known.join(totals, on=keys, how="left").with_columns(
-        # Float sums depend on the order of the threads in their last digits.
-        standard_error=error.round_sig_figs(9),
-        cv_pct=cv.round_sig_figs(9),
-    )
+    whole = known.join(totals, on=keys, how="left")
+    return pl.concat([_graded(whole, i, c, row) for i, c in enumerate(columns)])
+
+
+def _graded(whole: pl.DataFrame, number: int, column: Column, row: RowGroup) -> pl.DataFrame:
+    above, below = pl.col(f"Y{number}"), pl.col(f"X{number}")
+    divisor = below if column.is_ratio else pl.lit(1.0)
+    error = pl.col(f"v{number}").clip(lower_bound=0).sqrt() / divisor * column.scale
+    figure = (above / divisor * column.scale).abs()
+    cv = pl.when(figure > 0).then(100 * error / figure)
     letters = [pl.when(pl.col("cv_pct") <= limit).then(pl.lit(letter)) for limit, letter in GRADES]
-    grade = pl.when(pl.col("cv_pct").is_not_null()).then(pl.coalesce(*letters, pl.lit("E"))).otherwise(pl.lit(""))
-    return found.select(
-        pl.concat_str([pl.lit(column.indicator), "area", pl.lit(row.breakdown), "category"], separator="|").alias(
-            "row_key"
-        ),
-        pl.when(pl.col("standard_error").is_finite()).then("standard_error").alias("standard_error"),
-        pl.when(pl.col("cv_pct").is_finite()).then("cv_pct").alias("cv_pct"),
-        grade.alias("grade"),
+    key = [pl.lit(column.indicator), pl.col("area"), pl.lit(row.breakdown), pl.col("category")]
+    # Float sums depend on the order of the threads in their last digits, and a residual sum that is zero in truth is a
+    # few of them.
+    found = whole.select(
+        pl.concat_str(key, separator="|").alias("row_key"),
+        standard_error=pl.when(error.is_finite()).then(pl.when(cv < 1e-6).then(0.0).otherwise(error.round_sig_figs(8))),
+        cv_pct=pl.when(cv.is_finite()).then(pl.when(cv < 1e-6).then(0.0).otherwise(cv.round_sig_figs(8))),
     )
+    grade = pl.when(pl.col("cv_pct").is_not_null()).then(pl.coalesce(*letters, pl.lit("E"))).otherwise(pl.lit(""))
+    return found.with_columns(grade=grade)
