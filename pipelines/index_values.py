@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.methods.areas import Area, areawise, lookups
 from pipelines.methods.index.parts import chained_prices, deflated, price_side, ratio_parts, window_values, years_needed
 from pipelines.population import Population
+from pipelines.weights import weighted
 from schemas.marts import PART_COLUMNS
 from schemas.model import IndexSystem
 from schemas.period import Period
@@ -64,7 +65,7 @@ def _year(
     period = Period(year)
     edition = population.edition(period)
     env = environment_for(population.programme, period, edition=edition)
-    data = with_structural_zeros(population.of(period), env)
+    data = with_structural_zeros(weighted(population, period)[0], env)
     spread = areawise(data, areas, codes)
     area_env = replace(env, data=spread, areas=lookups(areas.values()))
     formulas = {i.id: i.formula for i in system.indicators}

@@ -28,6 +28,7 @@ from pipelines.methods.targets import targets_progress
 from pipelines.methods.warnings import monitoring_warnings
 from pipelines.population import Population
 from pipelines.quality import quality_findings
+from pipelines.weights import weighted
 from schemas.marts import MARTS, PART_COLUMNS, conform
 from schemas.model import Programme
 from schemas.period import Period
@@ -35,6 +36,7 @@ from schemas.period_data import PeriodData
 from warehouse import facts
 from warehouse.facts import SubmissionRow
 from warehouse.ledger.answers import answer_statuses
+from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
@@ -54,7 +56,7 @@ class Inputs:
     register: Mapping[str, pl.DataFrame]
     findings: Mapping[str, pl.DataFrame]
     submissions: tuple[Submission, ...] = ()
-    published: Callable[[str, Period], pl.DataFrame | None] = field(default=lambda _name, _period: None)
+    deadlines: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
         """Facts of ``source`` (``in_force`` or ``effective``)."""
@@ -81,7 +83,12 @@ def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
         standing = tuple(s for s in submissions(session) if s.state in LOADED_STATES and s.check)
         periods = sorted({str(s.period) for s in standing})
         register = {p: register_frame(session, Period.parse(p)) for p in periods}
-    return Inputs(con, office.programme, register, {s.number: _findings(office.vault, s) for s in standing}, standing)
+        deadlines = {
+            str(p): {s.park: r.deadline_of(s.park) for s in standing if s.period == p}
+            for p, r in rounds(session).items()
+        }
+    findings = {s.number: _findings(office.vault, s) for s in standing}
+    return Inputs(con, office.programme, register, findings, standing, {p: d for p, d in deadlines.items() if d})
 
 
 def _findings(vault: Vault, submission: Submission) -> pl.DataFrame:
@@ -120,12 +127,25 @@ def _round(population: Population, period: Period) -> MonitoringRound:
 
 
 def _warnings(inputs: Inputs, period: Period) -> dict[str, Product]:
-    population = inputs.population("effective")
+    population, annual = inputs.population("effective"), inputs.population("in_force")
+    last_year = Period(period.year - 1)
+    targets = _progress(inputs, annual, last_year) if annual.has(last_year) else None
     return {
         "monitoring_warnings": monitoring_warnings(
-            population_rounds(population, period), inputs.programme, inputs.register
+            population_rounds(population, period), inputs.programme, targets=targets
         )
     }
+
+
+def _progress(inputs: Inputs, annual: Population, year: Period) -> Product:
+    """Target progress at the end of a year; projects and the task register stand in its fourth quarter."""
+    quarters = inputs.population("effective")
+
+    def fourth_quarter(of: int) -> PeriodData | None:
+        period = Period(of, 4)
+        return quarters.bare(period) if quarters.has(period) else None
+
+    return targets_progress(annual.of(year), inputs.programme, annual.at, fourth_quarter)
 
 
 def population_rounds(population: Population, period: Period) -> dict[str, MonitoringRound]:
@@ -192,28 +212,22 @@ def _index_parts(cells: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
 
 def _innovation(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
-    return (
-        {"innovation_tables": innovation_tables(population.of(period), inputs.programme)}
-        if population.has(period)
-        else {}
-    )
+    if not population.has(period):
+        return {}
+    data, strata = weighted(population, period)
+    return {"innovation_tables": innovation_tables(data, inputs.programme, strata=strata).product}
 
 
 def _targets(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
-    return (
-        {"targets_progress": targets_progress(population.of(period), inputs.programme, population.at)}
-        if population.has(period)
-        else {}
-    )
+    return {"targets_progress": _progress(inputs, population, period)} if population.has(period) else {}
 
 
 def _response(inputs: Inputs, period: Period) -> dict[str, Product]:
     standing = [s for s in inputs.submissions if s.period == period]
+    data = inputs.population("effective").of(period)
     return {
-        "monitoring_response": monitoring_response(
-            inputs.population("effective").of(period), inputs.programme, standing
-        )
+        "monitoring_response": monitoring_response(data, inputs.programme, standing, inputs.deadlines.get(str(period)))
     }
 
 

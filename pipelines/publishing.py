@@ -178,8 +178,10 @@ def release_meta(
         for s in sorted(inputs.submissions, key=lambda s: s.number)
     ]
     parameters: dict[str, Any] = {
-        "thresholds_edition": programme.edition_for(period).id,
         "register": dict(sorted(register.items())),
+        "deadlines": {
+            p: {park: at.isoformat() for park, at in sorted(d.items())} for p, d in sorted(inputs.deadlines.items())
+        },
     }
     return ReleaseMeta(
         release=release_id, period=period, programme=programme, released_at=now, code_version=code_version(), parameters=parameters,
@@ -244,6 +246,7 @@ def reproduce(
             register,
             {s.number: live.findings[s.number] for s in listed if s.number in live.findings},
             listed,
+            _deadlines(document),
         )
         found = compute(inputs, period, progress=progress)
     protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
@@ -263,6 +266,12 @@ def reproduce(
     again = write_files(home, frames, folder, meta)
     before, after = ({f.path: f.sha256 for f in m.files if f.reproducible} for m in (kept, again))
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
+def _deadlines(document: Mapping[str, Any]) -> dict[str, dict[str, datetime]]:
+    return {
+        p: {k: datetime.fromisoformat(v) for k, v in d.items()} for p, d in document["parameters"]["deadlines"].items()
+    }
 
 
 def _as_then(found: Submission, state: str) -> Submission:
