@@ -25,6 +25,7 @@ from pipelines.methods.index.results import (
     differences_frame,
     leave_one_out_frame,
     orders_frame,
+    own_weights_frame,
     parameters_frame,
     peers_frame,
     scores_frame,
@@ -194,6 +195,8 @@ def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: 
     findings += [
         f"{leaf.id}:{t.note}" for leaf, t in zip(system.leaves, latest.prepared.treatments, strict=True) if t.note
     ]
+    if any(system.own_weights.values()):
+        frames["own_weights"] = own_weights_frame(system, latest)
     if system.orders:
         frames["orders"], said = orders_frame(system, latest)
         findings += said

@@ -20,7 +20,7 @@ from pipelines.methods.index.weights import complete
 
 LEAST_UNITS: Final = 5
 REDUNDANT: Final = 0.92
-WEAK: Final = 0.3
+AGAINST: Final = -0.1  # weaker than that is noise, not a direction
 LOW_ALPHA: Final = 0.6
 MISWEIGHTED: Final = 2.0
 
@@ -105,17 +105,13 @@ def children_audit(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
         linear = np.array([correlation(scores[:, k], own) ** 2 for k in range(len(group.children))])
         curved = np.array([correlation_ratio(scores[:, k], own) for k in range(len(group.children))])
         for k, child in enumerate(group.children):
-            rest = (
-                np.nanmean(np.delete(scores, k, 1), axis=1)
-                if len(group.children) > 1 and not _all_gone(scores, k)
-                else None
-            )
+            rest = _mean_of_others(scores, k)
             rows.append(
                 {
                     "group": group.id,
                     "child": child,
                     "name": system.name_of(child),
-                    "r_rest": correlation(scores[:, k], rest) if rest is not None else None,
+                    "r_rest": correlation(scores[:, k], rest),
                     "r_group": correlation(scores[:, k], own),
                     "r_index": correlation(scores[:, k], index),
                     "alpha": alpha.alpha,
@@ -129,9 +125,13 @@ def children_audit(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.selectors.float().fill_nan(None))
 
 
-def _all_gone(scores: Floats, k: int) -> bool:
-    """Whether some unit has nothing but this child: its rest would be the mean of nothing."""
-    return bool(np.isnan(np.delete(scores, k, 1)).all(axis=1).any())
+def _mean_of_others(scores: Floats, k: int) -> Floats:
+    """Mean score of the other children of every unit; NaN where a unit has none of them."""
+    others = np.delete(scores, k, 1)
+    known = ~np.isnan(others)
+    count = known.sum(axis=1)
+    summed = np.where(known, others, 0.0).sum(axis=1)
+    return np.asarray(np.divide(summed, count, out=np.full(len(scores), np.nan), where=count > 0), dtype=np.float64)
 
 
 def _share(strengths: Floats, k: int) -> float:
@@ -165,6 +165,8 @@ def components(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
 def in_words(system: ScoringSystem, year: ScoredYear, children: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
     """What the audit found, as Chinese sentences with figures; worst first. Empty findings are said, too."""
     units = len(year.table.units)
+    if units < LEAST_UNITS:
+        return [f"只有 {units} 个单位,少于 {LEAST_UNITS} 个,不能审查相关、信度和实际权重。"]
     if units < 10:
         warning = [f"只有 {units} 个单位,相关和信度只供参考。"]
     else:
@@ -174,11 +176,11 @@ def in_words(system: ScoringSystem, year: ScoredYear, children: pl.DataFrame, pa
 
 
 def _against(children: pl.DataFrame) -> Iterator[str]:
-    for row in children.filter(pl.col("r_rest") < 0).sort("r_rest").iter_rows(named=True):
+    for row in children.filter(pl.col("r_rest") < AGAINST).sort("r_rest").iter_rows(named=True):
         yield f"{row['child']} {row['name']}与 {row['group']} 组内其余指标反向(相关 {row['r_rest']:.2f}):它升高时该组其他指标往往降低,请核对方向或移出该组。"
-    for row in children.filter((pl.col("r_index") < 0) & ~(pl.col("r_rest") < 0).fill_null(False)).iter_rows(
-        named=True
-    ):
+    for row in children.filter(
+        (pl.col("r_index") < AGAINST) & ~(pl.col("r_rest") < AGAINST).fill_null(False)
+    ).iter_rows(named=True):
         yield f"{row['child']} {row['name']}与总指数负相关({row['r_index']:.2f}):得分高的单位总指数反而低。"
 
 
@@ -189,7 +191,7 @@ def _misweighted(children: pl.DataFrame) -> Iterator[str]:
     for row in rated.filter(pl.col("ratio") > MISWEIGHTED).sort("ratio", descending=True).iter_rows(named=True):
         yield f"{row['child']} {row['name']}的名义权重为 {row['weight']:.0%},实际影响占 {row['importance_linear']:.0%}:它比设想的更左右 {row['group']} 的结果。"
     for row in rated.filter(pl.col("ratio") < 1 / MISWEIGHTED).sort("ratio").iter_rows(named=True):
-        yield f"{row['child']} {row['name']}的名义权重为 {row['weight']:.0%},实际影响只占 {row['importance_linear']:.0%}:它对 {row['group']} 几乎不起作用。"
+        yield f"{row['child']} {row['name']}的名义权重为 {row['weight']:.0%},实际影响只占 {row['importance_linear']:.0%}:它对 {row['group']} 的作用明显小于设想。"
 
 
 def _loose(system: ScoringSystem, children: pl.DataFrame) -> Iterator[str]:

@@ -137,6 +137,7 @@ class ScoringSystem:
     orders: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
     uncertainty: Mapping[str, Any]
+    own_weights: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def root(self) -> Group:
@@ -201,7 +202,9 @@ def parse_system(data: Mapping[str, Any], where: Where) -> ScoringSystem:
         orders=tuple(ranking.get("orders", ())),
         pairs=tuple((str(a), str(b)) for a, b in compare.get("pairs", ())),
         uncertainty=dict(data.get("uncertainty", {})),
+        own_weights={kind: data.get("own_weights", {}).get(kind, {}) for kind in ("by_unit", "by_class")},
     )
+    _check_own_weights(system, float(data.get("own_weights", {}).get("maximum_shift", 10.0)), where)
     if system.rank_within_class and not system.class_column:
         raise DefinitionError('ranking.within = "class" 需要 [data] 中的 class 列', where=where("within", "class"))
     if wrong := set(system.orders) - set(ORDERS):
@@ -351,3 +354,25 @@ def _check_weights(groups: Collection[Group], leaves: Sequence[Leaf], where: Whe
             )
         if any((given[i] or 0.0) < 0 for i in group.children) or not sum(given[i] or 0.0 for i in group.children) > 0:
             raise DefinitionError(f"{group.id} 的权重不能为负,合计须大于 0", where=where("id", group.id))
+
+
+def _check_own_weights(system: ScoringSystem, shift: float, where: Where) -> None:
+    """Own weights name every child of the index, sum to 100 and stay within ``shift`` points of the common ones."""
+    children = system.root.children
+    given = {g.id: g.weight for g in system.groups} | {leaf.id: leaf.weight for leaf in system.leaves}
+    total = sum(given[c] or 0.0 for c in children)
+    for kind, entries in system.own_weights.items():
+        for name, weights in entries.items():
+            place = f"own_weights.{kind}.{name}"
+            if system.root.weights.method != "given" or set(weights) != set(children):
+                raise DefinitionError(
+                    f"{place} 应写明 {'、'.join(children)} 的权重,且总指数用给定权重", where=where("id", system.root.id)
+                )
+            if abs(sum(weights.values()) - 100.0) > 1e-9:
+                raise DefinitionError(f"{place} 的权重合计应为 100,现为 {sum(weights.values()):g}")
+            for child in children:
+                common = (given[child] or 0.0) / total * 100.0
+                if abs(weights[child] - common) > shift + 1e-9:
+                    raise DefinitionError(
+                        f"{place} 的 {child} 为 {weights[child]:g},与通用权重 {common:g} 相差超过 {shift:g}"
+                    )

@@ -113,7 +113,7 @@ def refusals(values: pl.DataFrame, system: IndexSystem) -> pl.DataFrame:
     bounded = {i.id: i.name for i in system.indicators if i.norm == GROWTH}
     found = (
         complete_values(values, system)
-        .filter(pl.col("indicator").is_in(list(bounded)) & (pl.col("value") < 0))
+        .filter(pl.col("indicator").is_in(list(bounded)), pl.col("value") < 0, pl.col("year") >= system.base_year)
         .group_by("area", "indicator", maintain_order=True)
         .first()
     )

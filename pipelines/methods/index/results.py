@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from pipelines.methods.index.aggregate import aggregated
 from pipelines.methods.index.bounded import LIMIT, Floats, link
 from pipelines.methods.index.decompose import Difference
 from pipelines.methods.index.definition import ScoringSystem
@@ -23,7 +24,7 @@ from pipelines.methods.index.orders import (
     tied_with,
 )
 from pipelines.methods.index.robustness import FACTOR_NAMES, RankSpread
-from pipelines.methods.index.score import ScoredYear, effective_weights, ranks
+from pipelines.methods.index.score import ScoredYear, effective_weights, nominal_weights, ranks
 from pipelines.methods.index.sobol import SobolIndices
 
 PEERS: Final = 3
@@ -353,4 +354,28 @@ def leave_one_out_frame(system: ScoringSystem, year: ScoredYear, found: Mapping[
             old, new = before[k], after[k]
             shift = None if old is None or new is None else old - new
             rows.append((node, system.name_of(node), unit, float(scores[k]), new, shift))
+    return _frame(rows, columns)
+
+
+def own_weights_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
+    """The index by a unit's own weights beside the common one; ranks are by the common weights only (index_system 9.1)."""
+    columns = {
+        "unit": pl.String,
+        "unit_name": pl.String,
+        "score": pl.Float64,
+        "score_own": pl.Float64,
+        "rank": pl.Int64,
+    }
+    scores = year.means[system.root.id].scores
+    overall, within = ranks(system, year.table, scores)
+    rows: list[tuple[object, ...]] = []
+    for k, unit in enumerate(year.table.units):
+        own = system.own_weights["by_unit"].get(unit) or system.own_weights["by_class"].get(year.table.classes[k])
+        if own is None:
+            continue
+        weights = dict(nominal_weights(year))
+        weights[system.root.id] = np.array([own[c] for c in system.root.children]) / 100.0
+        by_own = aggregated(system, year.scores, weights)[system.root.id].scores[k]
+        rank = within[k] if system.rank_within_class else overall[k]
+        rows.append((unit, year.table.names[k], float(scores[k]), float(by_own), rank))
     return _frame(rows, columns)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.methods.index.cells import coverage_cells, score_cells
 from pipelines.methods.index.chain_entry import ChainState
@@ -212,6 +214,58 @@ def test_inflation_left_in_would_raise_the_programmes_index_to_106() -> None:
     green = list(development.dimensions).index("D4 绿色集约")
     assert round(float(chain.dimension_levels[6, green])) == 134
     assert round(float(chain.levels[6])) == 106
+
+
+def plain_index(
+    values: list[list[float | None]], weights: list[float], dimensions: list[str], cap: float
+) -> list[float]:
+    """The total index once more, written down naively year by year from the rules of the method page."""
+    level, levels = 100.0, [100.0]
+    base: list[float | None] = [series[0] for series in values]
+    entered, gaps = [False] * len(values), [0] * len(values)
+    for year in range(1, len(values[0])):
+        growth: dict[int, float] = {}
+        for k, series in enumerate(values):
+            x = series[year]
+            if x is None:
+                gaps[k] += 1
+                if gaps[k] > 1:
+                    base[k], entered[k] = None, False
+                elif entered[k]:
+                    growth[k] = 0.0
+                continue
+            before = base[k]
+            if before is not None:
+                v = 0.0 if x + before == 0 else (x - before) / ((x + before) / 2) * 100
+                growth[k] = max(-cap, min(cap, v))
+                entered[k] = True
+            base[k], gaps[k] = x, 0
+        total = weight = 0.0
+        for d in sorted(set(dimensions)):
+            inside = [k for k in growth if dimensions[k] == d]
+            if inside:
+                whole = sum(w for w, name in zip(weights, dimensions, strict=True) if name == d)
+                own = sum(weights[k] * growth[k] for k in inside) / sum(weights[k] for k in inside)
+                total, weight = total + whole * own, weight + whole
+        if weight:
+            level *= (200 + total / weight) / (200 - total / weight)
+        levels.append(level)
+    return levels
+
+
+figures = st.none() | st.floats(min_value=0, max_value=100).map(lambda x: round(x, 1))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.lists(figures, min_size=6, max_size=6), min_size=4, max_size=4))
+def test_the_engine_and_a_naive_computation_agree(values: list[list[float | None]]) -> None:
+    values[0][0] = 7.0  # the chain begins in the base year
+    own = replace(four(), indicators=tuple(replace(i, cap=60.0) for i in four().indicators))
+    chain = development_chains(table(dict(zip(["A1", "A2", "B1", "B2"], values, strict=True))), own)[0]
+    naive = plain_index(values, [3, 1, 4, 2], ["D1", "D1", "D2", "D2"], 60.0)
+    assert chain.levels.tolist() == pytest.approx(naive[: len(chain.years)])
+    points = np.nansum(indicator_contributions(chain), axis=1)[1:]
+    assert points.tolist() == pytest.approx(np.diff(chain.levels).tolist(), abs=1e-7)
 
 
 def test_cells_are_complete_and_keys_unique() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.methods.index.aggregate import power_mean
 from pipelines.methods.index.definition import ScoringSystem, parse_system
+from pipelines.methods.index.results import own_weights_frame
 from pipelines.methods.index.score import ScoredYear, effective_weights, ranks, score_years
 from pipelines.methods.index.table import unit_tables
 from schemas.errors import DefinitionError
@@ -329,3 +330,15 @@ def test_a_goalpost_against_the_direction_is_refused() -> None:
 def test_a_faulty_table_is_named_by_line_and_column(frame: dict[str, list[str]], message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         scored(TWO, pl.DataFrame(frame))
+
+
+def test_own_weights_stand_beside_the_common_ones_and_stay_near_them() -> None:
+    frame = pl.DataFrame({"unit": ["U1", "U2"], "kind": ["x", "y"], "a": [10, 10], "b": [50, 50], "c": [30, 30]})
+    text = TWO + "\n[own_weights.by_class.x]\nD1 = 50\nD2 = 50\n"
+    own, (year,) = scored(text, frame)
+    found = own_weights_frame(own, year)
+    assert found.select("unit", "score", "score_own").rows() == [("U1", pytest.approx(24), pytest.approx(25))]
+    with pytest.raises(DefinitionError, match="超过 10"):
+        system(text.replace("D1 = 50\nD2 = 50", "D1 = 49\nD2 = 51"))
+    with pytest.raises(DefinitionError, match="合计应为 100"):
+        system(text.replace("D2 = 50", "D2 = 49"))
