@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 from python_calamine import CalamineError, CalamineWorkbook
 
 from sources.cells import UNCALCULATED, CellError, CellValue
@@ -25,11 +24,13 @@ from sources.guard import Inspection, inspect
 from sources.guard_facts import Area, Position, SheetFacts, address
 from sources.guard_refusals import refusal
 
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
 Rows = list[list[CellValue]]
 
 # What openpyxl raises on a damaged or unusual file; it documents none of it.
 OPENPYXL_ERRORS = (
-    InvalidFileException,
     zipfile.BadZipFile,
     ParseError,
     KeyError,
@@ -76,6 +77,22 @@ class Grid:
                     if not is_anchor and cells[column] not in ("", None):
                         found.append((row, column))
         return found
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader would pass over in silence, as sentences for the clerk: hidden things are read like all others."""
+        where = f"工作表“{self.sheet}”"
+        found = [] if self.visible else [f"{where}是隐藏的,已照常读取。"]
+        if self.hidden_rows:
+            found.append(
+                f"{where}有 {len(self.hidden_rows)} 行隐藏{'(筛选中)' if self.has_filter else ''},已照常读取。"
+            )
+        if self.hidden_columns:
+            found.append(f"{where}有 {len(self.hidden_columns)} 列隐藏,已照常读取。")
+        if covered := self.hidden_by_merges():
+            places = "、".join(address(*place) for place in covered[:10])
+            found.append(f"{where}的合并单元格下面还盖有数据({places}),已照常读取,请核对或清除。")
+        return tuple(found)
 
     def address(self, row: int, column: int) -> str:
         """The A1 address of a cell."""
@@ -148,12 +165,14 @@ class _SecondReader:
 
     def __init__(self, inspection: Inspection) -> None:
         self.inspection = inspection
-        self._workbook: openpyxl.Workbook | None = None
+        self._workbook: Workbook | None = None
 
     def rows(self, facts: SheetFacts) -> Rows:
         """One sheet as calamine would give it. Raises SubmissionError where this reader fails too."""
         if self.inspection.format != "xlsx":
             raise refusal("unreadable", found=f"工作表“{facts.name}”")
+        import openpyxl  # 0.4 s that hardly any file needs
+
         try:
             if self._workbook is None:
                 content = io.BytesIO(self.inspection.content)

@@ -31,7 +31,8 @@ class Area:
 class SheetFacts:
     """One sheet: what readers hide, or would trip over.
 
-    ``errors`` maps a cell to the error it shows (``#REF!``), ``uncalculated`` are formulas saved without a result.
+    ``errors`` maps a cell to the error it shows (``#REF!``), ``uncalculated`` are formulas saved without a result, ``doubtful``
+    those whose result is empty or 0 in a workbook that asks to be calculated (used while scanning; see guard_sheet.settle).
     ``visibility`` is visible, hidden or very hidden. ``rows`` and ``columns`` bound the cells that hold something;
     after a fast scan they are upper bounds.
     """
@@ -45,6 +46,7 @@ class SheetFacts:
     formulas: int = 0
     errors: dict[Position, str] = field(default_factory=dict)
     uncalculated: set[Position] = field(default_factory=set)
+    doubtful: set[Position] = field(default_factory=set)
     merges: list[Area] = field(default_factory=list)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)

@@ -11,22 +11,17 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
-from sources.guard_facts import SheetFacts, column_index, position
-from sources.guard_limits import MAX_BOX, MAX_COLLECTED, MAX_COLUMNS, MAX_ROWS
+from sources.guard_chunk import STYLE, TYPE, Chunk, NotPlainError, Places, number_of, shaped, word_of
+from sources.guard_facts import SheetFacts, position
+from sources.guard_limits import MAX_BOX, MAX_COLUMNS, MAX_ROWS
 from sources.guard_refusals import refusal
 from sources.guard_sheet import settle
 from sources.guard_xml import PackageFacts, PartScan
 
-Places = npt.NDArray[np.intp]
-Words = npt.NDArray[np.uint64]
-
 LONGEST_HEAD = 1 << 20
 LONGEST_CELL = 1 << 20  # bytes without a new cell: a text no cell can hold
 MOST_ODD_CELLS = 20_000  # cells read one by one in Python; more are left to expat
-PAD = b"\0" * 16
 
 _OPEN_DATA = re.compile(rb"<sheetData(?:\s[^<>]*)?>")
 _PLAIN_ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["'](?:utf-8|us-ascii)["']""", re.IGNORECASE)
@@ -34,20 +29,6 @@ _CELL_TYPE = re.compile(rb"""\st\s*=\s*["']([^"']*)["']""")
 _FORMULA = re.compile(rb"<f(?:\s[^<>]*)?(?:/>|>([^<]*)</f>)(?:<v>([^<]*)</v>|<v/>)?(?:</c>)?\s*\Z")
 _HIDDEN = re.compile(rb"""\shidden\s*=\s*["'](?:1|true|on)["']""")
 _ROW_NUMBER = re.compile(rb'\sr="([0-9]{1,7})"')
-
-
-class NotPlainError(Exception):
-    """The part has something this scan does not read; expat has to."""
-
-
-def _word(text: bytes) -> int:
-    return int.from_bytes(text, "little")
-
-
-CELL, ROW, INLINE = (_word(t) for t in (b"c r=", b"row ", b"is>"))
-EMPTY_VALUE, CLOSING, ROW_END = _word(b"v/>"), ord("/"), _word(b"/ro")
-VALUE, FORMULA, FORMULA_BARE, TEXT, TEXT_ATTRIBUTE = (_word(t) for t in (b"v>", b"f ", b"f>", b"t>", b"t "))
-STYLE, TYPE = _word(b' s="'), _word(b' t="')
 
 
 def is_plain_encoding(part: bytes) -> bool:
@@ -126,7 +107,7 @@ class FastSheet:
         """The first ``count`` bytes, complete cells all of them."""
         if not count:
             return
-        chunk = _Chunk(data, count)
+        chunk = Chunk(data, count)
         self.sheet.cells += len(chunk.cells)
         self.facts.count_cells(len(chunk.cells), self.sheet.name)
         rows, columns = chunk.extent(self._shapes)
@@ -135,7 +116,7 @@ class FastSheet:
         self._values(chunk)
         self._formulas(chunk)
 
-    def _rows(self, chunk: _Chunk) -> None:
+    def _rows(self, chunk: Chunk) -> None:
         """Hidden rows."""
         for start, end in zip(*chunk.row_tags(), strict=True):
             tag = chunk.data[start:end]
@@ -146,7 +127,7 @@ class FastSheet:
                 if int(number[1]) <= MAX_ROWS:
                     self.sheet.hidden_rows.add(int(number[1]) - 1)
 
-    def _values(self, chunk: _Chunk) -> None:
+    def _values(self, chunk: Chunk) -> None:
         """Types of the cells that hold a value: shared strings are looked up, errors noted, anything unusual read singly."""
         cells, values, after = chunk.valued()
         head = chunk.word4[after]
@@ -160,7 +141,7 @@ class FastSheet:
         is_typed = ((head == TYPE) & (length == 7)) | ((head == STYLE) & (length >= 12) & (length <= 16))
         rest = np.ones(len(which), bool)
         for letter in b"snbe":
-            of_type = is_typed & (tail == np.uint64(_word(b' t="' + bytes([letter]) + b'">')))
+            of_type = is_typed & (tail == np.uint64(word_of(b' t="' + bytes([letter]) + b'">')))
             rest &= ~of_type
             if letter == ord("s"):
                 self._strings(chunk, cells[of_type], values[of_type])
@@ -169,7 +150,7 @@ class FastSheet:
         for start, value in zip(cells[rest].tolist(), values[rest].tolist(), strict=True):
             self._single(chunk.data, start, value)
 
-    def _strings(self, chunk: _Chunk, cells: Places, values: Places) -> None:
+    def _strings(self, chunk: Chunk, cells: Places, values: Places) -> None:
         """Add up the lengths of the shared strings that ``<v>12</v>`` point to."""
         if not len(values):
             return
@@ -179,11 +160,11 @@ class FastSheet:
         for digits in range(1, 8):
             if not pending.any():
                 return
-            hit = pending & _shaped(words, 0, digits, ord("<"))
+            hit = pending & shaped(words, 0, digits, ord("<"))
             if not hit.any():
                 continue
             pending &= ~hit
-            index = _number(words[hit], digits)
+            index = number_of(words[hit], digits)
             if int(index.max()) >= len(lengths):
                 raise refusal("bad_string_index", sheet=self.sheet.name, found=int(index.max()))
             self.facts.refer(int(lengths[index].sum()))
@@ -206,157 +187,32 @@ class FastSheet:
             raise NotPlainError
         settle(self.facts, self.sheet, place, kind[1].decode("ascii", "replace") if kind else "", text)
 
-    def _formulas(self, chunk: _Chunk) -> None:
-        for token in chunk.formula_tokens.tolist():
-            if token == 0 or not chunk.is_cell[token - 1]:
+    def _formulas(self, chunk: Chunk) -> None:
+        """Formulas: those with a result of a usual type are only counted, the others read one by one."""
+        tokens = chunk.formula_tokens
+        if len(tokens):
+            if not chunk.is_cell[tokens - 1].all() or tokens[0] == 0:
                 raise NotPlainError
-            start, formula = int(chunk.starts[token - 1]), int(chunk.starts[token])
-            match = _FORMULA.match(chunk.data[formula : chunk.cell_end(token)])
-            if match is None:
-                raise NotPlainError
-            text = {"f": _plain_text(match[1] or b"")}
-            if match[2] is not None:
-                text["v"] = _plain_text(match[2])
-            self._settle(chunk.data[start:formula], text)
-        if (
-            chunk.value_count != chunk.valued_count + chunk.values_after_formula
-            or len(self.sheet.uncalculated) > MAX_COLLECTED
-        ):
+            settled = chunk.calculated(tokens, zero_counts=not self.facts.awaits_calculation)
+            if chunk.data.find(b"|", 0, chunk.count) >= 0:
+                settled[:] = False  # perhaps a DDE call
+            self.sheet.formulas += int(np.count_nonzero(settled))
+            if self.facts.awaits_calculation and settled.any():
+                self.facts.has_results = True
+            for token in tokens[~settled].tolist():
+                self._formula(chunk, token)
+        if chunk.value_count != chunk.valued_count + chunk.values_after_formula:
             raise NotPlainError
 
-
-class _Chunk:
-    """A run of complete cells, the first ``count`` bytes of ``data``, as vectors: one element a tag, or a cell."""
-
-    def __init__(self, data: bytes, count: int) -> None:
-        self.data = data if len(data) >= count + len(PAD) else data + PAD
-        self.count = count
-        octets = np.frombuffer(self.data, np.uint8)
-        self.word4 = as_strided(np.frombuffer(self.data, "<u4", count=1), shape=(count + 12,), strides=(1,))
-        self.word8 = as_strided(np.frombuffer(self.data, "<u8", count=1), shape=(count + 8,), strides=(1,))
-        self.starts = np.flatnonzero(octets[:count] == ord("<"))
-        self._words = words = self.word4[self.starts + 1]
-        words2 = words & 0xFFFF
-        self.is_cell = words == CELL
-        self._is_value = words2 == VALUE
-        is_formula = (words2 == FORMULA) | (words2 == FORMULA_BARE)
-        self._check_tags(words2, is_formula)
-        self.cell_tokens = np.flatnonzero(self.is_cell)
-        self.cells = self.starts[self.cell_tokens]
-        if (octets[self.cells + 5] != ord('"')).any():
+    def _formula(self, chunk: Chunk, token: int) -> None:
+        start, formula = int(chunk.starts[token - 1]), int(chunk.starts[token])
+        match = _FORMULA.match(chunk.data[formula : chunk.cell_end(token)])
+        if match is None:
             raise NotPlainError
-        self.formula_tokens = np.flatnonzero(is_formula)
-        self.value_count = int(np.count_nonzero(self._is_value))
-        self.valued_count = 0
-        self._after_reference = np.zeros(len(self.cells), np.intp)
-
-    def _check_tags(self, words2: npt.NDArray[np.integer], is_formula: npt.NDArray[np.bool_]) -> None:
-        """Every opening tag must be a known one; comments, CDATA, instructions and prefixed names are none."""
-        count, words = np.count_nonzero, self._words
-        unknown = len(words) - int(count(self.is_cell) + count(self._is_value) + count(is_formula))
-        unknown -= int(count((words & 0xFF) == CLOSING))
-        if unknown:
-            unknown -= int(count(words == ROW))
-        if unknown:
-            words3 = words & 0xFFFFFF
-            unknown -= int(count((words3 == EMPTY_VALUE) | (words3 == INLINE)))
-            unknown -= int(count((words2 == TEXT) | (words2 == TEXT_ATTRIBUTE)))
-        if unknown:
-            raise NotPlainError
-
-    def row_tags(self) -> tuple[list[int], list[int]]:
-        """Where the tags of rows begin and where what follows them begins."""
-        rows = np.flatnonzero(self._words == ROW)
-        ends = np.append(self.starts, self.count)[rows + 1]
-        return self.starts[rows].tolist(), ends.tolist()
-
-    def valued(self) -> tuple[Places, Places, Places]:
-        """Of the cells with a value next to their tag: the tag, the value, and where the reference has ended."""
-        follows = np.append(self._is_value, False)[self.cell_tokens + 1]
-        self.valued_count = int(np.count_nonzero(follows))
-        if self.valued_count == len(self.cells):
-            return self.cells, self.starts[self.cell_tokens + 1], self._after_reference
-        which = np.flatnonzero(follows)
-        return self.cells[which], self.starts[self.cell_tokens[which] + 1], self._after_reference[which]
-
-    def extent(self, shapes: list[tuple[int, int]]) -> tuple[int, int]:
-        """(rows, columns) the cells span; fills ``_after_reference``, where each ``r="…"`` has ended.
-
-        ``shapes`` are the lengths of references (letters, digits) to try; those found go to the front, for the next chunk.
-        """
-        words = self.word8[self.cells + 6]
-        pending = len(words)
-        big_endian = words.byteswap()
-        rows = columns = 0
-        for shape in tuple(shapes):
-            if not pending:
-                break
-            letters, digits = shape
-            hit = _shaped(words, letters, digits, ord('"'))
-            found = int(np.count_nonzero(hit))
-            if not found:
-                continue
-            pending -= found
-            shapes.remove(shape)
-            shapes.insert(0, shape)
-            hits = big_endian[hit]
-            last_column = int((hits >> np.uint64(64 - 8 * letters)).max()).to_bytes(letters, "big").decode("ascii")
-            columns = max(columns, column_index(last_column) + 1)
-            numbers = (hits << np.uint64(8 * letters)) >> np.uint64(64 - 8 * digits)
-            if int(numbers.min()) == int.from_bytes(b"0" * digits, "big"):
-                raise NotPlainError  # there is no row 0
-            rows = max(rows, int(int(numbers.max()).to_bytes(digits, "big")))
-            self._after_reference[hit] = self.cells[hit] + (7 + letters + digits)
-        if pending:
-            raise NotPlainError
-        return rows, columns
-
-    def cell_end(self, token: int) -> int:
-        """Where the cell around ``token`` ends: at the next cell, or at the end of its row."""
-        at = token + 1
-        while at < len(self.starts) and not self.is_cell[at] and self._words[at] & 0xFFFFFF != ROW_END:
-            at += 1
-        return int(self.starts[at]) if at < len(self.starts) else self.count
-
-    @property
-    def values_after_formula(self) -> int:
-        """Values that belong to a formula."""
-        if not len(self.formula_tokens):
-            return 0
-        is_value = np.append(self._is_value, [False, False])
-        is_closing = np.append((self._words & 0xFFFFFF) == _word(b"/f>"), [False, False])
-        following = self.formula_tokens + 1
-        return int(np.count_nonzero(is_value[np.where(is_closing[following], following + 1, following)]))
-
-
-def _shaped(words: Words, letters: int, digits: int, closing: int) -> npt.NDArray[np.bool_]:
-    """Which words begin with so many capital letters, then so many digits, then the byte ``closing``.
-
-    Raises NotPlainError where a byte only nearly is a letter or digit (``@`` or ``:`` share the upper half of the byte).
-    """
-    high = _word(b"\xe0" * letters + b"\xf0" * digits + b"\xff")
-    want = _word(b"\x40" * letters + b"\x30" * digits + bytes([closing]))
-    hit: npt.NDArray[np.bool_] = (words & np.uint64(high)) == np.uint64(want)
-    if hit.any():
-        # Letters are 0x41 to 0x5A, digits 0x30 to 0x39: the additions lift what lies above out of the block, the
-        # subtraction lowers 0x40 out of it; no byte carries into its neighbour.
-        block = words[hit]
-        above = block + np.uint64(_word(b"\x05" * letters + b"\x06" * digits))
-        below = block - np.uint64(_word(b"\x01" * letters))
-        letters_high = np.uint64(_word(b"\xe0" * letters))
-        if ((above & np.uint64(high)) != np.uint64(want)).any() or (
-            (below & letters_high) != np.uint64(_word(b"\x40" * letters))
-        ).any():
-            raise NotPlainError
-    return hit
-
-
-def _number(words: Words, digits: int) -> npt.NDArray[np.int64]:
-    """The decimal numbers of so many digits that the words begin with."""
-    total = np.zeros(len(words), np.int64)
-    for place in range(digits):
-        total = total * 10 + ((words >> np.uint64(8 * place)) & np.uint64(0x0F)).astype(np.int64)
-    return total
+        text = {"f": _plain_text(match[1] or b"")}
+        if match[2] is not None:
+            text["v"] = _plain_text(match[2])
+        self._settle(chunk.data[start:formula], text)
 
 
 def _plain_text(text: bytes) -> str:

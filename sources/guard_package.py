@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.errors import SubmissionError
+from sources.guard_chunk import NotPlainError
 from sources.guard_facts import SheetFacts
-from sources.guard_fast import FastSheet, NotPlainError
+from sources.guard_fast import FastSheet
 from sources.guard_limits import MAX_BOXES, MAX_CELLS
 from sources.guard_refusals import refusal
-from sources.guard_sheet import SheetReader, check_box
+from sources.guard_sheet import SheetReader, check_box, settle_doubts
 from sources.guard_strings import LARGEST, scan_strings_fast
 from sources.guard_xlsb import BINARY_PARTS, scan_binary_part, scan_binary_sheet
 from sources.guard_xml import (
@@ -68,7 +69,7 @@ class Package:
         """Every byte of every part; the sheets in the workbook's order. Raises SubmissionError."""
         first = [e for e in self.entries if e.name.endswith((".rels", "[Content_Types].xml"))]
         for entry in first:
-            self._scan_part(entry)
+            self._scan_part(entry, is_vital=True)
         workbook = self._workbook_part()
         kinds = {normal(target): kind for kind, target in self._targets(workbook)}
         self._note_features(kinds)
@@ -88,6 +89,7 @@ class Package:
         for entry in later:
             self._scan_sheet(entry)
         self._check_boxes()
+        settle_doubts(self.facts, self.sheets.values())
         return self._in_order(workbook)
 
     def _workbook_part(self) -> str:
@@ -119,7 +121,7 @@ class Package:
         if any(r.is_external and r.kind == "oleObject" for rs in self.facts.relationships.values() for r in rs):
             self.facts.features.add("external_links")
 
-    def _scan_part(self, entry: Entry, *, is_vital: bool = True) -> None:
+    def _scan_part(self, entry: Entry, *, is_vital: bool) -> None:
         """One part other than a worksheet. Parts without which a workbook can be read may be malformed, but never hostile."""
         if SMALL < entry.size <= LARGEST and posixpath.basename(normal(entry.name)).startswith("sharedstrings"):
             try:
@@ -131,9 +133,10 @@ class Package:
         scan: PartScan | None = None
         name = normal(entry.name)
         is_markup = name.endswith((".xml", ".rels"))
-        is_opaque = name.endswith(".vml")  # real Excel files hold VML that is no XML: unclosed <br>
+        # Real Excel files hold VML that is no XML (unclosed <br>), and people insert SVG pictures with a DOCTYPE.
+        is_opaque = name.endswith((".vml", ".svg")) or "/media/" in name
         for number, chunk in enumerate(chunks(self.data, entry)):
-            if number == 0 and not is_opaque and (is_markup or looks_like_markup(chunk)):
+            if number == 0 and (is_vital or not is_opaque) and (is_markup or looks_like_markup(chunk)):
                 scan = PartScan(entry.name, self._readers(entry))
             if scan is not None:
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from sources.guard_facts import SheetFacts, address, area, position
 from sources.guard_limits import (
@@ -132,19 +133,31 @@ def settle(facts: PackageFacts, sheet: SheetFacts, place: tuple[int, int], kind:
         sheet.formulas += 1
         if "|" in text["f"]:
             refuse_conversation(text["f"])
-        if is_uncalculated(kind, value, facts.awaits_calculation) and len(sheet.uncalculated) < MAX_COLLECTED:
-            sheet.uncalculated.add(place)
+        _book_result(facts, sheet, place, kind, value)
 
 
-def is_uncalculated(kind: str, value: str, awaits_calculation: bool) -> bool:
-    """Whether a formula has no result that can be believed.
+def _book_result(facts: PackageFacts, sheet: SheetFacts, place: tuple[int, int], kind: str, value: str) -> None:
+    """Whether a formula has a result that can be believed.
 
-    A formula whose result is the empty text is saved as ``t="str"`` with an empty value by Excel and WPS; programs that write
-    formulas without calculating them save the same, or 0, but ask for a full calculation on load, and Excel and WPS drop that request.
+    Excel and WPS save the empty text as ``t="str"`` with an empty value. Programs that write formulas without calculating them
+    save the same, or 0, and ask for a calculation on load. Such results are doubtful, until one formula anywhere in
+    the workbook shows a result: then somebody has calculated it.
     """
-    if not value:
-        return kind != "str" or awaits_calculation
-    return awaits_calculation and value == "0"
+    if not value and kind != "str":
+        if len(sheet.uncalculated) < MAX_COLLECTED:
+            sheet.uncalculated.add(place)
+    elif value not in ("", "0"):
+        facts.has_results = True
+    elif facts.awaits_calculation and len(sheet.doubtful) < MAX_COLLECTED:
+        sheet.doubtful.add(place)
+
+
+def settle_doubts(facts: PackageFacts, sheets: Iterable[SheetFacts]) -> None:
+    """After all sheets: doubtful results are none where the workbook was never calculated."""
+    for sheet in sheets:
+        if not facts.has_results:
+            sheet.uncalculated |= sheet.doubtful
+        sheet.doubtful = set()
 
 
 def refuse_conversation(formula: str) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from sources.guard_fast import PAD, NotPlainError, is_plain_encoding
+from sources.guard_chunk import PAD, NotPlainError
+from sources.guard_fast import is_plain_encoding
 from sources.guard_xml import PackageFacts, PartScan, StringTableReader
 
 LARGEST = 1 << 25  # read in one piece; larger tables go through expat piecewise

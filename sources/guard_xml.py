@@ -52,6 +52,7 @@ class PackageFacts:
     cells: int = 0
     is_1904: bool = False
     awaits_calculation: bool = False
+    has_results: bool = False
     features: set[str] = field(default_factory=set)
 
     def refer(self, characters: int) -> None:

@@ -38,8 +38,7 @@ def serve(memory: str, cpu_seconds: str, file_size: str, open_files: str, preloa
 
     while len(head := jobs.read(HEADER.size)) == HEADER.size:
         job = jobs.read(HEADER.unpack(head)[1])
-        allow(int(memory), int(cpu_seconds))
-        status, reply = answer(job)
+        status, reply = answer(job, int(memory), int(cpu_seconds))
         send(replies, status, reply)
         if status in (4, 5):  # memory exhausted or a panic: this process has seen enough
             return
@@ -68,14 +67,16 @@ def soften(kind: int, limit: int) -> None:
     resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def answer(job: bytes) -> tuple[int, bytes]:
-    """Run one job; how it ended and what it gave."""
+def answer(job: bytes, memory: int, cpu_seconds: int) -> tuple[int, bytes]:
+    """Run one job; how it ended and what it gave. The limits are set once the function's module is imported."""
     from schemas.errors import SubmissionError
     from sources.pool_wire import Status, pack, resolved
 
     try:
         path, args = pickle.loads(job)
-        return Status.RESULT, pack(resolved(path)(*args))
+        function = resolved(path)
+        allow(memory, cpu_seconds)
+        return Status.RESULT, pack(function(*args))
     except SubmissionError as error:
         return Status.REFUSED, json.dumps([error.code, str(error)]).encode()
     except (MemoryError, RecursionError):

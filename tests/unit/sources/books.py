@@ -30,6 +30,8 @@ MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 WORKBOOK = f"""<?xml version="1.0" encoding="UTF-8"?>
 <workbook {MAIN} xmlns:r="{OFFICE}"><sheets><sheet name="表一" sheetId="1" r:id="rId1"/></sheets></workbook>"""
 
+AWAITING = WORKBOOK.replace("</workbook>", '<calcPr calcId="1" fullCalcOnLoad="1"/></workbook>')
+
 
 def sheet_xml(data: str, *, head: str = "", tail: str = "") -> str:
     """A worksheet part around rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from decimal import Decimal
 from unittest.mock import patch
 
 import openpyxl
@@ -12,10 +13,10 @@ import xlsxwriter
 
 from schemas.errors import SubmissionError
 from sources import grid as grid_module
-from sources.cells import UNCALCULATED, CellError
+from sources.cells import UNCALCULATED, CellError, parse_column
 from sources.grid import Grid, lay, read_grids
 from sources.guard_facts import Area
-from tests.unit.sources.books import book, ods, ordinary, package, sheet_xml
+from tests.unit.sources.books import book, ods, ordinary, package, sheet_xml, strings_xml
 
 
 def test_cells_keep_their_address_whatever_is_empty_before_them() -> None:
@@ -111,6 +112,13 @@ def test_hidden_sheets_rows_columns_and_merges_come_with_the_grid() -> None:
     assert shown.hidden_rows == {4}
     assert shown.hidden_columns == {2}
     assert shown.hidden_by_merges() == [(0, 1), (1, 0), (1, 1)]
+    assert [note[:14] for note in shown.notes] == [
+        "工作表“表”有 1 行隐藏,",
+        "工作表“表”有 1 列隐藏,",
+        "工作表“表”的合并单元格下面",
+    ]
+    assert "B1、A2、B2" in shown.notes[2]
+    assert hidden.notes == ("工作表“藏”是隐藏的,已照常读取。",)
 
 
 def test_dates_of_1904_are_read_as_the_workbook_means_them() -> None:
@@ -151,3 +159,16 @@ def test_an_ordinary_workbook_reads_whole() -> None:
     assert money.rows[2][:3] == ["91620100MA00000002", 2001.0, 2002.0]
     assert money.rows[31][11] == 62_003.0
     assert meta.rows == [["2025-Q1"]]
+
+
+def test_figures_that_no_spreadsheet_shows_reach_the_column_as_they_are() -> None:
+    """calamine takes 1e999, NaN, text in a number cell and escapes; the column says what is wrong with each."""
+    rows = (
+        '<row r="1"><c r="A1"><v>1e999</v></c><c r="B1"><v>NaN</v></c><c r="C1"><v>-0</v></c><c r="D1" t="s"><v>0</v></c>'
+        '<c r="E1"><v>12345678901234567890</v></c><c r="F1"><v>0.30000000000000004</v></c></row>'
+    )
+    (grid,) = read_grids(package(sheet_xml(rows), strings_xml("_x0000_甲")), "a.xlsx")
+    series, problems, _ = parse_column([*grid.rows[0][:3], *grid.rows[0][4:]], "number", 1)
+    assert [p.code for p in problems] == ["not_finite", "not_finite", "digits"]
+    assert series.to_list() == [None, None, 0, None, Decimal("0.3")]
+    assert parse_column([grid.rows[0][3]], "text")[0].to_list() == ["甲"]

@@ -22,7 +22,7 @@ from sources.guard import Inspection, inspect
 from sources.guard_facts import Area, address, area, column_index, column_letters, position
 from sources.guard_refusals import REFUSALS
 from tests.unit.sources.attacks import ATTACKS, record12, row12, xlsb
-from tests.unit.sources.books import biff, book, ods, ordinary, package, record, sheet_xml, strings_xml
+from tests.unit.sources.books import AWAITING, biff, book, ods, ordinary, package, record, sheet_xml, strings_xml
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]{4}")
 
@@ -67,8 +67,30 @@ def test_error_cells_and_uncalculated_formulas_are_found_by_address() -> None:
 
     sheet = facts_of(book(fill)).sheets[0]
     assert sheet.errors == {(1, 1): "#DIV/0!", (1, 2): "#REF!"}
-    # xlsxwriter asks for a calculation on load: neither the empty text nor the zero was ever calculated
-    assert sheet.uncalculated == {(1, 3), (1, 5)}
+    assert sheet.formulas == 5
+    assert sheet.uncalculated == {(1, 3)}
+
+
+def never_calculated(*results: object) -> set[tuple[int, int]]:
+    """Uncalculated cells of a workbook that xlsxwriter wrote with these results of formulas, one a row."""
+
+    def fill(workbook: xlsxwriter.Workbook) -> None:
+        sheet = workbook.add_worksheet()
+        for row, result in enumerate(results):
+            sheet.write_formula(row, 0, "=B1", value=result)
+
+    return facts_of(book(fill)).sheets[0].uncalculated
+
+
+def test_empty_and_zero_results_are_doubted_only_where_nothing_was_ever_calculated() -> None:
+    """xlsxwriter asks for a calculation on load; whether WPS takes that request back when it saves is not known."""
+    assert never_calculated("", 0, "") == {(0, 0), (1, 0), (2, 0)}
+    assert never_calculated("", 0, 7) == {(0, 0)}
+    assert never_calculated("通过", 0, 0) == set()
+    empty_text = '<c r="A1" t="str"><f>B1</f><v></v></c>'
+    for more, expected in (("", {(0, 0)}), ('<c r="C1"><f>1</f><v>1</v></c>', set())):
+        data = package(sheet_xml(f'<row r="1">{empty_text}{more}</row>'), workbook=AWAITING)
+        assert facts_of(data).sheets[0].uncalculated == expected
 
 
 def test_a_formula_saved_by_excel_with_an_empty_text_is_not_uncalculated() -> None:
@@ -118,6 +140,11 @@ def test_macros_links_and_objects_are_accepted_and_reported() -> None:
     assert found.features == {"macros", "external_links", "embeddings", "activex", "connections", "images"}
     assert all(CHINESE.search(note) for note in found.notes)
     assert len(found.notes) == 6
+
+
+def test_a_picture_with_a_doctype_is_not_parsed() -> None:
+    svg = '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd"><svg/>'
+    assert "images" in facts_of(package(extra={"xl/media/image1.svg": svg})).features
 
 
 def test_vml_that_is_no_xml_is_read_and_not_parsed() -> None:

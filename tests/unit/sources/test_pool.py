@@ -52,7 +52,7 @@ def test_a_parser_that_dies_is_a_refusal_and_the_pool_lives(pool: Pool, path: st
 
 
 def test_memory_time_and_files_are_limited() -> None:
-    limits = Limits(memory=256 << 20, cpu_seconds=1, wall_seconds=6, file_size=1 << 20)
+    limits = Limits(memory=256 << 20, cpu_seconds=1, wall_seconds=3, file_size=1 << 20)
     with Pool(1, limits, preload=()) as narrow:
         for path, args, code in (
             ("builtins:bytearray", (1 << 30,), "too_costly"),
