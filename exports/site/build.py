@@ -66,6 +66,7 @@ def _environment() -> jinja2.Environment:
         "grouped": grouped,
         "value": value,
         "statuses": STATUSES,
+        "marks": {mark for mark, _ in STATUSES.values() if mark},
         "mart_title": mart_title,
         "kinds": KINDS,
     }

@@ -34,6 +34,18 @@ def units_of(cells: pl.DataFrame) -> dict[str, dict[str, str]]:
     return units
 
 
+def own_names(cells: pl.DataFrame) -> dict[str, dict[str, str]]:
+    """indicator → measure → name, for measures that are not named alike for all indicators (本年累计, for stocks 期末数)."""
+    names = cells.select("indicator", "measure", "measure_name").unique().sort("indicator", "measure", "measure_name")
+    mixed = (
+        names.group_by("measure").agg(pl.col("measure_name").n_unique()).filter(pl.col("measure_name") > 1)["measure"]
+    )
+    own: dict[str, dict[str, str]] = {}
+    for indicator, measure, name in names.filter(pl.col("measure").is_in(mixed.implode())).iter_rows():
+        own.setdefault(indicator, {})[measure] = name
+    return own
+
+
 def totals_cube(
     cells: pl.DataFrame, ordering: Ordering, kinds: Mapping[str, str], measures: Sequence[str]
 ) -> dict[str, Any]:
@@ -57,6 +69,7 @@ def totals_cube(
         "measures": labelled(totals, "measure", ordering),
         "periods": periods,
         "units": units_of(totals),
+        "own": own_names(totals),
         "cells": body,
     }
 
@@ -84,5 +97,6 @@ def groups_cube(cells: pl.DataFrame, ordering: Ordering, measures: Sequence[str]
             for code, _ in labelled(parts, "breakdown", ordering)
         },
         "units": units_of(parts),
+        "own": own_names(parts),
         "cells": body,
     }

@@ -33,14 +33,18 @@ def status_title(status: str) -> str:
     return "" if status == "A" else STATUSES[status][1]
 
 
-def value(mart: str, figure: Figure | None, tag: str = "td") -> Markup:
-    """One figure as an element that says where it comes from (``data-k`` the row_key); an empty element for no figure."""
+def value(mart: str, figure: Figure | None, tag: str = "td", also: str = "") -> Markup:
+    """One figure as an element that says where it comes from (``data-k`` the row_key); ``also``: further classes.
+
+    No figure gives an empty element.
+    """
     if figure is None:
         return Markup(f"<{tag}></{tag}>")
     hint = status_title(figure.status)
     title = f' title="{escape(hint)}"' if hint else ""
+    classes = escape(" ".join(filter(None, ("v", f"s{figure.status}", also))))
     return Markup(
-        f'<{tag} class="v s{figure.status}" data-m="{escape(mart)}" data-k="{escape(figure.row_key)}"{title}>'
+        f'<{tag} class="{classes}" data-m="{escape(mart)}" data-k="{escape(figure.row_key)}"{title}>'
         f"{grouped(figure.display)}</{tag}>"
     )
 

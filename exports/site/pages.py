@@ -22,6 +22,7 @@ SERIES: Final = "monitoring_series"
 WARNINGS: Final = "monitoring_warnings"
 SCORES: Final = "index_scores"
 HEADLINES: Final = 8
+FOREMOST: Final = 8
 AREA: Final = "area"
 
 
@@ -134,7 +135,7 @@ def overview(source: Source) -> Page:
             "cards": cards,
             "growth": _growth_table(source, mart, codes, growth),
             "charts": {chart.id: chart for chart in charts},
-            "warnings": _fired(source),
+            "warnings": _foremost(source),
             "index_tables": list(source.tables(SCORES)[:1]),
         },
         {"charts": {chart.id: chart.to_json() for chart in charts}},
@@ -210,12 +211,18 @@ def _fired(source: Source) -> list[dict[str, Any]]:
         fired.to_dicts(),
         key=lambda r: (-r["value"], order.rank("area", r["area"]), order.rank("indicator", r["indicator"])),
     )
-    return [{**row, "display_word": _level_word(source, row["display"])} for row in rows]
+    return [{**row, "word": _level_word(source, row["display"])} for row in rows]
 
 
 def _level_word(source: Source, display: str) -> str:
     words = source.spec["levels"]
     return words[int(display)] if display.isdigit() and int(display) < len(words) else display
+
+
+def _foremost(source: Source) -> list[dict[str, Any]]:
+    """What the overview shows of the warnings: the worst of areas and zones, sub-parks left to their page."""
+    fired = [w for w in _fired(source) if source.kinds.get(w["area"]) not in ("sub_park", "base")]
+    return fired[:FOREMOST]
 
 
 def parks(source: Source) -> Page:
@@ -382,9 +389,28 @@ def targets(source: Source) -> Page:
 def warnings(source: Source) -> Page:
     """Every early-warning indicator of every area with its level and the reason."""
     tables = source.tables(WARNINGS)
-    return Page(
-        "warnings.html", "预警", "warnings.html.j2", {"tables": tables, "fired": _fired(source)}, {}, bool(tables)
-    )
+    fired: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(_fired(source), key=lambda r: source.ordering.rank("area", r["area"])):
+        fired.setdefault(row["area_name"], []).append(row)
+    context = {
+        "tables": tables,
+        "fired": list(fired.items()),
+        "matrix": _matrix(source),
+        "words": source.spec["levels"],
+    }
+    return Page("warnings.html", "预警", "warnings.html.j2", context, {}, bool(tables))
+
+
+def _matrix(source: Source) -> dict[str, Any]:
+    """Levels, areas by indicators."""
+    levels = source.mart(WARNINGS).frame.filter(measure="level")
+    heads = labelled(levels, "indicator", source.ordering)
+    found = {(row["area"], row["indicator"]): row for row in levels.to_dicts()}
+    areas = labelled(levels, "area", source.ordering)
+    return {
+        "heads": heads,
+        "rows": [(name, [_figure(found.get((code, i))) for i, _ in heads]) for code, name in areas],
+    }
 
 
 def innovation(source: Source) -> Page:

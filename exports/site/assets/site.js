@@ -79,7 +79,7 @@
         var line = s.kind === "line" || (chart.kind === "line" && !s.kind);
         return {
           name: s.name, type: line ? "line" : "bar", yAxisIndex: two && s.axis === 1 ? 1 : 0,
-          data: s.shown.map(number), symbol: SYMBOLS[n % SYMBOLS.length], symbolSize: 7, barMaxWidth: 26, connectNulls: false,
+          data: s.shown.map(function (d) { var v = number(d); return v === null && lying && d ? 0 : v; }), symbol: SYMBOLS[n % SYMBOLS.length], symbolSize: 7, barMaxWidth: 26, connectNulls: false,
           lineStyle: { width: 2, color: COLOURS[n % COLOURS.length] }, cursor: "default",
           label: { show: lying && chart.categories.length <= 40, position: "right", color: "#1b2733",
             formatter: function (p) { return s.shown[p.dataIndex]; } },
@@ -130,6 +130,12 @@
     return found ? found[1] : code;
   }
 
+  /* measures of one indicator, under the names they have for it */
+  function mine(cube, indicator, has) {
+    var own = cube.own[indicator] || {};
+    return cube.measures.filter(function (m) { return has(m[0]); }).map(function (m) { return [m[0], own[m[0]] || m[1]]; });
+  }
+
   function withUnit(name, unit, common) {
     return unit && unit !== common ? name + "(" + unit + ")" : name;
   }
@@ -150,7 +156,7 @@
       var indicator = form.elements.indicator.value;
       var subs = form.elements.subs.checked;
       var units = cube.units[indicator] || {};
-      var measures = cube.measures.filter(function (m) { return m[0] in units; });
+      var measures = mine(cube, indicator, function (m) { return m in units; });
       var measure = form.elements.measure.value in units ? form.elements.measure.value : measures[0][0];
       options(form.elements.measure, measures, measure);
       var areas = cube.areas.filter(function (a) { return cube.cells[a[0]][indicator] && (subs || (a[2] !== "sub_park" && a[2] !== "base")); });
@@ -185,7 +191,7 @@
       var indicator = form.elements.indicator.value;
       var own = inside[area][indicator];
       var units = cube.units[indicator];
-      var measures = cube.measures.filter(function (m) { return own[m[0]]; });
+      var measures = mine(cube, indicator, function (m) { return m in own; });
       var categories = cube.categories[breakdown].filter(function (c) { return measures.some(function (m) { return c[0] in own[m[0]]; }); });
       var first = measures[0][0];
       var title = named(cube.areas, area) + named(cube.indicators, indicator) + "(" + named(cube.breakdowns, breakdown) + ")";
@@ -213,7 +219,7 @@
       var indicator = form.elements.indicator.value;
       var own = cube.cells[area][indicator];
       var units = cube.units[indicator];
-      var measures = cube.measures.filter(function (m) { return own[m[0]]; });
+      var measures = mine(cube, indicator, function (m) { return m in own; });
       var periods = cube.periods.map(function (p) { return p[1]; });
       function drawable(m) { return own[m] && own[m].some(function (d) { return number(d) !== null; }); }
       var bar = data.bars.find(drawable);
