@@ -1,6 +1,6 @@
 """The guard: is this file safe to read, and what does it hold besides values? Cheapest checks first, nothing is executed.
 
-What it refuses, and why in this order: reliability notes in docs; the limits stand in guard_limits, the sentences in guard_refusals.
+What it refuses, and why in this order: docs/decisions/guard-and-reading.md. Limits stand in guard_limits, sentences in guard_refusals.
 It bounds what a file can make a reader allocate, but a reader may still die: read only in ``sources.pool``.
 """
 

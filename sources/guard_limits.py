@@ -1,4 +1,4 @@
-"""What a file may hold. Figures from measurements: no ordinary workbook of nearly 1,600 came near them (docs/decisions)."""
+"""What a file may hold. Figures from measurements: no ordinary workbook of nearly 1,600 came near them."""
 
 from __future__ import annotations
 
