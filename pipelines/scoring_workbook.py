@@ -56,6 +56,8 @@ class _Book:
             for column, text in enumerate(texts):
                 sheet.write_string(row, column, text)
         sheet.set_column(0, 2, 14)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
         return sheet
 
     def number(self, sheet: Any, row: int, column: int, value: float, form: str = "number") -> None:
@@ -74,6 +76,7 @@ def write_workbook(path: Path, system: ScoringSystem, year: ScoredYear) -> None:
     book.set_properties({"title": system.title, "created": CREATED})
     formats = {
         "head": book.add_format({"bold": True, "text_wrap": True, "bottom": 1, "valign": "top"}),
+        "text": book.add_format({"text_wrap": True, "valign": "top"}),
         "number": book.add_format({"num_format": "0.0000"}),
         "imputed": book.add_format({"num_format": "0.0000", "bg_color": "#FFF2CC"}),
         "score": book.add_format(
@@ -82,9 +85,10 @@ def write_workbook(path: Path, system: ScoringSystem, year: ScoredYear) -> None:
     }
     own = _Book(book, system, year, formats)
     notes = book.add_worksheet("说明")
-    notes.set_column(0, 0, 100)
+    notes.set_column(0, 0, 90)
+    notes.fit_to_pages(1, 0)
     for row, text in enumerate((system.title, *NOTES)):
-        notes.write_string(row, 0, text)
+        notes.write_string(row, 0, text, formats["text"])
     result = own.sheet("结果")
     figures = _figures(own)
     _values(own, figures)
