@@ -79,7 +79,9 @@ def fill(
 ) -> Any:
     table = np.array(values, dtype=np.float64)
     leaves = [leaf(imputation=step)] * table.shape[1]
-    return imputed(table, leaves, list(classes or "x" * len(table)), [np.array(e, dtype=np.float64) for e in earlier or []])
+    return imputed(
+        table, leaves, list(classes or "x" * len(table)), [np.array(e, dtype=np.float64) for e in earlier or []]
+    )
 
 
 def test_group_means_medians_and_the_record_of_what_was_filled() -> None:
