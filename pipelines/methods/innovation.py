@@ -15,19 +15,20 @@ import polars as pl
 
 from pipelines.methods.area_figures import UNKNOWN_CATEGORY, classified, is_weighted
 from pipelines.methods.areas import Area, areas_of, areawise, lookups
-from pipelines.methods.disclosure.atoms import Identity, Term
+from pipelines.methods.disclosure.atoms import Identity
 from pipelines.methods.innovation_definition import (
     Column,
     Definitions,
     RowGroup,
     for_factor,
+    identities_of,
     innovation_definitions,
+    part_texts,
 )
 from pipelines.methods.innovation_precision import Precision, group_column, precision_of
 from pipelines.methods.product import Product, product_of
 from pipelines.methods.weighting import VALID
 from schemas.environment import Environment, environment_for
-from schemas.expression import Call, Node, children, distributed, expand, parse, to_text
 from schemas.marts import row_key
 from schemas.model import Edition, Programme
 from schemas.period_data import ENTERPRISE, PeriodData
@@ -135,7 +136,9 @@ class _Survey:
         parts = pl.concat([f[1] for f in found])
         precision = pl.concat([f[2] for f in found])
         noted = _with_precision(cells, precision)
-        return InnovationTables(product_of([noted], [parts]), precision.sort("row_key"), self._identities())
+        return InnovationTables(
+            product_of([noted], [parts]), precision.sort("row_key"), identities_of(self.definitions, self.env)
+        )
 
     def _prepared(self, data: PeriodData) -> PeriodData:
         """The observations with a category column for every row group, one copy of a unit an area it belongs to."""
@@ -290,21 +293,6 @@ class _Survey:
             return dict(self.edition.indicators[row.code].options)
         return {TOTAL: row.name}
 
-    def _identities(self) -> tuple[Identity, ...]:
-        """The sums of the definition as part texts: numerators that add up to the denominator they share."""
-        found = []
-        present = {t.id for t in self.definitions.tables}
-        for columns in self.definitions.sums:
-            if columns[0].table not in present:
-                continue
-            factors = next((r.factor for t in self.definitions.tables for r in map(self.definitions.rows.__getitem__, t.rows)
-                            if t.id == columns[0].table and r.factor), ("",))  # fmt: skip
-            for factor in factors:
-                asked = [for_factor(c, factor) for c in columns] if factor else list(columns)
-                sides = [part_texts(c.formula, self.env) for c in asked]
-                found.append(Identity(Term(sides[0][1]), tuple(Term(numerator) for numerator, _ in sides)))
-        return tuple(found)
-
 
 def _categories(row: RowGroup, frame: pl.DataFrame, env: Environment) -> pl.Series:
     """The category of every unit; null (in no row) where it is not known."""
@@ -381,20 +369,6 @@ def _roles(column: Column, env: Environment) -> list[tuple[str, str]]:
         (numerator, "numerator" if denominator else "level"),
         *([(denominator, "denominator")] if denominator else []),
     ]
-
-
-def part_texts(formula: str, env: Environment) -> tuple[str, str]:
-    """Texts of the numerator and the denominator of a formula, as the aggregation names its parts; "" without the latter."""
-
-    def aggregates(node: Node) -> Iterable[Node]:
-        if isinstance(node, Call) and node.function in ("SUM", "COUNT"):
-            yield node
-            return
-        for child in children(node):
-            yield from aggregates(child)
-
-    texts = [to_text(n) for n in aggregates(distributed(expand(parse(formula), env.derivations)))]
-    return texts[0], texts[1] if len(texts) > 1 else ""
 
 
 def _no_precision() -> pl.DataFrame:

@@ -5,12 +5,14 @@ Reads ``tables/innovation.toml`` as loaded by the catalog; names no table and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipelines.methods.disclosure.atoms import Identity, Term
+from schemas.environment import Environment
 from schemas.errors import DefinitionError
-from schemas.expression import parse, to_text
+from schemas.expression import Call, Node, children, distributed, expand, parse, to_text
 from schemas.model import Edition, PublicationTable
 
 PRODUCT = "innovation"
@@ -238,3 +240,32 @@ def columns_of(definitions: Definitions) -> Iterator[Column]:
     """Every column of every table, in printed order."""
     for table in definitions.tables:
         yield from table.columns
+
+
+def part_texts(formula: str, env: Environment) -> tuple[str, str]:
+    """Texts of the numerator and the denominator of a formula, as the aggregation names its parts; "" without the latter."""
+
+    def aggregates(node: Node) -> Iterable[Node]:
+        if isinstance(node, Call) and node.function in ("SUM", "COUNT"):
+            yield node
+            return
+        for child in children(node):
+            yield from aggregates(child)
+
+    texts = [to_text(n) for n in aggregates(distributed(expand(parse(formula), env.derivations)))]
+    return texts[0], texts[1] if len(texts) > 1 else ""
+
+
+def identities_of(definitions: Definitions, env: Environment) -> tuple[Identity, ...]:
+    """The sums of the definition as part texts: numerators that add up to the denominator they share."""
+    found = []
+    factors = {
+        t.id: next((definitions.rows[r].factor for r in t.rows if definitions.rows[r].factor), ("",))
+        for t in definitions.tables
+    }
+    for columns in definitions.sums:
+        for factor in factors.get(columns[0].table, ()):
+            asked = [for_factor(c, factor) for c in columns] if factor else list(columns)
+            sides = [part_texts(c.formula, env) for c in asked]
+            found.append(Identity(Term(sides[0][1]), tuple(Term(numerator) for numerator, _ in sides)))
+    return tuple(found)

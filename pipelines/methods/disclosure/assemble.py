@@ -21,10 +21,9 @@ def assemble(
     """
     extra = len(remainders)
     rest = np.array([r.value for r in remainders], dtype=float)
-    few = np.array([r.n is not None and 0 < r.n < rules.threshold for r in remainders], dtype=bool)
+    few = np.array([r.is_few for r in remainders], dtype=bool)
     values = np.concatenate([atoms["total"].fill_null(0.0).to_numpy(), rest])
-    primary = np.concatenate([atoms["reason"].is_not_null().to_numpy() & (values[: atoms.height] != 0), few])
-    zero = atoms["reason"].is_not_null().to_numpy() & (values[: atoms.height] == 0)
+    primary = np.concatenate([atoms["reason"].is_not_null().to_numpy(), few])
     shown = atoms["shown"].to_numpy()
     fixed = atoms["fixed"].to_numpy()
     need = np.concatenate(
@@ -34,12 +33,12 @@ def assemble(
     return AdditiveTable(
         values=values,
         primary=primary,
-        free=np.concatenate([(~shown & ~fixed) | zero, np.ones(extra, dtype=bool)]),
-        fixed=np.concatenate([fixed & ~zero, np.zeros(extra, dtype=bool)]),
+        free=np.concatenate([~shown & ~fixed, np.ones(extra, dtype=bool)]),
+        fixed=np.concatenate([fixed, np.zeros(extra, dtype=bool)]),
         singleton=np.concatenate(
             [(atoms["n"].fill_null(0) == 1).to_numpy(), np.array([r.n == 1 for r in remainders], dtype=bool)]
         ),
-        need=np.where(primary, need, 0.0),
+        need=np.where(primary & (values != 0), need, 0.0),
         cost=np.concatenate([np.abs(values[: atoms.height]) if cost is None else cost, np.zeros(extra)]),
         below=below,
         above=above,

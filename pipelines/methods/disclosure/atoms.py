@@ -238,10 +238,14 @@ def _back(period: str, back: str) -> str:
 
 @dataclass(frozen=True)
 class Remainder:
-    """What a total holds beyond its listed parts: units without a category, or categories not published."""
+    """What a total holds beyond its listed parts: units without a category, or categories not published.
+
+    ``n``: units behind it, where known; ``is_few``: fewer than a published cell would need.
+    """
 
     value: float
     n: int | None
+    is_few: bool
 
 
 def equations(
@@ -253,7 +257,7 @@ def equations(
     total although nothing can be negative: the categories overlap and reveal nothing by subtraction.
     """
     totals = atoms["total"].to_numpy().astype(float)
-    numbers = atoms["n"].to_list()
+    numbers, least = atoms["n"].to_list(), atoms["least"].to_list()
     positive = np.asarray(
         (atoms["absolute_total"].fill_null(atoms["total"].abs()) - atoms["total"]).abs().fill_null(1.0) < 1e-6
     )
@@ -268,12 +272,13 @@ def equations(
         size = float(np.abs(totals[members]).max(initial=0.0))
         counts = [numbers[i] for i in members]
         left = None if any(c is None for c in counts) else int(counts[0]) - sum(int(c) for c in counts[1:])
-        if abs(rest) <= _ROUNDING * max(size, 1e-9) and not (left or 0) > 0:
+        if abs(rest) <= _ROUNDING * max(size, 1e-9):
             result.append(Equation(total, tuple(parts)))
             continue
         if rest < 0 and positive[members].all():
             overlapping.append(total)
             continue
-        remainders.append(Remainder(rest, left))
+        few = left is not None and 0 < left < least[total]
+        remainders.append(Remainder(rest, left, few))
         result.append(Equation(total, (*parts, len(totals) + len(remainders) - 1)))
     return result, remainders, overlapping

@@ -174,7 +174,7 @@ def _first_constraints(table: AdditiveTable, certain: Flags) -> tuple[list[Float
     least: list[float] = []
     for equation in table.equations:
         cells = [i for i in equation.cells if not table.empty[i] and not (table.fixed[i] and not certain[i])]
-        for cell in cells:
+        for cell in (i for i in cells if table.primary[i] or not table.free[i]):
             row = np.zeros(table.size)
             row[cells] = 1.0
             row[cell] = -1.0

@@ -142,11 +142,16 @@ def hidden_cells(table: AdditiveTable, equation: Equation, hidden: Flags) -> lis
 
 
 def alone(table: AdditiveTable, hidden: Flags) -> list[int]:
-    """Equations in which exactly one cell is hidden: anyone can work it out."""
+    """Equations in which exactly one cell is hidden, and one that matters: anyone can work it out.
+
+    What is merely not published (free, not primary) may be worked out.
+    """
     if not table.equations:
         return []
-    counts = np.asarray(abs(table.matrix) @ hidden.astype(float)).ravel()
-    return [int(i) for i in np.flatnonzero(counts == 1)]
+    matrix = abs(table.matrix)
+    counts = np.asarray(matrix @ hidden.astype(float)).ravel()
+    guarded = np.asarray(matrix @ (hidden & (table.primary | ~table.free)).astype(float)).ravel()
+    return [int(i) for i in np.flatnonzero((counts == 1) & (guarded == 1))]
 
 
 def opened_by_singletons(table: AdditiveTable, hidden: Flags) -> list[int]:
