@@ -68,7 +68,7 @@ def box_figures(story: Story) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for number in BOX_ROWS:
         target = targets[number]
-        found = cells.filter(pl.col("indicator").str.ends_with(f".{number}") & (pl.col("measure") == "value"))
+        found = cells.filter(pl.col("indicator").str.ends_with(f".{number}") & (pl.col("measure") == "actual"))
         value = found["value"][0] if found.height else None
         plan = target.baseline_value
         decimals = len(f"{plan:g}".partition(".")[2])
