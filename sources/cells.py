@@ -5,8 +5,9 @@ Homogeneous columns of numbers or clean text are converted as vectors; Python lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import partial
 
@@ -16,7 +17,10 @@ import polars as pl
 
 from schemas.errors import DefinitionError
 from sources.cell_values import (
+    EARLIEST_YEAR,
     LARGEST,
+    LATEST_YEAR,
+    MISSING,
     UNCALCULATED,
     CellError,
     CellValue,
@@ -86,6 +90,12 @@ NORMALISED = {
 }
 
 
+_TEXT_OR_NOTHING = frozenset({str, type(None)})
+_BLANKS = frozenset({"", None})
+_NO_FLOAT = float("nan")
+_DAY_ZERO = date(1970, 1, 1).toordinal()
+
+
 @dataclass(frozen=True)
 class CellProblem:
     """A cell that cannot be taken: ``position`` in the column, a stable ``code``, what stands there, what to do."""
@@ -132,28 +142,31 @@ def parse_column(
     """
     read: Callable[[CellValue], Reading]
     dtype: pl.DataType
+    clean: pl.Series | None = None
     match kind:
         case "number":
             return _numbers(values, _Book(decimals, unit_measure, is_text_file=is_text_file))
         case "text":
-            if (series := _clean_text(values)) is not None:
-                return series, [], []
-            read, dtype = free_text, pl.String()
+            read, dtype, clean = free_text, pl.String(), _clean_text(values)
         case "code":
-            if (series := _clean_text(values, is_code=True)) is not None:
-                return series, [], []
-            read, dtype = partial(code, widths=code_widths), pl.String()
+            read, dtype, clean = partial(code, widths=code_widths), pl.String(), _clean_codes(values)
         case "credit_code":
-            read, dtype = credit_code, pl.String()
+            read, dtype, clean = credit_code, pl.String(), _clean_codes(values, are_credit_codes=True)
         case "boolean":
             read, dtype = boolean, pl.Boolean()
         case "date":
-            read, dtype = partial(day, is_1904=is_1904), pl.Date()
+            read, dtype, clean = partial(day, is_1904=is_1904), pl.Date(), _clean_dates(values)
         case _:
             raise DefinitionError(
                 f"没有“{kind}”这种数据类型", remedy="可用:number、code、credit_code、text、boolean、date。"
             )
-    readings = _read_once(values, read)
+    if clean is not None:
+        return clean, [], []
+    known = _read_once(values, read)
+    if not any(reading.code for reading in known.values()):
+        plain = {key: reading.value for key, reading in known.items()}
+        return pl.Series(values=[plain[key] for key in _keys(values)], dtype=dtype), [], []
+    readings = [known[key] for key in _keys(values)]
     book = _Book(decimals, unit_measure, is_text_file=is_text_file)
     for position, reading in enumerate(readings):
         if reading.code:
@@ -161,17 +174,14 @@ def parse_column(
     return pl.Series(values=[r.value for r in readings], dtype=dtype), book.problems, book.normalised
 
 
-def _read_once(values: Sequence[CellValue], read: Callable[[CellValue], Reading]) -> list[Reading]:
-    """The reading of every cell; equal cells of one type, of which code and yes-no columns are full, are read once."""
-    known: dict[tuple[type, CellValue], Reading] = {}
-    readings: list[Reading] = []
-    for value in values:
-        key = (value.__class__, value)
-        reading = known.get(key)
-        if reading is None:
-            reading = known[key] = read(value)
-        readings.append(reading)
-    return readings
+def _keys(values: Sequence[CellValue]) -> Iterable[object]:
+    """What tells different cells apart: 1, 1.0 and True are equal, but not the same in a cell."""
+    return values if set(map(type, values)) <= _TEXT_OR_NOTHING else zip(map(type, values), values, strict=True)
+
+
+def _read_once(values: Sequence[CellValue], read: Callable[[CellValue], Reading]) -> dict[object, Reading]:
+    """Key → reading; equal cells, of which code and yes-no columns are full, are read once."""
+    return {key: read(key[1] if isinstance(key, tuple) else key) for key in dict.fromkeys(_keys(values))}  # type: ignore[arg-type]
 
 
 class _Book:
@@ -216,66 +226,101 @@ def _numbers(values: Sequence[CellValue], book: _Book) -> Parsed:
     """Floats as a vector: a float is taken there if it is the double nearest to a decimal of at most 15 digits."""
     decimals = book.decimals
     kinds = set(map(type, values))
-    listed = values if kinds == {float} else [v if type(v) is float else None for v in values]
-    floats = pl.Series(values=listed, dtype=pl.Float64).to_numpy()
-    scale = 10.0**decimals
+    if float not in kinds and kinds <= _TEXT_OR_NOTHING and _BLANKS.issuperset(values):
+        return pl.Series(values=[None] * len(values), dtype=_number_type(decimals)), [], []
+    listed = values if kinds == {float} else [v if type(v) is float else _NO_FLOAT for v in values]
+    floats = np.array(listed, dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        whole = np.rint(floats * scale)
         # numpy divides; polars multiplies by the reciprocal, and 0.07 would not be 7/100
-        is_exact = (whole / scale == floats) & (np.abs(whole) < LARGEST)
-    scaled = pl.Series(values=np.where(is_exact, whole, 0).astype(np.int64))
-    if not is_exact.all():
-        scaled = scaled.set(pl.Series(values=~is_exact), None)
-    single = _to_look_at(values, kinds, is_exact)
-    if not single:
-        return _exact(scaled, decimals), [], []
+        whole = np.rint(floats * 10.0**decimals) if decimals else np.rint(floats)
+        is_exact = (whole / 10.0**decimals == floats) if decimals else whole == floats
+        is_exact &= np.abs(whole) < LARGEST
+    if is_exact.all():
+        return _exact(pl.Series(values=whole.astype(np.int64)), decimals), [], []
+    # below 10**15 a float holds every whole number
+    scaled = pl.Series(values=np.where(is_exact, whole, _NO_FLOAT), nan_to_null=True).cast(pl.Int64)
     places: list[int] = []
     figures: list[int] = []
-    for position in single:
+    for position in _to_look_at(values, kinds, is_exact):
         reading = number(values[position], decimals, book.unit_measure)
         if reading.code:
             book.note(position, values[position], reading)
         if isinstance(reading.value, Decimal):
             places.append(position)
             figures.append(int(reading.value.scaleb(decimals)))
-    return _exact(scaled.scatter(places, figures), decimals), book.problems, book.normalised
+    if places:
+        scaled = scaled.scatter(places, figures)
+    return _exact(scaled, decimals), book.problems, book.normalised
 
 
 def _to_look_at(values: Sequence[CellValue], kinds: set[type], is_exact: npt.NDArray[np.bool_]) -> list[int]:
     """Positions of cells that are neither blank nor settled as a vector."""
-    others = len(values) - int(np.count_nonzero(is_exact))
-    if others == 0:
-        return []
-    if kinds <= {float, str, type(None)}:
+    if kinds <= {float, *_TEXT_OR_NOTHING}:
         rest = [v for v in values if type(v) is not float]
-        if rest.count("") + rest.count(None) == others:
+        if len(rest) == len(values) - int(np.count_nonzero(is_exact)) and _BLANKS.issuperset(rest):
             return []
     pending = np.flatnonzero(~is_exact).tolist()
     return [position for position in pending if values[position] is not None and values[position] != ""]
+
+
+def _number_type(decimals: int) -> pl.DataType:
+    return pl.Decimal(18, decimals) if decimals else pl.Int64()
 
 
 def _exact(scaled: pl.Series, decimals: int) -> pl.Series:
     """Figures from whole numbers of their last decimal place; integer arithmetic only."""
     if decimals == 0:
         return scaled
-    step = pl.lit(Decimal(1).scaleb(-decimals), dtype=pl.Decimal(38, decimals))
-    return pl.select((pl.lit(scaled.cast(pl.Decimal(38, 0))) * step).cast(pl.Decimal(18, decimals))).to_series()
+    step = pl.Series(values=[Decimal(1).scaleb(-decimals)], dtype=pl.Decimal(38, decimals))
+    return (scaled.cast(pl.Decimal(38, 0)) * step).cast(pl.Decimal(18, decimals))
 
 
-def _clean_text(values: Sequence[CellValue], *, is_code: bool = False) -> pl.Series | None:
-    """A column of text in which nothing needs a look; None where something does.
+def _clean_text(values: Sequence[CellValue]) -> pl.Series | None:
+    """A column of text in which nothing needs a look, blank as null; None where something does.
 
-    All characters are printable, there are no spaces at the edges, and in codes only ASCII that is no mark for "missing".
+    All characters are printable and there are no spaces at the edges.
     """
-    if not set(map(type, values)) <= {str, type(None)}:
+    texts = _texts(values)
+    if texts is None:
         return None
-    series = pl.Series(values=values, dtype=pl.String)
-    together = "".join(v for v in values if isinstance(v, str))
-    if not together.isprintable() or "_x00" in together or (is_code and not together.isascii()):
+    together = "".join(texts)
+    # The only space among the printable characters is the plain one.
+    if not together.isprintable() or "_x00" in together:
         return None
-    blank = series == ""
-    if (series.str.strip_chars() != series).any():
+    if " " in together and any(t != t.strip() for t in texts):
         return None
-    if is_code and series.str.contains(r"^[^0-9A-Za-z]+$|^(?i:n\.?/?a\.?|null|none|nil)$").any():
+    return pl.Series(values=[t or None for t in texts] if "" in texts else texts, dtype=pl.String)
+
+
+def _clean_codes(values: Sequence[CellValue], *, are_credit_codes: bool = False) -> pl.Series | None:
+    """As ``_clean_text``, for codes: only ASCII and no mark for "missing"; credit codes in capitals without hyphens."""
+    texts = _texts(values)
+    if texts is None:
         return None
-    return series.set(blank, None) if blank.any() else series
+    together = "".join(texts)
+    if not together.isascii() or not MISSING.isdisjoint(texts):
+        return None
+    if are_credit_codes and ("-" in together or " " in together or together.upper() != together):
+        return None
+    return _clean_text(texts)
+
+
+def _texts(values: Sequence[CellValue]) -> Sequence[str] | None:
+    """The values, nothing as the empty text; None if there is anything but text among them."""
+    kinds = set(map(type, values))
+    if kinds <= {str}:
+        return values  # type: ignore[return-value]
+    return [v if isinstance(v, str) else "" for v in values] if kinds <= _TEXT_OR_NOTHING else None
+
+
+def _clean_dates(values: Sequence[CellValue]) -> pl.Series | None:
+    """A column of blanks and date cells of plausible years, or None."""
+    if not set(map(type, values)) <= {date, *_TEXT_OR_NOTHING}:
+        return None
+    dates = [v for v in values if type(v) is date]
+    if not _BLANKS.issuperset(v for v in values if type(v) is not date):
+        return None
+    if dates and not (min(dates).year >= EARLIEST_YEAR and max(dates).year <= LATEST_YEAR):
+        return None
+    days = [v.toordinal() - _DAY_ZERO if type(v) is date else None for v in values]
+    return pl.Series(values=days, dtype=pl.Int32).cast(pl.Date)
