@@ -7,7 +7,7 @@ import polars as pl
 
 from pipelines.methods.disclosure.atoms import Remainder
 from pipelines.methods.disclosure.rules import Rules, protection
-from pipelines.methods.disclosure.table import AdditiveTable, Equation, Floats
+from pipelines.methods.disclosure.table import AdditiveTable, Equation, Floats, flags
 
 
 def assemble(
@@ -25,6 +25,9 @@ def assemble(
     values = np.concatenate([atoms["total"].fill_null(0.0).to_numpy(), rest])
     primary = np.concatenate([atoms["reason"].is_not_null().to_numpy(), few])
     shown = atoms["shown"].to_numpy()
+    # Gains and losses may cancel out: such a zero has units behind it and is a figure like any other.
+    idle = (atoms["n"].fill_null(0) == 0).to_numpy()
+    size = atoms["absolute_total"].fill_null(atoms["total"].abs()).fill_null(0.0).to_numpy()
     fixed = atoms["fixed"].to_numpy()
     need = np.concatenate(
         [atoms.select(protection(rules)).to_series().fill_null(0.0).to_numpy(), rules.p_percent / 100 * np.abs(rest)]
@@ -39,9 +42,10 @@ def assemble(
             [(atoms["n"].fill_null(0) == 1).to_numpy(), np.array([r.n == 1 for r in remainders], dtype=bool)]
         ),
         need=np.where(primary & (values != 0), need, 0.0),
-        cost=np.concatenate([np.abs(values[: atoms.height]) if cost is None else cost, np.zeros(extra)]),
+        cost=np.concatenate([size if cost is None else cost, np.zeros(extra)]),
         below=below,
         above=above,
+        empty=np.concatenate([(values[: atoms.height] == 0) & idle & shown & ~primary[: atoms.height], flags(extra)]),
         equations=tuple(equal),
     )
 

@@ -37,7 +37,7 @@ class AdditiveTable:
     ``primary``: must be hidden and protected by ``need`` on both sides. ``free``: not published anyway, so hidden at no
     cost. ``fixed``: known to the public, cannot be hidden. ``singleton``: one single unit is behind it, which knows the
     value itself. ``below`` and ``above``: how far an outsider's knowledge lets the value fall or rise. ``cost``: what
-    hiding loses.
+    hiding loses. ``empty``: nothing is behind it and everybody knows: hiding it protects nobody.
     """
 
     values: Floats
@@ -49,6 +49,7 @@ class AdditiveTable:
     cost: Floats
     below: Floats
     above: Floats
+    empty: Flags
     equations: tuple[Equation, ...]
 
     @property
@@ -65,12 +66,6 @@ class AdditiveTable:
             columns += list(equation.cells)
             signs += [1.0] + [-1.0] * len(equation.parts)
         return sparse.csr_matrix((signs, (rows, columns)), shape=(len(self.equations), self.size))
-
-    @cached_property
-    def empty(self) -> Flags:
-        """Cells known to be nothing: hiding them protects nobody."""
-        found: Flags = (self.values == 0) & ~self.primary & ~self.free
-        return found
 
     @cached_property
     def candidates(self) -> Flags:
@@ -119,7 +114,7 @@ def subtable(table: AdditiveTable, members: Index, numbers: Index) -> AdditiveTa
     equations = tuple(
         Equation(place[e.total], tuple(place[i] for i in e.parts)) for e in (table.equations[n] for n in numbers)
     )
-    arrays = ("values", "primary", "free", "fixed", "singleton", "need", "cost", "below", "above")
+    arrays = ("values", "primary", "free", "fixed", "singleton", "need", "cost", "below", "above", "empty")
     return AdditiveTable(**{name: getattr(table, name)[members] for name in arrays}, equations=equations)
 
 

@@ -306,6 +306,20 @@ def test_a_published_administrative_total_that_gives_one_unit_away_is_reported_n
     assert found.exposed.select("category", "reason").rows() == [("A", "threshold")]
 
 
+def test_a_zero_of_gains_and_losses_is_a_figure_and_can_be_hidden() -> None:
+    # One unit lost 1 in zone X, two gained 1 in Y: the area's 0 would tell X's unit what Y's gained.
+    frames = [
+        mart({"26": (2, 2.0, 1.0, 1.0)}, total=None, area="X"),
+        mart({"26": (1, 1.0, 0.0, -1.0)}, total=None, area="Y"),
+        mart({"26": (3, 2.0, 1.0, 0.0)}, total=None, area="P"),
+    ]
+    cells = pl.concat([f[0] for f in frames])
+    parts = pl.concat([f[1] for f in frames]).with_columns(absolute_total=pl.Series([3.0, 1.0, 4.0]))
+    rules = Rules(dominance_one=0, dominance_two=0, p_percent=0)
+    found = protect(cells, parts, Spec(rules, Layout(area_parents={"X": ("P",), "Y": ("P",)})))
+    assert found.cells["status"].to_list() == ["C", "C", "C"] and found.exposed.height == 0
+
+
 # Properties
 def crossed(values: np.ndarray, counts: np.ndarray, rules: Rules) -> AdditiveTable:
     """A two-way table with margins as an additive table."""
@@ -324,7 +338,7 @@ def crossed(values: np.ndarray, counts: np.ndarray, rules: Rules) -> AdditiveTab
     return AdditiveTable(
         values=value, primary=primary, free=none, fixed=none, singleton=n == 1,
         need=np.where(primary, rules.p_percent / 100 * value, 0.0), cost=value, below=value,
-        above=np.full(len(value), np.inf), equations=tuple(equal),
+        above=np.full(len(value), np.inf), empty=(value == 0) & ~primary, equations=tuple(equal),
     )  # fmt: skip
 
 
