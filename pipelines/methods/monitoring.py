@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import polars as pl
+
 from pipelines.methods.area_figures import BREAKDOWNS, classified, surveyed
 from pipelines.methods.areas import areas_of, lookups
-from pipelines.methods.monitoring_measures import Frame, cells_of_indicators, parts_of_indicators
+from pipelines.methods.monitoring_measures import MEASURES, Frame, cells_of_indicators, parts_of_indicators
 from pipelines.methods.monitoring_names import names_of
 from pipelines.methods.monitoring_ratios import ratio_product
 from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators, sides_of, sub_park_codes
@@ -52,8 +54,14 @@ def monitoring_figures(
         sheet_codes=frozenset(i.code for i in rosters.get(PARK, ())),
     )
     indicators = [i for found in rosters.values() for i in found]
-    terms = terms_of(sides, indicators, areas, chosen, breakdowns_of(edition))
-    cells = cells_of_indicators(terms, indicators, frame, str(period))
+    published = measures_by_breakdown(edition)
+    terms = terms_of(sides, indicators, areas, chosen, list(published))
+    shown = pl.DataFrame(
+        [(b, m) for b, measures in published.items() for m in measures], schema=["breakdown", "measure"], orient="row"
+    )
+    cells = cells_of_indicators(terms, indicators, frame, str(period)).join(
+        shown, on=["breakdown", "measure"], how="semi"
+    )
     parts = [parts_of_indicators(cells, terms, frame)]
     ready = classified(surveyed(round_.now, env), env, sub_park_codes(edition))
     estimated = estimated_cells(terms, weighted=frame.weighted)
@@ -67,10 +75,18 @@ def monitoring_figures(
     return product_of([names.named(t) for t in tables], parts)
 
 
-def breakdowns_of(edition: Edition) -> list[str]:
-    """The breakdowns of the first monitoring table; all where the programme names none."""
-    rows = [t.rows for t in edition.tables if t.product == PRODUCT and not t.columns]
-    return list(rows[0]) if rows else list(BREAKDOWNS)
+def measures_by_breakdown(edition: Edition) -> dict[str, tuple[str, ...]]:
+    """Breakdown → the measures published of it, from the monitoring tables without columns of their own.
+
+    A table that names no ``measures`` publishes all; without any such table every breakdown has every measure.
+    """
+    found = {
+        row: tuple(table.definition.get("measures", MEASURES))
+        for table in edition.tables
+        if table.product == PRODUCT and not table.columns
+        for row in table.rows
+    }
+    return found or {name: tuple(MEASURES) for name in BREAKDOWNS}
 
 
 def coverage_minimum(edition: Edition) -> float:

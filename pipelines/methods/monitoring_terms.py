@@ -39,6 +39,8 @@ NAMES: Final = {
     "perimeter": "perimeter({x})",
     "correction": "correction({x})",
 }
+OWN_TERMS: Final = tuple(NAMES)[:10]  # from this quarter's rows; the others come with rows of their own
+STATISTICS: Final = ("known", "missing", "n", "max1", "max2", "fixed", "absolute")
 SHEET_TERMS: Final = ("level", "comparable", "base", "published", "previous", "printed")
 COUNTS: Final = ("due", "reported", "imputed")
 
@@ -64,15 +66,16 @@ def terms_of(
     wanted = [areas[c] for c in chosen]
     sums, counts = [], []
     for codes in _portions(sides, indicators):
-        units = sides.units.filter(pl.col("indicator").is_in(codes))
-        others = {term: f.filter(pl.col("indicator").is_in(codes)) for term, f in sides.others.items()}
-        amounts = pl.concat(
-            [*_own_terms(units), *(f.with_columns(term=pl.lit(t)) for t, f in others.items())], how="diagonal"
-        )
-        amounts = amounts.filter(pl.col("amount").is_not_null() | pl.col("sheet")).with_columns(_fixed())
+        units = _with_own_terms(sides.units.filter(pl.col("indicator").is_in(codes)))
+        others = [
+            f.filter(pl.col("indicator").is_in(codes)).with_columns(term=pl.lit(t)) for t, f in sides.others.items()
+        ]
         for name in breakdowns:
-            sums.append(_sums(amounts, BREAKDOWNS[name], wanted))
-            counts.append(_counts(units, BREAKDOWNS[name], wanted))
+            keyed = _keyed(units, BREAKDOWNS[name], wanted)
+            sums.append(_own_sums(keyed, weighted=sides.weighted))
+            counts.append(_counts(keyed))
+            if others:
+                sums.append(_sums(_known(pl.concat(others, how="diagonal")), BREAKDOWNS[name], wanted))
     return _table(pl.concat(sums), pl.concat(counts), indicators)
 
 
@@ -84,8 +87,7 @@ def sums_by_area(
 ) -> Terms:
     """Terms over amounts of one's own (``monitoring_sides.AMOUNTS``) under the names of ``NAMES``; nothing is counted."""
     frame = pl.concat([f.with_columns(term=pl.lit(t)) for t, f in amounts.items()], how="diagonal_relaxed")
-    wanted = frame.filter(pl.col("indicator").is_in([i.code for i in indicators]))
-    known = wanted.filter(pl.col("amount").is_not_null() | pl.col("sheet")).with_columns(_fixed())
+    known = _known(frame.filter(pl.col("indicator").is_in([i.code for i in indicators])))
     sums = pl.concat([_sums(known, BREAKDOWNS[name], areas) for name in breakdowns])
     nothing = (
         sums.select(DIMENSIONS)
@@ -109,63 +111,97 @@ def _portions(sides: Sides, indicators: Sequence[Indicator]) -> Iterator[list[st
         yield codes[start : start + step]
 
 
-def _own_terms(units: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _with_own_terms(units: pl.DataFrame) -> pl.DataFrame:
+    """The units with a column for every term that comes from this quarter's rows."""
     now, restated, accepted, before = (pl.col(c) for c in ("amount", "restated", "accepted", "before"))
     both, matched, kept = (now.is_not_null() & other.is_not_null() for other in (restated, accepted, before))
     quarter = kept & pl.col("flow")
-    terms: dict[str, pl.Expr] = {
-        "level": now,
-        "comparable": pl.when(both).then(now),
-        "base": pl.when(both).then(restated),
-        "rest": pl.when(restated.is_null()).then(now),
-        "matched": pl.when(matched).then(now),
-        "matched_base": pl.when(matched).then(accepted),
-        "entrants": pl.when(both & accepted.is_null()).then(restated),
-        "discrete": pl.when(quarter).then(now - before),
-        "kept": pl.when(quarter).then(now),
-        "kept_before": pl.when(quarter).then(before),
-    }
-    columns = ["unit_id", *GROUPS, "indicator", "sheet", "flow", "weight"]
-    for term, amount in terms.items():
-        rows = units if term in SHEET_TERMS else units.filter(~pl.col("sheet"))
-        yield rows.select(*columns, amount.alias("amount"), pl.lit(term).alias("term"))
-
-
-def _fixed() -> pl.Expr:
-    """The weighted amount in fixed point: sums of it do not depend on the order of units."""
-    amount, weight = pl.col("amount"), pl.col("weight")
-    weighted = (amount.cast(pl.Float64) * weight * FIXED_POINT).round().cast(pl.Int128)
-    return pl.when(weight == 1.0).then(amount * FIXED_POINT).otherwise(weighted).alias("fixed")
-
-
-def _keyed(frame: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
-    """The rows once for every area of the breakdown's kinds they belong to, with the category."""
-    rows = frame.filter(~pl.col("sheet")) if breakdown.rosters_only else frame
-    category = pl.col(breakdown.column) if breakdown.column else pl.lit(TOTAL)
-    member = memberships([a for a in areas if a.kind in breakdown.kinds]).select("park", "area")
-    joined = rows.with_columns(category.alias("category")).filter(pl.col("category").is_not_null())
-    return joined.join(member, on="park", how="inner").with_columns(pl.lit(breakdown.name).alias("breakdown"))
-
-
-def _sums(amounts: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
-    size = pl.col("amount").abs()
-    return (
-        _keyed(amounts, breakdown, areas)
-        .group_by(*DIMENSIONS, "term")
-        .agg(
-            sheet=pl.col("sheet").first(),
-            missing=pl.col("amount").null_count(),
-            n=(pl.col("amount") != 0).sum().cast(pl.Int64),
-            max1=size.max(),
-            # top_k promises no order among the k it returns.
-            max2=pl.when(size.count() > 1).then(size.top_k(2).min()),
-            fixed=pl.col("fixed").sum(),
-            absolute=pl.col("fixed").abs().sum(),
-        )
+    return units.with_columns(
+        level=now,
+        comparable=pl.when(both).then(now),
+        base=pl.when(both).then(restated),
+        rest=pl.when(restated.is_null()).then(now),
+        matched=pl.when(matched).then(now),
+        matched_base=pl.when(matched).then(accepted),
+        entrants=pl.when(both & accepted.is_null()).then(restated),
+        discrete=pl.when(quarter).then(now - before),
+        kept=pl.when(quarter).then(now),
+        kept_before=pl.when(quarter).then(before),
     )
 
 
-def _counts(units: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
+def _own_sums(keyed: pl.DataFrame, *, weighted: bool) -> pl.DataFrame:
+    """All terms of ``_with_own_terms`` in one group_by, a row a term; terms of no unit are left out, but for sheets."""
+    wide = keyed.group_by(DIMENSIONS).agg(
+        pl.col("sheet").first(),
+        *(e.alias(f"{term}:{name}") for term in OWN_TERMS for name, e in _statistics(term, weighted=weighted).items()),
+    )
+    tables = []
+    for term in OWN_TERMS:
+        asked = pl.col("sheet") if term in SHEET_TERMS else pl.lit(False)
+        rows = wide.filter(asked | ((pl.col(f"{term}:known") > 0) & ~pl.col("sheet")))
+        tables.append(
+            rows.select(
+                *DIMENSIONS, pl.lit(term).alias("term"), "sheet", *(pl.col(f"{term}:{n}").alias(n) for n in STATISTICS)
+            )
+        )
+    return pl.concat(tables)
+
+
+def _statistics(column: str, *, weighted: bool) -> dict[str, pl.Expr]:
+    """What a sum needs: its exact value in fixed point, and the largest contributions behind it."""
+    value = pl.col(column)
+    size = value.abs()
+    largest = size.top_k(2)  # promises no order among the two
+    if weighted:
+        fixed, absolute = _fixed(value).sum(), _fixed(value).abs().sum()
+    else:
+        fixed, absolute = value.sum() * FIXED_POINT, size.sum() * FIXED_POINT
+    return {
+        "known": value.count().cast(pl.Int64),
+        "missing": value.null_count().cast(pl.Int64),
+        "n": (value != 0).sum().cast(pl.Int64),
+        "max1": largest.max(),
+        "max2": pl.when(value.count() > 1).then(largest.min()),
+        "fixed": fixed,
+        "absolute": absolute,
+    }
+
+
+def _fixed(amount: pl.Expr) -> pl.Expr:
+    """The weighted amount in fixed point: sums of it do not depend on the order of units."""
+    weight = pl.col("weight")
+    weighted = (amount.cast(pl.Float64) * weight * FIXED_POINT).round().cast(pl.Int128)
+    return pl.when(weight == 1.0).then(amount * FIXED_POINT).otherwise(weighted)
+
+
+def _known(amounts: pl.DataFrame) -> pl.DataFrame:
+    return amounts.filter(pl.col("amount").is_not_null() | pl.col("sheet"))
+
+
+def _keyed(frame: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
+    """The rows once for every area of the breakdown's kinds they belong to, with the category; other groups dropped."""
+    rows = frame.filter(~pl.col("sheet")) if breakdown.rosters_only else frame
+    category = pl.col(breakdown.column) if breakdown.column else pl.lit(TOTAL)
+    needed = [c for c in frame.columns if c not in (*GROUPS, "unit_id")]
+    narrow = rows.select("park", category.alias("category"), *needed).filter(pl.col("category").is_not_null())
+    member = memberships([a for a in areas if a.kind in breakdown.kinds]).select("park", "area")
+    joined = narrow.join(member, on="park", how="inner")
+    return joined.with_columns(pl.lit(breakdown.name).alias("breakdown"))
+
+
+def _sums(amounts: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
+    """As ``_own_sums`` for amounts that come with their term in a column."""
+    weighted = bool((amounts["weight"] != 1.0).any())
+    return (
+        _keyed(amounts, breakdown, areas)
+        .group_by(*DIMENSIONS, "term")
+        .agg(pl.col("sheet").first(), **_statistics("amount", weighted=weighted))
+        .select(*DIMENSIONS, "term", "sheet", *STATISTICS)
+    )
+
+
+def _counts(keyed: pl.DataFrame) -> pl.DataFrame:
     """Units due, reported and estimated; and how much of the due units' base the comparable ones hold.
 
     By the base itself where every due unit gives one, else by last known revenue, else by number (survey_system 8.4).
@@ -180,15 +216,11 @@ def _counts(units: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) ->
 
     by_base = pl.when(base.filter(due).null_count() == 0).then(share(base))
     by_number = pl.when(due.sum() > 0).then(pair.sum() / due.sum())
-    return (
-        _keyed(units, breakdown, areas)
-        .group_by(DIMENSIONS)
-        .agg(
-            due=due.sum().cast(pl.Int64),
-            reported=(had & ~estimated).sum().cast(pl.Int64),
-            imputed=(had & estimated).sum().cast(pl.Int64),
-            coverage=pl.coalesce(by_base, share(weigh), by_number),
-        )
+    return keyed.group_by(DIMENSIONS).agg(
+        due=due.sum().cast(pl.Int64),
+        reported=(had & ~estimated).sum().cast(pl.Int64),
+        imputed=(had & estimated).sum().cast(pl.Int64),
+        coverage=pl.coalesce(by_base, share(weigh), by_number),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipelines.methods.monitoring import monitoring_figures
@@ -262,3 +264,63 @@ def test_every_additive_indicator_of_the_quarterly_forms_is_there() -> None:
     wanted = {i.code for found in additive_indicators(PARK_PROGRAMME.edition_for(NOW.period)).values() for i in found}
     assert {"F01", "O01", "P01", "V01", "L01", "J06", "H06", "K04"} <= wanted
     assert {"F01", "K05", "P01"} <= set(FIGURES.cells["indicator"])
+
+
+def test_a_table_of_the_programme_says_which_measures_a_breakdown_has() -> None:
+    divisions = set(FIGURES.cells.filter(breakdown="division")["measure"])
+    assert divisions == {"cumulative", "discrete_quarter", "growth_restated", "contribution_points", "share"}
+    assert "coverage" in set(FIGURES.cells.filter(breakdown="section")["measure"])
+
+
+UNIT = st.fixed_dictionaries(
+    {
+        "park": st.sampled_from(["LBXQ", "LBGX"]),
+        "B07": st.sampled_from(["2710", "6510", "0111"]),
+        "F01": st.one_of(st.none(), st.integers(0, 10**12)),
+        "F01_yoy": st.one_of(st.none(), st.integers(0, 10**12)),
+    }
+)
+ROSTERS = st.dictionaries(st.sampled_from([f"u{n}" for n in range(6)]), UNIT, max_size=6)
+
+
+def of(period: str, units: dict[str, dict[str, Any]]) -> PeriodData:
+    return quarter(period, [{"unit_id": u, **row} for u, row in units.items()], LBXQ=1, LBGX=1)
+
+
+@given(ROSTERS, ROSTERS, ROSTERS)
+@settings(deadline=None, max_examples=8)
+def test_quarters_corrections_and_perimeter_telescope_in_every_cell(
+    now: dict[str, Any], revised: dict[str, Any], published: dict[str, Any]
+) -> None:
+    round_ = MonitoringRound(of("2016-Q2", now), of("2016-Q1", revised), of("2016-Q1", published))
+    figures = monitoring_figures(round_, PARK_PROGRAMME)
+    printed = monitoring_figures(MonitoringRound(of("2016-Q1", published)), PARK_PROGRAMME)
+
+    def sums(product: Product, *measures: str) -> dict[tuple[str, str, str], int]:
+        rows = product.cells.filter(pl.col("measure").is_in(measures), indicator="F01").filter(
+            pl.col("breakdown") != "division"
+        )
+        total: dict[tuple[str, str, str], int] = {}
+        for area, breakdown, category, number in rows.select("area", "breakdown", "category", "value").iter_rows():
+            total[area, breakdown, category] = total.get((area, breakdown, category), 0) + int(number or 0)
+        return total
+
+    whole, before = sums(figures, "cumulative"), sums(printed, "cumulative")
+    pieces = sums(figures, "discrete_quarter", "correction", "perimeter")
+    for key in whole.keys() | before.keys():
+        assert whole.get(key, 0) == before.get(key, 0) + pieces.get(key, 0), key
+
+
+@given(ROSTERS)
+@settings(deadline=None, max_examples=8)
+def test_contributions_of_any_roster_add_up_and_categories_sum_to_totals(now: dict[str, Any]) -> None:
+    cells = monitoring_figures(MonitoringRound(of("2016-Q2", now)), PARK_PROGRAMME).cells.filter(indicator="F01")
+    for area in ("LBSYQ", "LBXQ"):
+        own = cells.filter(area=area)
+        total = dict(own.filter(breakdown="total").select("measure", "value").iter_rows())
+        for breakdown in set(own["breakdown"]) - {"total", "division"}:
+            rows = own.filter(breakdown=breakdown)
+            assert (rows.filter(measure="cumulative")["value"].sum() or 0) == (total.get("cumulative") or 0)
+            points = rows.filter(measure="contribution_points")["value"]
+            if points.len() and points.null_count() == 0 and total.get("growth_restated") is not None:
+                assert points.sum() == pytest.approx(total["growth_restated"], rel=1e-9, abs=1e-6)
