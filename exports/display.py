@@ -19,6 +19,8 @@ from schemas.marts import STATUSES
 _NUMBER: Final = re.compile(r"-?\d+(?:\.(\d+))?")
 # Digits a Float64 surely carries; a figure printed with more is taken digit by digit as it is.
 _SURE_DIGITS: Final = 15
+# A difference of equal figures leaves noise of the last binary digits; it is no "less than the last decimal".
+_NOISE: Final = 1e-9
 _WIDE: Final = Context(prec=400, rounding=ROUND_HALF_UP)  # any Float64 fits
 
 
@@ -35,7 +37,7 @@ def displayed(value: float | None, decimals: int | None, status: str) -> str:
         return mark
     if value is None or not math.isfinite(value):
         return STATUSES["M"][0]
-    if value == 0:
+    if abs(value) < _NOISE:
         return "0"
     digits = decimals or 0
     exact = Decimal(f"{value:.{_SURE_DIGITS}g}" if abs(value) < 10.0 ** (_SURE_DIGITS - 1 - digits) else repr(value))

@@ -15,6 +15,7 @@ from exports.ordering import DIMENSIONS, TOTAL, Ordering, mart_title, publicatio
 SHEET_ROWS: Final = 30_000  # more is no table for print: it stays in tables/, and the contents sheet says so
 _TAB_FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\']")
 TAB_LENGTH: Final = 31
+UNSAID: Final = ("", "合计", "数值")  # labels that tell a reader nothing in a subtitle
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Figure:
     display: str
     status: str
     unit_measure: str
+    word: str = ""  # what a level given as a number is called
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Layout:
     title: str = "{mart}"
     suffix: str = ""
     note_column: str = ""
+    note_measures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -120,6 +123,7 @@ def layouts_of(mart: str) -> tuple[Layout, ...]:
             title=entry.get("title", "{mart}"),
             suffix=entry.get("suffix", ""),
             note_column=entry.get("note_column", ""),
+            note_measures=tuple(entry.get("note_measures", ())),
             notes=tuple(entry.get("notes", ())),
         )
         for entry in publication()["layout"]
@@ -178,13 +182,16 @@ def _table(
     constants = [
         names[d]
         for d in ("area", "breakdown", "category", "indicator", "period", "measure")
-        if d not in kept_rows and d not in kept_columns and d not in layout.sheet_by and names[d] not in ("", "合计")
+        if d not in kept_rows and d not in kept_columns and d not in layout.sheet_by and names[d] not in UNSAID
     ]
     title = _filled(layout.title, mart, cells, names)
     tab = _tab(mart, _filled(layout.suffix, mart, cells, names), taken)
     subtitle = "  ".join(text for text in constants if text != title)
     if cells.n_unique(subset=list(kept_rows)) > SHEET_ROWS:
         return Table(mart, tab, title, subtitle, "", (), (), (), left_out=cells.height)
+    if layout.note_measures:
+        silent = ~pl.col("measure").is_in(list(layout.note_measures))
+        cells = cells.with_columns(note=pl.when(silent).then(pl.lit("")).otherwise("note"))
     grid = _Grid.of(cells, kept_rows, kept_columns, ordering)
     whole, head_units, line_units = _units(grid)
     return Table(
@@ -232,8 +239,8 @@ class _Grid:
         columns = _tuples([ordered[d].to_list() for d in column_dimensions], ordered.height)
         labels = _tuples([named[d] for d in row_dimensions], ordered.height)
         heads = _tuples([named[d] for d in column_dimensions], ordered.height)
-        content = ordered.select("row_key", "display", "status", "unit_measure", "note").iter_rows()
-        for row, column, label, head, (key, display, status, unit, note) in zip(
+        content = ordered.select("row_key", "display", "status", "unit_measure", "note", "measure").iter_rows()
+        for row, column, label, head, (key, display, status, unit, note, measure) in zip(
             rows, columns, labels, heads, content, strict=True
         ):
             copy = 0
@@ -244,7 +251,7 @@ class _Grid:
             row_labels.setdefault(row, label)
             if column_labels.get(column) != head:
                 column_labels[column] = _both(column_labels.get(column), head)
-            figures[row, column] = Figure(key, display, status, _unit(unit))
+            figures[row, column] = Figure(key, display, status, _unit(unit), word_of(measure, display))
             if note and note not in notes.setdefault(row, []):
                 notes[row].append(note)
         return cls(
@@ -269,6 +276,13 @@ def _labels(cells: pl.DataFrame, dimension: str, ordering: Ordering) -> list[str
     pairs = list(zip(cells[dimension].to_list(), names, strict=True))
     known = {pair: ordering.label(dimension, *pair) for pair in set(pairs)}
     return [known[pair] for pair in pairs]
+
+
+@cache
+def word_of(measure: str, display: str) -> str:
+    """What a level given as a number is called, as ``[words]`` has it; empty for any other figure."""
+    words = publication()["words"].get(measure, ())
+    return str(words[int(display)]) if display.isdigit() and int(display) < len(words) else ""
 
 
 def _sentences(notes: Sequence[str]) -> str:

@@ -60,6 +60,8 @@ class Ordering:
         if dimension == "category" and code == TOTAL:
             return (0,)
         known = self.ranks.get(dimension, {}).get(code)
+        if known is None and dimension == "category":
+            known = self.ranks.get("area", {}).get(code)  # parks as categories follow the register too
         return (1, known) if known is not None else (2, natural(code))
 
     def label(self, dimension: str, code: str, name: str = "") -> str:

@@ -156,8 +156,10 @@ def _contents(sheet: Sheet, plan: BookPlan, meta: ReleaseMeta) -> None:
     for column, head in enumerate(("表号", "表名", "工作表", "数字个数", "数据表(追溯用)")):
         sheet.text(1, column, head, replace(HEAD, left=0, right=0, top=2))
     at = 2
+    titles = [table.title for table in plan.tables]
     for number, table in enumerate(plan.tables, 1):
-        name = f"{table.title}{f'({table.subtitle})' if table.subtitle else ''}"
+        # The subtitle only where it tells tables of one title apart.
+        name = f"{table.title}({table.subtitle})" if titles.count(table.title) > 1 and table.subtitle else table.title
         sheet.row(at, 4 + 15 * max(lines_of(name, 46), lines_of(table.tab, 30)))
         sheet.text(at, 0, f"表{number}", _PLAIN)
         sheet.link(at, 1, table.tab, name, _LINK)

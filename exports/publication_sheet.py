@@ -37,6 +37,8 @@ NOTE_WIDTH: Final = 46
 UNIT_WIDTH: Final = 13
 LINE: Final = 14.5  # points a line of text takes
 PORTRAIT_COLUMNS: Final = 5
+NARROWEST: Final = 52  # width of a table below which its notes would be a tall column of text
+WIDEST_LINE: Final = 90
 
 ROUNDING_NOTE: Final = "合计数与分项之和不等系修约误差,未作机械调整。"
 OF_WHICH_NOTE: Final = "“#”表示其中的主要项。"
@@ -70,7 +72,7 @@ def write_table(sheet: Sheet, table: Table, number: str, release: str, extra_not
     for n, row in enumerate(table.rows):
         placed += _line(sheet, body + n, row, columns, marked, is_last=n == len(table.rows) - 1)
     end = _feet(sheet, body + len(table.rows), table, columns, extra_notes)
-    sheet.text(end, 0, f"{release} · 数据表 {table.mart} · 工作表 {table.tab}", TRACE)
+    sheet.merged(end, 0, end, columns.last, f"{release} · 数据表 {table.mart} · 工作表 {table.tab}", TRACE)
     sheet.freeze(body, 1)
     sheet.print_on_a4(
         landscape=columns.last >= PORTRAIT_COLUMNS, repeat=(0, body - 1), last=(end, columns.last), footer=release
@@ -110,8 +112,10 @@ class _Columns:
         longest = max((width_of(row.label) + 2 * row.indent + 2 for row in table.rows if row.figures), default=low)
         stub = float(min(high, max(low, longest)))
         columns = cls(unit, first, note, after if note else after - 1, stub, tuple(_column_widths(table)))
-        # The title stands above the table: a narrow table is widened until it fits.
-        lacking = width_of(f"表00 {table.title}") * TITLE.size / 11 + 2 - columns.whole
+        # Title, subtitle and notes stand over and under the table: a narrow one is widened until they fit.
+        line = width_of(table.subtitle) + width_of(_unit_text(table)) + 4
+        wanted = max(width_of(f"表00 {table.title}") * TITLE.size / 11 + 2, min(line, WIDEST_LINE), NARROWEST)
+        lacking = wanted - columns.whole
         return replace(columns, stub=stub + lacking) if lacking > 0 else columns
 
 
@@ -119,9 +123,19 @@ def _column_widths(table: Table) -> Iterator[float]:
     low, high = COLUMN_WIDTH
     for n, head in enumerate(table.heads):
         shown = [width_of(f.display) + 3 for row in table.rows if row.figures and (f := row.figures[n]) is not None]
-        # A head may take up to three lines; its longest level decides.
-        wanted = max(width_of(part) for part in head) / 2 + 3
-        yield min(high, max(low, max(shown, default=low), wanted))
+        # A head may take two lines, its unit stands on one of its own.
+        wanted = max(*(width_of(part) / 2 + 3 for part in head), width_of(table.head_units[n]) + 4)
+        alone = width_of(_unit_text(table)) + 2 if len(table.heads) == 1 else low
+        yield min(high, max(low, max(shown, default=low), wanted, alone))
+
+
+def _unit_text(table: Table) -> str:
+    return f"单位:{table.unit_measure}" if table.unit_measure else ""
+
+
+def _head_text(table: Table, column: int) -> str:
+    text, unit = table.heads[column][-1], table.head_units[column]
+    return f"{text}\n({unit})" if unit and unit not in text else text
 
 
 def _widths(sheet: Sheet, columns: _Columns) -> None:
@@ -131,7 +145,7 @@ def _widths(sheet: Sheet, columns: _Columns) -> None:
 
 def _subtitle(sheet: Sheet, table: Table, columns: _Columns) -> None:
     sheet.row(1, 18)
-    unit = f"单位:{table.unit_measure}" if table.unit_measure else ""
+    unit = _unit_text(table)
     first = columns.last + 1
     if unit:
         # As many columns from the right as the text needs, but never the first one.
@@ -153,16 +167,14 @@ def _heads(sheet: Sheet, table: Table, columns: _Columns) -> int:
             sheet.merged(top, column, bottom, column, text, style)
     for level in range(levels):
         for start, stop in table.head_spans(level):
-            text = table.heads[start][level]
-            if level == levels - 1 and table.head_units[start] and table.head_units[start] not in text:
-                text = f"{text}({table.head_units[start]})"
+            text = _head_text(table, start) if level == levels - 1 else table.heads[start][level]
             last = columns.first + stop == columns.last
             style = replace(HEAD, top=2 if level == 0 else 1, right=0 if last else 1)
             sheet.merged(top + level, columns.first + start, top + level, columns.first + stop, text, style)
         deepest = max(
             (
-                lines_of(f"{head[level]}{table.head_units[n] and f'({table.head_units[n]})'}", columns.widths[n])
-                for n, head in enumerate(table.heads)
+                lines_of(_head_text(table, n), width, 10)
+                for n, width in enumerate(columns.widths)
                 if level == levels - 1
             ),
             default=1,

@@ -15,7 +15,8 @@ from exports.manifest import ReleaseMeta
 from exports.ordering import mart_title
 from exports.revision import KINDS
 from exports.site.figures import grouped, value
-from exports.site.pages import Page, pages_of
+from exports.site.pages import pages_of
+from exports.site.source import Page
 from schemas.marts import STATUSES
 
 FOLDER: Final = "site"

@@ -9,7 +9,7 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from exports.display import number_of
-from exports.layout import Figure
+from exports.layout import Figure, word_of
 from schemas.marts import STATUSES
 
 _GROUP: Final = 3
@@ -42,6 +42,7 @@ def value(mart: str, figure: Figure | None, tag: str = "td", also: str = "") -> 
         return Markup(f"<{tag}></{tag}>")
     hint = status_title(figure.status)
     title = f' title="{escape(hint)}"' if hint else ""
+    title += f' data-w="{escape(figure.word)}"' if figure.word else ""
     classes = escape(" ".join(filter(None, ("v", f"s{figure.status}", also))))
     return Markup(
         f'<{tag} class="{classes}" data-m="{escape(mart)}" data-k="{escape(figure.row_key)}"{title}>'
@@ -68,4 +69,5 @@ class Mart:
 
 def figure_of(row: dict[str, Any]) -> Figure:
     """A cell of a mart as a figure."""
-    return Figure(row["row_key"], row["display"], row["status"], row["unit_measure"])
+    word = word_of(row["measure"], row["display"])
+    return Figure(row["row_key"], row["display"], row["status"], row["unit_measure"], word)

@@ -22,6 +22,7 @@ from schemas.marts import STATUSES
         (1173287650.0, 0, "1173287650"),
         (0.0, 1, "0"),  # a true zero
         (-0.0, 2, "0"),
+        (18.7 - 18.6 - 0.1, 1, "0"),  # 1e-15: equal figures, not a small difference
         (0.04, 1, "0.0"),  # rounds to zero, but is none
         (-0.04, 1, "0.0"),
         (99.95, 1, "100.0"),
