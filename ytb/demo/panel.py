@@ -203,13 +203,12 @@ def _year(firms: pl.DataFrame, year: int, rng: np.random.Generator) -> pl.DataFr
     n = alive.height
     out: dict[str, np.ndarray | list[object] | pl.Series] = {"B01": alive["B01"], "year": np.full(n, year)}
     age = year - np.maximum(f["entry_year"], 2013)
-    drift = 3 * (year - 2010)  # no firm reports the very figures of the year before
-    revenue = _i(np.exp(f["log_revenue"] + f["growth"] * age + rng.normal(0, 0.015, n))) + drift
+    revenue = _i(np.exp(f["log_revenue"] + f["growth"] * age + rng.normal(0, 0.015, n)))
     revenue = np.where(
-        f["B11"],
-        np.maximum(revenue, 24_000 + drift),
-        np.where(f["industrial"], np.minimum(revenue, 18_900 + drift), revenue),
+        f["B11"], np.maximum(revenue, 24_000), np.where(f["industrial"], np.minimum(revenue, 18_900), revenue)
     )
+    # Odd in odd years, even in even ones: no firm reports the very figures of the year before.
+    revenue = revenue // 2 * 2 + year % 2
     _finance(out, f, revenue, n)
     _people(out, f, revenue)
     _operations(out, f, revenue)

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ PERIODS = (
     "2024-Q1",
     "2025-Q1",
 )
-RELEASES = ("2014", "2015-Q2", "2015", "2016-Q4", "2016", "2025-Q1")
+RELEASES = ("2014", "2015-Q2", "2016-Q4", "2016", "2025-Q1")
 YEARS = (2014, 2015, 2016, 2024, 2025)
 LATE = ("LBBY", "2015-Q3")
 FAULTY = {"2014": "LBGX", "2015-Q2": "LBJJ"}
@@ -83,8 +83,15 @@ class Office:
         return json.loads(out.getvalue()) if out.getvalue() else None
 
 
-def run_demo(root: Path, size: str, progress: Callable[[str], None], seed: int = 2014) -> Story:
-    """The whole story into ``root``, which must be new."""
+def run_demo(
+    root: Path,
+    size: str,
+    progress: Callable[[str], None],
+    seed: int = 2014,
+    periods: Sequence[str] = PERIODS,
+    releases: Sequence[str] = RELEASES,
+) -> Story:
+    """The whole story, or its ``periods`` and ``releases``, into ``root``, which must be new."""
     of = programme()
     figures = Figures(of, draw(of, Size.of(SIZES[size]), YEARS[-1], seed), {})
     office, story = Office(root), Story()
@@ -93,11 +100,11 @@ def run_demo(root: Path, size: str, progress: Callable[[str], None], seed: int =
     books.mkdir(parents=True, exist_ok=True)
     _register(office, figures, books)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as workers:
-        for name in PERIODS:
+        for name in periods:
             period = Period.parse(name)
             progress(f"{name}:下发模板,填报,审核,验收")
             _round(office, story, figures, period, books, workers)
-            if name in RELEASES:
+            if name in releases:
                 office.now += timedelta(days=5)
                 made = office.ytb("publish", "--period", name)
                 story.releases.append(made["release"])
