@@ -82,19 +82,21 @@ def submit(
     explanations: Mapping[str, tuple[str, str]] | None = None,
     leave_out: bool = False,
     channel: str = "cli",
+    report_at_once: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Take the books of one park and period all the way they can go.
 
     ``explanations``: finding key → (reason code, text). ``leave_out``: report without the enterprises that hard findings
-    keep back; they are listed and count as not answered. Raises SubmissionError where the files cannot be attributed to a
+    keep back; they are listed and count as not answered. ``report_at_once``: False where the park reports in a step of its
+    own (``pipelines.reporting``), after it has seen the findings. Raises SubmissionError where the files cannot be attributed to a
     park and period (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
     """
     progress("正在安全检查和读取")
     readings = read_books(books, office.programme, pool)
     the_park, the_period = _attributed(readings, park, period)
     with office.ledger.read() as session:
-        _require_open(round_of(session, the_period), the_period)
+        require_open(round_of(session, the_period), the_period)
     received = record_received(
         office.vault,
         office.ledger,
@@ -122,11 +124,12 @@ def submit(
             _answers(session, checked, left_out, found, now, actor)
     unexplained = 0
     if found.state in (State.CHECKED, State.EXPLAINED):
-        found, unexplained = _explain_and_report(office, found, explanations or {}, now, actor)
+        found, unexplained = _explain_and_report(office, found, explanations or {}, now, actor, report_at_once)
     return Outcome(found, checked, received.is_new, unexplained)
 
 
-def _require_open(current: Round | None, period: Period) -> None:
+def require_open(current: Round | None, period: Period) -> None:
+    """Raise RefusalError where the round is not open."""
     if current is None:
         raise RefusalError(f"{period} 尚未开网,不能报送;请与统计机构联系。")
     if not current.is_open:
@@ -193,7 +196,12 @@ def _answers(
 
 
 def _explain_and_report(
-    office: Office, found: Submission, explanations: Mapping[str, tuple[str, str]], now: datetime, actor: str
+    office: Office,
+    found: Submission,
+    explanations: Mapping[str, tuple[str, str]],
+    now: datetime,
+    actor: str,
+    report_at_once: bool,
 ) -> tuple[Submission, int]:
     findings = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
     keys = [finding_key(row) for row in findings.iter_rows(named=True)]
@@ -211,6 +219,8 @@ def _explain_and_report(
             return submission(session, found.number), unexplained
         if found.state is State.CHECKED:
             mark_explained(session, found.number, now=now, actor=actor)
+        if not report_at_once:
+            return submission(session, found.number), 0
         return report(session, found.number, now=now, actor=actor), 0
 
 

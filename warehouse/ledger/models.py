@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, MetaData, String, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from warehouse.ledger.columns import CanonicalJson, Instant
@@ -26,6 +26,7 @@ ROLES = {
 }
 UNIT_EVENTS = ("entry", "change", "move", "exit")
 ROUND_ACTIONS = ("open", "close", "extend")
+REQUEST_STATES = ("waiting", "running", "done", "failed", "declined")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
@@ -74,7 +75,11 @@ class ParkRow(Base):
 
 
 class UserRow(Base):
-    """A person. ``disabled`` and the password fields change."""
+    """A person. ``disabled``, the password fields and those of the second factor change.
+
+    ``password_one_time``: the password is a printed code that only lets its holder choose another. ``totp_nonce`` is what
+    the secret of the second factor is derived from; ``totp_step`` the last time step used, so that no code serves twice.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -88,6 +93,9 @@ class UserRow(Base):
     disabled: Mapped[bool]
     password_hash: Mapped[str | None]
     password_set_at: Mapped[datetime | None]
+    password_one_time: Mapped[bool] = mapped_column(server_default=false())
+    totp_nonce: Mapped[str | None]
+    totp_step: Mapped[int | None]
     created_at: Mapped[datetime]
     created_by: Mapped[str]
 
@@ -322,3 +330,58 @@ class TrailRow(Base):
     payload: Mapped[str]
     prev_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class SessionRow(Base):
+    """A person signed in. The number is the hash of what the browser holds. ``seen_at`` and the end change."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    address: Mapped[str]
+    agent: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]
+
+
+class SignInFailureRow(Base):
+    """A sign-in that failed: what locks an account or an address for a while. Old ones are dropped; the trail keeps them."""
+
+    __tablename__ = "sign_in_failures"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(index=True)
+    address: Mapped[str] = mapped_column(index=True)
+    at: Mapped[datetime]
+
+
+class ApiTokenRow(Base):
+    """A key for programs; the number is the hash of the token. ``revoked_at`` and ``used_at`` change."""
+
+    __tablename__ = "api_tokens"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    label: Mapped[str]
+    scopes: Mapped[Any] = mapped_column(CanonicalJson)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class ReleaseRequestRow(Base):
+    """One person asks for a release, another confirms or declines it. What was asked for never changes."""
+
+    __tablename__ = "release_requests"
+    __table_args__ = (CheckConstraint(_one_of("state", REQUEST_STATES), name="state"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    period: Mapped[str]
+    reason: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime]
+    state: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    release: Mapped[str | None]
+    message: Mapped[str | None]

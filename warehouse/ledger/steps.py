@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 
@@ -70,7 +71,9 @@ def mark_explained(session: Session, number: str, *, now: datetime, actor: str) 
     return submission(session, number)
 
 
-def report(session: Session, number: str, *, now: datetime, actor: str) -> Submission:
-    """explained → reported 已报送: the park stands by these figures, and the receipt says so."""
-    step(session, number, State.REPORTED, action="reported", now=now, actor=actor)
+def report(
+    session: Session, number: str, *, now: datetime, actor: str, payload: Mapping[str, PayloadValue] | None = None
+) -> Submission:
+    """explained → reported 已报送: the park stands by these figures, and the receipt says so. ``payload``: who signed."""
+    step(session, number, State.REPORTED, action="reported", now=now, actor=actor, payload=payload)
     return submission(session, number)

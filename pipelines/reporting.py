@@ -1,0 +1,115 @@
+"""Reporting step by step 说明、报送: for a door where the park looks at the findings before it stands by the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy.orm import Session
+
+from pipelines.intake import Office, findings_of, require_open, weakness
+from schemas.errors import RefusalError
+from schemas.findings import NEEDS_EXPLANATION
+from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
+from warehouse.ledger.periods import round_of
+from warehouse.ledger.states import State
+from warehouse.ledger.steps import mark_explained, report
+from warehouse.ledger.submissions import Submission, latest, submission
+
+
+@dataclass(frozen=True)
+class Signatories:
+    """Who answers for a report by name. Source: Statistics Law, signing by 单位负责人, 统计负责人, 填表人."""
+
+    unit_head: str
+    statistics_head: str
+    filled_by: str
+    telephone: str
+
+    def missing(self) -> list[str]:
+        """The names that are not given, as the form calls them."""
+        named = {
+            "单位负责人": self.unit_head,
+            "统计负责人": self.statistics_head,
+            "填表人": self.filled_by,
+            "联系电话": self.telephone,
+        }
+        return [name for name, value in named.items() if not value.strip()]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What came of a set of explanations: ``weak`` is finding key → why that one does not do; ``left`` how many lack one."""
+
+    submission: Submission
+    taken: int
+    weak: Mapping[str, str]
+    left: int
+
+
+def to_explain(office: Office, found: Submission) -> pl.DataFrame:
+    """The findings of the latest check that need an explanation, one a finding key."""
+    if found.check is None or found.check.findings_blob is None:
+        return pl.DataFrame()
+    soft = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
+    keys = [finding_key(row) for row in soft.iter_rows(named=True)]
+    return soft.with_columns(key=pl.Series(keys, dtype=pl.String)).unique("key", keep="first", maintain_order=True)
+
+
+def explain(
+    office: Office, number: str, given: Mapping[str, tuple[str, str]], *, now: datetime, actor: str
+) -> Explained:
+    """Enter explanations (finding key → reason code and words); those that say nothing are not taken.
+
+    Keys that are no finding of this submission are ignored. When the last one has its explanation the submission is
+    ready to be reported. Raises RefusalError where it is not waiting for explanations.
+    """
+    with office.ledger.read() as session:
+        found = submission(session, number)
+    keys = to_explain(office, found)["key"].to_list() if found.check and found.check.to_explain else []
+    weak = {
+        key: why
+        for key, (code, text) in given.items()
+        if key in keys and (why := weakness(office.programme, code, text))
+    }
+    sound = [NewExplanation(key, *given[key]) for key in keys if key in given and key not in weak]
+    with office.ledger.write() as session:
+        _require_newest(session, found)
+        taken = record_explanations(session, number, sound, now=now, actor=actor)
+        left = len(set(keys) - set(explanations_of(session, number)))
+        if not left:
+            mark_explained(session, number, now=now, actor=actor)
+        return Explained(submission(session, number), taken, weak, left)
+
+
+def report_submission(
+    office: Office, number: str, signatories: Signatories, *, now: datetime, actor: str
+) -> Submission:
+    """Report 报送 a submission that has passed, in the names of those who answer for it.
+
+    Raises RefusalError where a name is missing, the round is closed, the state does not allow it, or a newer revision
+    has been uploaded: what is reported is what was looked at last.
+    """
+    if missing := signatories.missing():
+        raise RefusalError(f"报送须填写{'、'.join(missing)}。")
+    with office.ledger.write() as session:
+        found = submission(session, number)
+        require_open(round_of(session, found.period), found.period)
+        _require_newest(session, found)
+        if found.state is not State.EXPLAINED:
+            raise RefusalError(f"{number} 当前状态为“{found.state.label}”,不能报送。")
+        payload = {
+            "unit_head": signatories.unit_head.strip(),
+            "statistics_head": signatories.statistics_head.strip(),
+            "filled_by": signatories.filled_by.strip(),
+            "telephone": signatories.telephone.strip(),
+        }
+        return report(session, number, now=now, actor=actor, payload=payload)
+
+
+def _require_newest(session: Session, found: Submission) -> None:
+    newest = latest(session, found.park, found.period)
+    if newest is not None and newest.revision > found.revision:
+        raise RefusalError(f"您单位已上传更新的 {newest.number},请在那一份上继续。")

@@ -1,0 +1,279 @@
+"""Access 登录: passwords, sessions, failed sign-ins, keys of programs. Secrets come as hashes; nothing here can be read back.
+
+What a browser or program holds is random and long, so its plain SHA-256 is kept; passwords come hashed from the door.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from schemas.errors import RefusalError
+from warehouse.ledger import trail
+from warehouse.ledger.models import ApiTokenRow, SessionRow, SignInFailureRow, UserRow
+from warehouse.ledger.users import User, user
+
+IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
+LOCK_FOR = timedelta(minutes=15)
+FAILURES_OF_ACCOUNT = 5
+# A whole office stands behind one address: at the deadline five typing errors must not shut it out.
+FAILURES_OF_ADDRESS = 20
+_SEEN_EVERY = timedelta(seconds=60)
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a sign-in is checked against. ``password_hash`` is None where no password was ever set."""
+
+    user: User
+    password_hash: str | None
+    is_one_time: bool
+    password_set_at: datetime | None
+    totp_nonce: str | None
+    totp_step: int | None
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session. ``number`` is public: the beginning of its hash, enough to name it in a list."""
+
+    id: str
+    user: str
+    created_at: datetime
+    seen_at: datetime
+    address: str
+    agent: str
+    ended_at: datetime | None
+    end_reason: str | None
+
+    @property
+    def number(self) -> str:
+        """What lists call it."""
+        return self.id[:16]
+
+    def is_over(self, now: datetime) -> bool:
+        """Ended, idle too long, or too old."""
+        return self.ended_at is not None or now - self.seen_at > IDLE or now - self.created_at > LONGEST
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A key of a program."""
+
+    id: str
+    user: str
+    label: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and now < self.expires_at
+
+
+def hash_of(secret: str) -> str:
+    """What the ledger keeps of a random secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def credentials(session: Session, name: str) -> Credentials | None:
+    """What is known of an account; None for an unknown one."""
+    row = session.get(UserRow, name)
+    if row is None:
+        return None
+    return Credentials(
+        user(session, name),
+        row.password_hash,
+        row.password_one_time,
+        row.password_set_at,
+        row.totp_nonce,
+        row.totp_step,
+    )
+
+
+def set_password(session: Session, name: str, password_hash: str, *, one_time: bool, now: datetime, actor: str) -> None:
+    """Give an account a password, end its sessions, lift its lock. The hash is not in the trail."""
+    row = session.get(UserRow, name)
+    if row is None or row.disabled:
+        raise RefusalError(f"用户“{name}”不存在或已停用。")
+    row.password_hash, row.password_set_at, row.password_one_time = password_hash, now, one_time
+    session.execute(delete(SignInFailureRow).where(SignInFailureRow.account == name))
+    action = "password_reset" if one_time else "password_set"
+    trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}")
+    end_sessions(session, user=name, now=now, actor=actor, reason="更换密码")
+
+
+def improve_hash(session: Session, name: str, password_hash: str) -> None:
+    """Keep the same password under a stronger hash."""
+    session.execute(update(UserRow).where(UserRow.name == name).values(password_hash=password_hash))
+
+
+def set_second_factor(session: Session, name: str, nonce: str | None, *, now: datetime, actor: str) -> None:
+    """Enter, replace or (None) take away the second factor of an account."""
+    row = session.get_one(UserRow, name)
+    row.totp_nonce, row.totp_step = nonce, None
+    action = "second_factor_set" if nonce else "second_factor_removed"
+    trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}")
+
+
+def use_second_factor(session: Session, name: str, step: int) -> bool:
+    """Take the time step of a code; False where this or a later one was used before."""
+    row = session.get_one(UserRow, name)
+    if row.totp_step is not None and step <= row.totp_step:
+        return False
+    row.totp_step = step
+    return True
+
+
+def is_locked(session: Session, account: str, address: str, now: datetime) -> bool:
+    """Whether sign-in is barred for the account or the address, whatever the password."""
+    since = SignInFailureRow.at > now - LOCK_FOR
+    count = select(func.count()).select_from(SignInFailureRow).where(since)
+    of_account = session.scalar(count.where(SignInFailureRow.account == account)) or 0
+    of_address = session.scalar(count.where(SignInFailureRow.address == address)) or 0
+    return of_account >= FAILURES_OF_ACCOUNT or of_address >= FAILURES_OF_ADDRESS
+
+
+def record_failure(session: Session, account: str, address: str, *, now: datetime) -> None:
+    """Count a failed sign-in. What was typed as the name may be a password: only a known name enters the trail."""
+    session.execute(delete(SignInFailureRow).where(SignInFailureRow.at <= now - LOCK_FOR))
+    known = session.get(UserRow, account) is not None
+    kept = account if known else f"?{hash_of(account)[:12]}"
+    session.add(SignInFailureRow(account=account if known else kept, address=address, at=now))
+    session.flush()
+    trail.append(
+        session, at=now, actor=kept, action="sign_in_failed", subject=f"access/{kept}", payload={"address": address}
+    )
+
+
+def start_session(session: Session, token: str, name: str, *, address: str, agent: str, now: datetime) -> SignedIn:
+    """Let a person in; the failures of the account are forgiven."""
+    session.execute(delete(SignInFailureRow).where(SignInFailureRow.account == name))
+    row = SessionRow(
+        id=hash_of(token), user=name, created_at=now, seen_at=now, address=address, agent=agent[:_LONGEST_TEXT]
+    )
+    session.add(row)
+    session.flush()
+    trail.append(
+        session, at=now, actor=name, action="signed_in", subject=f"access/{name}", payload={"address": address}
+    )
+    return _signed_in(row)
+
+
+def session_of(session: Session, token: str, now: datetime) -> SignedIn | None:
+    """The session a browser shows, where it is not over."""
+    row = session.get(SessionRow, hash_of(token))
+    found = _signed_in(row) if row else None
+    return None if found is None or found.is_over(now) else found
+
+
+def is_worth_noting(found: SignedIn, now: datetime) -> bool:
+    """Whether enough time has gone by to write down that the person is still there."""
+    return now - found.seen_at >= _SEEN_EVERY
+
+
+def note_seen(session: Session, found: SignedIn, now: datetime) -> None:
+    """Write down that the person is still there."""
+    session.execute(update(SessionRow).where(SessionRow.id == found.id).values(seen_at=now))
+
+
+def end_sessions(
+    session: Session,
+    *,
+    now: datetime,
+    actor: str,
+    reason: str,
+    user: str | None = None,
+    number: str | None = None,
+) -> int:
+    """End the sessions of a person, or one by its number or hash; how many were still open."""
+    query = select(SessionRow).where(SessionRow.ended_at.is_(None))
+    if user is not None:
+        query = query.where(SessionRow.user == user)
+    if number is not None:
+        query = query.where(SessionRow.id.startswith(number, autoescape=True))
+    ended = 0
+    for row in session.scalars(query):
+        row.ended_at, row.end_reason = now, reason
+        ended += 1
+        trail.append(session, at=now, actor=actor, action="signed_out", subject=f"access/{row.user}", reason=reason)
+    return ended
+
+
+def open_sessions(session: Session, now: datetime) -> list[SignedIn]:
+    """Who is signed in, the newest first."""
+    rows = session.scalars(
+        select(SessionRow)
+        .where(SessionRow.ended_at.is_(None), SessionRow.seen_at > now - IDLE)
+        .order_by(SessionRow.created_at.desc())
+    )
+    return [one for one in map(_signed_in, rows) if not one.is_over(now)]
+
+
+def add_token(
+    session: Session,
+    token: str,
+    name: str,
+    *,
+    label: str,
+    scopes: Collection[str],
+    expires_at: datetime,
+    now: datetime,
+) -> ApiToken:
+    """Enter a key of a program for the person who asks."""
+    if not label.strip():
+        raise RefusalError("请写明令牌的用途。")
+    if not scopes:
+        raise RefusalError("请至少选择一项权限。")
+    row = ApiTokenRow(
+        id=hash_of(token), user=name, label=label.strip()[:_LONGEST_TEXT], scopes=sorted(scopes), created_at=now,
+        expires_at=expires_at,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    trail.append(
+        session, at=now, actor=name, action="token_added", subject=f"access/{name}", payload={"scopes": sorted(scopes)}
+    )
+    return _token(row)
+
+
+def token_of(session: Session, token: str, now: datetime) -> ApiToken | None:
+    """The key a program shows, where it is valid."""
+    row = session.get(ApiTokenRow, hash_of(token))
+    found = _token(row) if row else None
+    return found if found is not None and found.is_valid(now) else None
+
+
+def tokens(session: Session, name: str) -> list[ApiToken]:
+    """The keys of a person, the newest first."""
+    query = select(ApiTokenRow).where(ApiTokenRow.user == name).order_by(ApiTokenRow.created_at.desc())
+    return [_token(row) for row in session.scalars(query)]
+
+
+def revoke_token(session: Session, name: str, number: str, *, now: datetime) -> None:
+    """End a key of one's own. Raises RefusalError where there is none of that number."""
+    query = select(ApiTokenRow).where(ApiTokenRow.user == name, ApiTokenRow.revoked_at.is_(None))
+    row = session.scalar(query.where(ApiTokenRow.id.startswith(number, autoescape=True)))
+    if row is None or len(number) < 16:
+        raise RefusalError("没有这个令牌,或已作废。")
+    row.revoked_at = now
+    trail.append(session, at=now, actor=name, action="token_revoked", subject=f"access/{name}")
+
+
+def _signed_in(row: SessionRow) -> SignedIn:
+    return SignedIn(row.id, row.user, row.created_at, row.seen_at, row.address, row.agent, row.ended_at, row.end_reason)
+
+
+def _token(row: ApiTokenRow) -> ApiToken:
+    return ApiToken(
+        row.id, row.user, row.label, tuple(row.scopes), row.created_at, row.expires_at, row.used_at, row.revoked_at
+    )
