@@ -45,7 +45,7 @@ OF_WHICH_NOTE: Final = "“#”表示其中的主要项。"
 ESTIMATED_NOTE: Final = "斜体数字含估算(对未报单位的估算或加权)。"
 ALL_ESTIMATED_NOTE: Final = "本表数字含估算(对未报单位的估算或加权)。"
 PRELIMINARY_NOTE: Final = "带下划线的数字为快报数(初步数),以年报核定数为准。"
-MOSTLY_PRELIMINARY_NOTE: Final = "本表为快报数(初步数),以年报核定数为准。"
+MOSTLY_PRELIMINARY_NOTE: Final = "本表价值量与比率为快报数(初步数),以年报核定数为准。"
 ZERO_NOTE: Final = "“0”表示数值为零,“0.0”等表示不足所列小数位。"
 BLANK_NOTE: Final = "空格表示没有该项数据。"
 
@@ -231,7 +231,7 @@ def _style(base: Style, **changes: bool | int | str) -> Style:
 
 
 def marked_statuses(table: Table) -> frozenset[str]:
-    """Statuses shown cell by cell (E in italics, P underlined); a status of (nearly) all figures is said once, in a note."""
+    """Statuses shown cell by cell: E in italics, P underlined. A status of all figures (P: of a fifth) is said in a note."""
     count = {"A": 0, "E": 0, "P": 0}
     for row in table.rows:
         for figure in row.figures:
@@ -239,7 +239,7 @@ def marked_statuses(table: Table) -> frozenset[str]:
                 count[figure.status] += 1
     whole = sum(count.values())
     estimated = {"E"} if 0 < count["E"] < whole else set()
-    return frozenset(estimated | ({"P"} if 0 < 2 * count["P"] < whole else set()))
+    return frozenset(estimated | ({"P"} if 0 < 5 * count["P"] < whole else set()))
 
 
 def notes_of(table: Table) -> tuple[str, ...]:

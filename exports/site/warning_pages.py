@@ -28,11 +28,12 @@ def warnings(source: Source) -> Page:
 
 
 def _matrix(source: Source) -> dict[str, Any]:
-    """Levels, areas by indicators."""
+    """Levels, areas by indicators; an area without any level is left to the table below."""
     levels = source.mart(WARNINGS).frame.filter(measure="level")
     heads = labelled(levels, "indicator", source.ordering)
     found = {(row["area"], row["indicator"]): row for row in levels.to_dicts()}
-    areas = labelled(levels, "area", source.ordering)
+    judged = set(levels.filter(pl.col("status") != "M")["area"])
+    areas = [pair for pair in labelled(levels, "area", source.ordering) if pair[0] in judged]
     return {
         "heads": heads,
         "rows": [(name, [figure_or_none(found.get((code, i))) for i, _ in heads]) for code, name in areas],

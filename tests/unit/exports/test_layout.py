@@ -135,7 +135,7 @@ def test_notes_say_only_what_the_table_gives_occasion_for(make: Make) -> None:
     )[0]
     text = "\n".join(notes_of(marked))
     assert "“*”表示为保护单个单位资料而不公布" in text and "“—”" not in text
-    assert "“0”表示数值为零" in text and "斜体" in text and "带下划线" in text
+    assert "“0”表示数值为零" in text and "斜体" in text and "快报数" in text
 
 
 def test_order_is_the_readers_order() -> None:

@@ -21,7 +21,7 @@ from exports.display import number_format, number_of
 from exports.manifest import Manifest, ReleaseMeta, changed_files, read_manifest
 from exports.release import SERIES, write_release
 from schemas.errors import DefinitionError
-from schemas.marts import PUBLISHED_COLUMNS
+from schemas.marts import MARTS, PUBLISHED_COLUMNS, STATUSES
 
 Marts = dict[str, pl.DataFrame]
 
@@ -293,3 +293,11 @@ def test_the_dictionary_tells_every_indicator(release: tuple[Path, Manifest], me
     assert all(c["meaning"] for c in document["columns"])
     book = openpyxl.load_workbook(release[0] / "dictionary.xlsx", read_only=True)
     assert book.sheetnames == ["结果表", "结果表的列", "数据状态", "采集指标", "计算指标与目标", "代码表"]
+
+
+def test_the_format_documents_name_every_column_mart_and_manifest_key(release: tuple[Path, Manifest]) -> None:
+    formats = Path(__file__).resolve().parents[3] / "docs" / "formats"
+    marts_page, release_page = ((formats / name).read_text(encoding="utf-8") for name in ("marts.md", "release.md"))
+    assert all(f"`{name}`" in marts_page for name in (*MARTS, *PUBLISHED_COLUMNS, *STATUSES))
+    index = pl.read_parquet(release[0] / "cells.parquet")
+    assert all(f"`{name}`" in release_page for name in (*release[1].document, *index.columns))
