@@ -7,14 +7,16 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
 from ytb.cli.session import CALL
 
 FINDINGS, USAGE, FAULT = 1, 2, 3
+# What typer raises for wrong words; it does not export the class itself, only this descendant of it.
+COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 
 HELP = (
     "一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--json、--lang zh|en、--user 姓名。"
@@ -29,7 +31,8 @@ COMMANDS = {
     "ytb.cli.production": (
         "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
     ),
-    "ytb.cli.standalone": ("index", "rules", "protect", "correct"),
+    "ytb.cli.standalone": ("index", "protect"),
+    "ytb.cli.rule_commands": ("rules", "correct"),
     "ytb.cli.demo": ("demo",),
 }  # fmt: skip
 
@@ -63,11 +66,11 @@ def main(arguments: Sequence[str]) -> int:
         rest = shared_options(list(arguments))
         code = app_for(rest)(args=rest, prog_name="ytb", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as leaving:
+    except typer.Exit as leaving:
         return leaving.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         return 130
-    except click.ClickException as error:
+    except COMMAND_LINE_ERROR as error:
         error.show(sys.stderr)
         return USAGE
     except StatisticsError as error:
@@ -112,7 +115,7 @@ def shared_options(arguments: list[str]) -> list[str]:
         elif name in ("--home", "--lang", "--user"):
             given = value if equals else next(queue, "")
             if not given:
-                raise click.UsageError(f"{name} 后面要写值。")
+                raise typer.BadParameter(f"{name} 后面要写值。")
             if name == "--home":
                 CALL.home_option = Path(given)
             elif name == "--user":
@@ -120,7 +123,7 @@ def shared_options(arguments: list[str]) -> list[str]:
             elif given in ("zh", "en"):
                 CALL.lang = given
             else:
-                raise click.UsageError("--lang 只能是 zh 或 en。")
+                raise typer.BadParameter("--lang 只能是 zh 或 en。")
         else:
             rest.append(word)
     return rest

@@ -1,0 +1,40 @@
+"""Periods: spelling, order, neighbours."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import DefinitionError
+from schemas.period import Period
+
+periods = st.builds(Period, st.integers(2000, 2050), st.sampled_from([None, 1, 2, 3, 4]))
+
+
+@given(periods)
+def test_text_and_back(period: Period) -> None:
+    assert Period.parse(str(period)) == period
+    assert Period.parse(str(period).replace("-", "")) == period
+
+
+@given(periods, periods)
+def test_order_is_by_the_last_day(a: Period, b: Period) -> None:
+    assert (a < b) == ((a.end, a.months, a.round == "A") < (b.end, b.months, b.round == "A")) or a.end == b.end
+
+
+def test_neighbours() -> None:
+    assert Period.parse("2025Q1").year_earlier() == Period(2024, 1)
+    assert Period(2025, 1).previous() is None
+    assert Period(2025, 3).previous() == Period(2025, 2)
+    assert Period(2025).fourth_quarter() == Period(2025, 4)
+    assert Period(2025, 2).end == date(2025, 6, 30)
+    assert Period(2025).end == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize("text", ["", "2025Q5", "25Q1", "2025-H3", "2025年1季度", "20251"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(DefinitionError, match="报告期"):
+        Period.parse(text)
