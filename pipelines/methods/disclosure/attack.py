@@ -16,7 +16,9 @@ from pipelines.methods.disclosure import solver
 from pipelines.methods.disclosure.table import AdditiveTable, Flags, Floats, Index, connected, grouped, scaled
 
 _TOLERANCE = 1e-6  # relative to what is asked, against the rounding of the solver
-_ROUNDS = 6
+_PATTERNS = 12
+_PATIENCE = 2
+_MARGIN = 1.2
 
 
 @dataclass(frozen=True)
@@ -118,32 +120,36 @@ def _reaches(part: _Part, place: int, direction: float, need: float) -> bool:
 def _not_cleared(part: _Part, targets: Index, need: Floats) -> list[tuple[int, bool]]:
     """(cell, upwards) that no joint movement has cleared.
 
-    One programme: raise (or lower, by a changing pattern of signs) as many targets as possible by what each needs.
+    Each programme moves as many of the cells still open as possible, each in a direction it still lacks, until two
+    programmes in a row clear nothing more.
     """
-    cleared = {True: np.zeros(len(targets), bool), False: np.zeros(len(targets), bool)}
+    many = len(targets)
+    up, down = np.zeros(many, dtype=np.bool_), np.zeros(many, dtype=np.bool_)
     if part.matrix.shape[0] == 0:
-        for number, place in enumerate(targets):
-            cleared[True][number] = part.above[place] >= need[place]
-            cleared[False][number] = part.below[place] >= need[place]
-    elif len(targets) > 1:
-        for round_ in range(_ROUNDS):
-            signs = np.where((np.arange(len(targets)) >> (round_ // 2)) % 2 == round_ % 2, 1.0, -1.0)
-            signs = np.where(
-                cleared[True] & ~cleared[False], -1.0, np.where(cleared[False] & ~cleared[True], 1.0, signs)
-            )
-            moved = _joint_move(part, targets, need, signs)
-            cleared[True] |= moved >= need[targets] * (1 - _TOLERANCE)
-            cleared[False] |= -moved >= need[targets] * (1 - _TOLERANCE)
-    return [(int(place), up) for up in (True, False) for number, place in enumerate(targets) if not cleared[up][number]]
+        up, down = part.above[targets] >= need[targets], part.below[targets] >= need[targets]
+    idle = 0 if many > 1 and part.matrix.shape[0] else _PATIENCE
+    round_ = 0
+    while idle < _PATIENCE and not (up & down).all():
+        pattern = np.where((np.arange(many) >> (round_ // 2)) % 2 == round_ % 2, 1.0, -1.0)
+        signs = np.where(up & down, 0.0, np.where(up, -1.0, np.where(down, 1.0, pattern)))
+        moved = _joint_move(part, targets, need, signs)
+        enough = need[targets] * (1 - _TOLERANCE)
+        new = int(((moved >= enough) & ~up).sum() + ((-moved >= enough) & ~down).sum())
+        up, down = up | (moved >= enough), down | (-moved >= enough)
+        idle, round_ = 0 if new else idle + 1, (round_ + 1) % _PATTERNS
+    return [(int(targets[i]), True) for i in np.flatnonzero(~up)] + [
+        (int(targets[i]), False) for i in np.flatnonzero(~down)
+    ]
 
 
 def _joint_move(part: _Part, targets: Index, need: Floats, signs: Floats) -> Floats:
-    size, many = len(part.cells), len(targets)
-    # Variables: the movement f of every cell, then s of every target with s <= sign * f and s <= need; maximise sum s/need.
-    link = sparse.csr_matrix((-signs, (np.arange(many), targets)), shape=(many, size))
-    upper = sparse.hstack([link, sparse.identity(many)], format="csr")
-    equal = sparse.hstack([part.matrix, sparse.csr_matrix((part.matrix.shape[0], many))], format="csr")
-    reach = np.column_stack([-need[targets], need[targets]])
-    objective = np.concatenate([np.zeros(size), -1.0 / need[targets]])
-    found = solver.least(objective, equal, np.vstack([part.bounds, reach]), upper=upper)
-    return found.values[targets] if found is not None else np.zeros(many)
+    """How far each target moves in the movement that takes as many as possible as far as each needs."""
+    # A target may move somewhat more than it needs, but not so far that it uses up what others could move.
+    reach = _MARGIN * need[targets]
+    bounds = part.bounds
+    bounds[targets, 0] = np.maximum(bounds[targets, 0], -reach)
+    bounds[targets, 1] = np.minimum(bounds[targets, 1], reach)
+    objective = np.zeros(len(part.cells))
+    objective[targets] = -signs / need[targets]
+    found = solver.least(objective, part.matrix, bounds)
+    return found.values[targets] if found is not None and len(found.values) else np.zeros(len(targets))

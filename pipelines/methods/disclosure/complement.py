@@ -131,13 +131,17 @@ def _close_equations(table: AdditiveTable, hidden: Flags) -> None:
         open_now = [n for n in (*alone(table, hidden), *opened_by_singletons(table, hidden)) if n not in stuck]
         if not open_now:
             return
-        equation = table.equations[open_now[0]]
-        choice = [i for i in equation.cells if table.candidates[i] and not hidden[i]]
-        if not choice:
-            stuck.add(open_now[0])
-            continue
-        large_enough = max((float(table.need[i]) for i in equation.cells if hidden[i]), default=0.0)
-        hidden[min(choice, key=lambda i: (abs(table.values[i]) < large_enough, table.cost[i], i))] = True
+        before = hidden.copy()
+        for number in open_now:
+            cells = table.equations[number].cells
+            if any(hidden[i] != before[i] for i in cells):
+                continue  # another equation's cell has closed this one as well, or it is looked at again
+            choice = [i for i in cells if table.candidates[i] and not hidden[i]]
+            if not choice:
+                stuck.add(number)
+                continue
+            large_enough = max((float(table.need[i]) for i in cells if hidden[i]), default=0.0)
+            hidden[min(choice, key=lambda i: (abs(table.values[i]) < large_enough, table.cost[i], i))] = True
 
 
 # -- exact --------------------------------------------------------------------------------------------------------------

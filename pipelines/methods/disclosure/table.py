@@ -154,12 +154,14 @@ def opened_by_singletons(table: AdditiveTable, hidden: Flags) -> list[int]:
 
     A pair of the total and one part is no such pair: what the unit learns of the total is its own figure and what is shown.
     """
-    return [n for n, e in enumerate(table.equations) if _is_open(table, e, hidden_cells(table, e, hidden))]
-
-
-def _is_open(table: AdditiveTable, equation: Equation, cells: list[int]) -> bool:
-    pair = len(cells) == 2 and equation.total not in cells
-    return pair and bool(table.primary[cells].all()) and bool(table.singleton[cells].any())
+    if not table.equations:
+        return []
+    parts = (table.matrix < 0).astype(float)
+    primary = hidden & table.primary
+    pair = np.asarray(abs(table.matrix) @ hidden.astype(float)).ravel() == 2
+    both = np.asarray(parts @ primary.astype(float)).ravel() == 2
+    single = np.asarray(parts @ (primary & table.singleton).astype(float)).ravel() > 0
+    return [int(i) for i in np.flatnonzero(pair & both & single)]
 
 
 def flags(size: int, members: Sequence[int] | Index = ()) -> Flags:
