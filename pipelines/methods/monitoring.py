@@ -48,6 +48,7 @@ def monitoring_figures(
         first_quarter=period.previous() is None,
         has_previous="previous" in sides.others,
         has_previous_published="printed" in sides.others,
+        has_year_earlier=round_.year_earlier is not None,
         has_year_earlier_published="published" in sides.others,
         weighted=sides.weighted,
         coverage_minimum=coverage_minimum(edition),
@@ -95,9 +96,13 @@ def coverage_minimum(edition: Edition) -> float:
 
 
 def areas_present(data: PeriodData, programme: Programme) -> list[str]:
-    """The areas and zones of the register with at least one park in the observations, in register order."""
+    """The areas and zones that take part in the round, in register order: a zone that filed or has units to answer.
+
+    Without a column ``filed`` every park of the observations takes part.
+    """
     areas = areas_of(programme.codelists["parks"].valid(data.period.end))
-    parks = set(data.parks["park"].to_list())
+    filed = data.parks.filter("filed") if "filed" in data.parks.columns else data.parks
+    parks = set(filed["park"].to_list())
     for roster in data.rosters.values():
         parks |= set(roster["park"].unique().to_list())
     return [a.code for a in areas.values() if a.kind in ("area", "zone") and parks & set(a.zones)]

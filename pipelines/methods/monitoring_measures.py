@@ -89,6 +89,7 @@ FORMULAS: Final = {
     "growth_restated": "(SUM({x})/yoy(SUM({x}))-1)*100",
 }
 STOCK_NAME: Final = "期末数"
+ALWAYS_SHOWN: Final = ("total", "zone")
 COUNTS: Final = ("units_reported", "units_due", "coverage")
 
 
@@ -99,6 +100,7 @@ class Frame:
     first_quarter: bool
     has_previous: bool
     has_previous_published: bool
+    has_year_earlier: bool
     has_year_earlier_published: bool
     weighted: bool
     coverage_minimum: float
@@ -137,6 +139,11 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     revised = c("previous").is_not_null() | c("printed").is_not_null()
     missing = pl.when(sheet).then(pl.lit(NOT_COMPLETE)).otherwise(pl.lit(NOT_REPORTED))
     unpublished = pl.lit("" if frame.has_year_earlier_published else NOT_PUBLISHED)
+    # A side that nobody has is said once, at the total, not in every category.
+    has_earlier, has_published = (
+        whole | pl.lit(frame.has_year_earlier),
+        whole | pl.lit(frame.has_year_earlier_published),
+    )
     contributed = ~whole & base.is_not_null() & comparable.is_not_null()
     least = growth.increment_speaks(c("comparable_all"), c("base_all"))
     return {
@@ -157,22 +164,24 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
             later & summed & (level.is_not_null() | c("previous").is_not_null()),
         ),
         "year_earlier_restated": (base, pl.lit(growth.BASE_MISSING), yes),
-        "year_earlier_matched": (c("matched_base"), pl.lit(NO_YEAR_EARLIER), summed),
-        "year_earlier_published": (c("published"), unpublished, yes),
+        "year_earlier_matched": (c("matched_base"), pl.lit(NO_YEAR_EARLIER), summed & has_earlier),
+        "year_earlier_published": (c("published"), unpublished, has_published),
         "growth_restated": (
             pl.when(covered).then(growth.growth_pct(comparable, base)),
-            pl.when(covered).then(growth.growth_note(comparable, base)).otherwise(pl.lit(LOW_COVERAGE)),
+            pl.when(covered | base.is_null())
+            .then(growth.growth_note(comparable, base))
+            .otherwise(pl.lit(LOW_COVERAGE)),
             yes,
         ),
         "growth_matched": (
             growth.growth_pct(c("matched"), c("matched_base")),
             growth.growth_note(c("matched"), c("matched_base")),
-            summed,
+            summed & has_earlier,
         ),
         "growth_nominal": (
             growth.growth_pct(level, c("published")),
             pl.when(c("published").is_null()).then(unpublished).otherwise(growth.growth_note(level, c("published"))),
-            yes,
+            has_published,
         ),
         "contribution_rate": (
             pl.when(covered_all).then(
@@ -201,6 +210,9 @@ def cells_of_indicators(terms: Terms, indicators: Sequence[Indicator], frame: Fr
         orient="row",
     )
     rows = with_totals(terms.values).join(described, on="indicator", how="inner", maintain_order="left")
+    # A category in which no side has a figure is no row; a total without one says why.
+    some = pl.any_horizontal(pl.col(t).is_not_null() for t in ("level", "previous", "printed", "published"))
+    rows = rows.filter(some | pl.col("breakdown").is_in(ALWAYS_SHOWN))
     estimated = (pl.col("imputed").fill_null(0) > 0) | pl.lit(frame.weighted)
     tables = []
     for code, (value, note, exists) in measure_values(frame).items():

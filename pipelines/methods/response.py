@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.methods.area_figures import BREAKDOWNS, KEYS, TOTAL, Breakdown, classified
 from pipelines.methods.areas import Area, areas_of, memberships
+from pipelines.methods.monitoring import areas_present
 from pipelines.methods.monitoring_names import names_of
 from pipelines.methods.monitoring_sides import sub_park_codes
 from pipelines.methods.product import Product, administrative_parts, product_of
@@ -96,8 +97,7 @@ def monitoring_response(
     env = environment_for(programme, period)
     ready = classified(data, env, sub_park_codes(edition))
     roster = ready.rosters.get(ENTERPRISE, pl.DataFrame(schema={"unit_id": pl.String, "park": pl.String}))
-    parks = set(data.parks["park"].to_list()) | set(roster["park"].to_list())
-    chosen = [a for a in areas.values() if a.kind in ("area", "zone") and parks & set(a.zones)]
+    chosen = [areas[code] for code in areas_present(data, programme)]
     cells = [
         *(unit_cells(roster, BREAKDOWNS[name], chosen, str(period)) for name in BREAKDOWNS if name != "division"),
         park_cells(sorted(data.parks["park"].to_list()), list(filings), deadlines, chosen, str(period)),

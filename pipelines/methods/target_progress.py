@@ -160,11 +160,11 @@ class Progress:
 def progress_of(
     target: Target, value: float | None, year: int, plan_first_year: int, targets: Mapping[int, Target]
 ) -> Progress:
-    """Completion against what is due. A stage target whose window has not begun is not measured yet."""
+    """Completion against what is due. Before the plan, or before the window of a stage target, nothing is measured yet."""
     completion = completion_pct(target, value)
     expected = expected_pct(target, year, plan_first_year, targets)
     window = window_of(target)
-    if window is not None and year < window[0]:
+    if year < (window[0] if window is not None else plan_first_year):
         return Progress(value, completion, expected, None, Standing.NONE)
     gap = completion - expected if completion is not None and expected is not None else None
     return Progress(value, completion, expected, gap, _standing(target, value, expected, gap))

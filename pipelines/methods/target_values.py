@@ -16,7 +16,7 @@ from pipelines.methods.area_figures import area_figures, classified, surveyed
 from pipelines.methods.areas import Area, lookups
 from pipelines.methods.target_progress import is_strict, window_of
 from schemas.environment import Environment
-from schemas.expression import operands, parse
+from schemas.expression import functions, operands, parse
 from schemas.model import Target
 from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
 from schemas.polars_target import evaluate_rows
@@ -146,12 +146,25 @@ def _evaluated(
         share = shares.get(area.code, {}).get(name)
         parts = figures.parts.filter((pl.col("area") == area.code) & (pl.col("name") == name))
         problem = ""
-        if value is None:
+        if value == 0 and all(said for _, said in _codes(target.formula, area, data, env, labels)):
+            value = None  # a count of nothing reported is 0 in the language; of a target it would be a finding
+        if (
+            value is None
+            and year < (env.stage[0] if env.stage else env.plan_start or year)
+            and _over_years(target.formula)
+        ):
+            problem = f"{year}年在规划或阶段开始之前,没有累计数"
+        elif value is None:
             problem = missing_data(target.formula, area, data, env, labels, figures.missing_years.get(name, ()))
         elif share is not None and share < coverage_minimum:
             value, problem = None, f"可比单位占{share * 100:.0f}%,不足{coverage_minimum * 100:.0f}%,不公布"
         found[target.row_no] = TargetValue(value, problem, parts, year)
     return found
+
+
+def _over_years(formula: str) -> bool:
+    """Whether a formula adds up the years of the plan or of a stage."""
+    return bool(functions(parse(formula)) & {"CUM", "STAGE", "STAGE_DELTA"})
 
 
 def missing_data(
@@ -165,10 +178,16 @@ def missing_data(
     """Why a formula has no value for an area: years not on file, parks or units that did not report an indicator."""
     years = sorted(set(missing_years))
     reasons = [f"缺{'、'.join(map(str, years))}年数据"] if years else []
-    for code in sorted({code for code, _ in operands(parse(formula)) if code in env.variables}):
-        said = _missing_code(code, area, data, env, labels)
-        reasons += [said] if said else []
+    reasons += [said for _, said in _codes(formula, area, data, env, labels) if said]
     return ";".join(reasons) or "分母为零或所需数据不全"
+
+
+def _codes(
+    formula: str, area: Area, data: PeriodData, env: Environment, labels: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """(code, what is missing of it, empty if nothing) of every indicator a formula reads."""
+    codes = sorted({code for code, _ in operands(parse(formula)) if code in env.variables})
+    return [(code, _missing_code(code, area, data, env, labels)) for code in codes]
 
 
 def _missing_code(code: str, area: Area, data: PeriodData, env: Environment, labels: Mapping[str, str]) -> str:

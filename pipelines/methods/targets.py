@@ -55,7 +55,7 @@ MEASURES: Final = {
 }
 TASKS_HOLD: Final = "任务表填报数"
 ONLY_BACKGROUND: Final = "仅作背景,不计完成情况"
-NOT_BEGUN: Final = "本阶段尚未开始"
+NOT_BEGUN: Final = "规划或阶段尚未开始"
 NO_TARGET: Final = "原文没有目标值"
 NO_COMPLETION: Final = "目标值与基线值相同或完成值为零,不计算完成率"
 LEVEL_OF_TIME: Final = "取目标年份的数"

@@ -77,6 +77,8 @@ def test_a_window_counts_only_within_its_years() -> None:
     assert [due(278, y) for y in (2015, 2016, 2017, 2018)] == [0, 50, 100, 100]
     early = progress_of(TARGETS[278], 0.0, 2015, 2015, TARGETS)
     assert early.standing is Standing.NONE and early.gap is None
+    before = progress_of(TARGETS[108], 552.4, 2014, 2015, TARGETS)
+    assert before.standing is Standing.NONE and before.completion == 0 and before.gap is None
     assert window_of(TARGETS[278]) == (2016, 2017) and window_of(TARGETS[108]) is None
 
 

@@ -108,6 +108,7 @@ def test_stages_count_within_their_own_years() -> None:
     assert cell(278, "actual")["value"] == pytest.approx(80)
     assert cell(278, "expected")["value"] == 50
     assert (cell(284, "actual")["value"], cell(284, "standing")["note"]) == (None, "不计进度")
+    assert "开始之前" in cell(284, "actual")["note"]
 
 
 def test_sums_run_from_the_first_year_of_the_plan() -> None:
@@ -126,6 +127,14 @@ def test_a_gap_in_the_years_is_not_filled() -> None:
     assert cell(129, "standing", product)["status"] == "M"
 
 
+def test_before_the_plan_nothing_is_measured() -> None:
+    product = targets_progress(YEARS[2014], programme(), YEARS.get)
+    assert cell(108, "actual", product)["value"] == pytest.approx(552.4)
+    assert cell(108, "standing", product)["note"] == "不计进度"
+    assert cell(108, "gap", product)["note"] == "规划或阶段尚未开始"
+    assert cell(129, "actual", product)["note"] == "2014年在规划或阶段开始之前,没有累计数"
+
+
 def test_what_is_missing_is_named() -> None:
     assert cell(109, "actual")["note"] == "没有园区报送全社会R&D经费(K26)"
     some = YEARS[2016].parks.with_columns(K26=pl.when(pl.col("park") != "LBGX").then(pl.lit(Decimal(5))))
@@ -134,6 +143,13 @@ def test_what_is_missing_is_named() -> None:
     assert cell(116, "actual")["note"] == "没有单位报送认定登记技术合同成交金额(I17)"
     assert "背景资料没有2016年的全省高新技术企业数(K35)" in cell(2, "actual")["note"]
     assert "没有成员园区" in cell(79, "actual")["note"]
+
+
+def test_a_count_of_what_nobody_reported_is_missing_not_zero() -> None:
+    row = cell(135, "actual")
+    assert (row["value"], row["note"]) == (None, "没有单位报送知识产权优势企业标志(B23)")
+    parks = cell(49, "actual")
+    assert parks["value"] is None and parks["note"].startswith("没有园区报送")
 
 
 def test_counts_and_zones() -> None:
