@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test golden bench system clean
+.PHONY: setup demo check test bench system clean
 setup: $(STAMP)
 
+# --no-deps: the lock is complete, and pip's resolver would ask for hashes of extras that it has already pinned.
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("需要 Python 3.11、3.12 或 3.13 / needs Python 3.11 to 3.13") if not (3, 11) <= sys.version_info < (3, 14) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -28,13 +29,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not slow" tests/unit
+	$(BIN)/pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
 test: setup system
-	$(BIN)/pytest -q
-
-golden: setup
-	$(BIN)/pytest -q tests/integration --rewrite-golden
+	$(BIN)/pytest -q -n auto --dist loadfile
 
 bench: setup
 	$(BIN)/python -m bench
