@@ -159,6 +159,18 @@ def write_manifest(
     return Manifest(meta.release, files, document["content_sha256"], document)
 
 
+def list_again(folder: Path, not_reproducible: Sequence[str]) -> Manifest:
+    """Rewrite the manifest after files were put beside the release's own, for example a database or Data Docs.
+
+    ``not_reproducible`` are the paths whose bytes differ from run to run; they stay out of ``content_sha256``.
+    """
+    document = dict(read_manifest(folder).document)
+    files = list_files(folder, not_reproducible)
+    document |= {"content_sha256": content_hash(files), "files": [asdict(entry) for entry in files]}
+    dump_json(document, folder / MANIFEST)
+    return Manifest(document["release"], files, document["content_sha256"], document)
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a release folder, as it stands on disk."""
     document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

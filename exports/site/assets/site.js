@@ -7,6 +7,10 @@
   var SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect", "emptyTriangle", "emptyDiamond"];
   var FONT = '"Source Han Sans SC","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif';
   var charts = new Map();
+  /* A scroll bar that appears with the tables narrows the page after a chart was drawn. */
+  var observer = window.ResizeObserver ? new ResizeObserver(function (entries) {
+    entries.forEach(function (entry) { var chart = charts.get(entry.target); if (chart) { chart.resize(); } });
+  }) : null;
 
   function number(display) {
     return /^-?\d+(\.\d+)?$/.test(display) ? Number(display) : null;
@@ -98,6 +102,7 @@
     var made = window.echarts.init(canvas, null, { renderer: "svg" });
     made.setOption(option(chart));
     charts.set(canvas, made);
+    if (observer) { observer.observe(canvas); }
   }
 
   function caption(holder, title, unit) {

@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 
 from exports.addresses import find_figure
 from exports.display import number_format, number_of
-from exports.manifest import Manifest, ReleaseMeta, changed_files, read_manifest
+from exports.manifest import Manifest, ReleaseMeta, changed_files, list_again, read_manifest
 from exports.release import SERIES, write_release
 from schemas.errors import DefinitionError
 from schemas.marts import MARTS, PUBLISHED_COLUMNS, STATUSES
@@ -119,6 +119,17 @@ def test_a_changed_or_added_file_is_found(tmp_path: Path, marts: Marts, meta: Re
     (tmp_path / "r/tables/monitoring_warnings.csv").write_text("x")
     (tmp_path / "r/more.txt").write_text("x")
     assert changed_files(tmp_path / "r", manifest) == ("more.txt", "tables/monitoring_warnings.csv")
+
+
+def test_files_put_beside_a_release_are_listed_and_leave_its_content_hash(
+    tmp_path: Path, marts: Marts, meta: ReleaseMeta
+) -> None:
+    before = write_release({"monitoring_warnings": marts["monitoring_warnings"]}, tmp_path / "r", meta)
+    (tmp_path / "r/catalog.duckdb").write_bytes(b"differs every time")
+    after = list_again(tmp_path / "r", ["catalog.duckdb"])
+    assert [e.path for e in after.files if not e.reproducible] == ["catalog.duckdb"]
+    assert after.content_sha256 == before.content_sha256 and len(after.files) == len(before.files) + 1
+    assert read_manifest(tmp_path / "r").files == after.files
 
 
 def test_tables_come_back_as_they_were_published(release: tuple[Path, Manifest], marts: Marts) -> None:
