@@ -5,7 +5,7 @@ Homogeneous columns of numbers or clean text are converted as vectors; Python lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -162,11 +162,13 @@ def parse_column(
             )
     if clean is not None:
         return clean, [], []
-    known = _read_once(values, read)
+    # Equal cells, of which code and yes-no columns are full, are read once.
+    keys = _keys(values)
+    known = {key: read(key[1] if isinstance(key, tuple) else key) for key in dict.fromkeys(keys)}
     if not any(reading.code for reading in known.values()):
         plain = {key: reading.value for key, reading in known.items()}
-        return pl.Series(values=[plain[key] for key in _keys(values)], dtype=dtype), [], []
-    readings = [known[key] for key in _keys(values)]
+        return pl.Series(values=[plain[key] for key in keys], dtype=dtype), [], []
+    readings = [known[key] for key in keys]
     book = _Book(decimals, unit_measure, is_text_file=is_text_file)
     for position, reading in enumerate(readings):
         if reading.code:
@@ -174,14 +176,9 @@ def parse_column(
     return pl.Series(values=[r.value for r in readings], dtype=dtype), book.problems, book.normalised
 
 
-def _keys(values: Sequence[CellValue]) -> Iterable[object]:
+def _keys(values: Sequence[CellValue]) -> Sequence[CellValue | tuple[type, CellValue]]:
     """What tells different cells apart: 1, 1.0 and True are equal, but not the same in a cell."""
-    return values if set(map(type, values)) <= _TEXT_OR_NOTHING else zip(map(type, values), values, strict=True)
-
-
-def _read_once(values: Sequence[CellValue], read: Callable[[CellValue], Reading]) -> dict[object, Reading]:
-    """Key → reading; equal cells, of which code and yes-no columns are full, are read once."""
-    return {key: read(key[1] if isinstance(key, tuple) else key) for key in dict.fromkeys(_keys(values))}  # type: ignore[arg-type]
+    return values if set(map(type, values)) <= _TEXT_OR_NOTHING else list(zip(map(type, values), values, strict=True))
 
 
 class _Book:

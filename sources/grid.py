@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -99,12 +99,15 @@ class Grid:
         return address(row, column)
 
 
-def read_grids(data: bytes, name: str) -> list[Grid]:
-    """All sheets of a file, hidden ones too, in their order. Raises SubmissionError; may panic or abort: see ``sources.pool``."""
-    return read_inspected(inspect(data, name))
+def read_grids(data: bytes, name: str, *, leave_out: Collection[str] = ()) -> list[Grid]:
+    """All sheets of a file, hidden ones too, in their order, but those named in ``leave_out``.
+
+    Raises SubmissionError; may panic or abort: see ``sources.pool``. The guard looks at every sheet, left out or not.
+    """
+    return read_inspected(inspect(data, name), leave_out=leave_out)
 
 
-def read_inspected(inspection: Inspection) -> list[Grid]:
+def read_inspected(inspection: Inspection, *, leave_out: Collection[str] = ()) -> list[Grid]:
     """As ``read_grids``, for a file the guard has passed."""
     if inspection.format == "text":
         return [_text_grid(inspection)]
@@ -117,6 +120,8 @@ def read_inspected(inspection: Inspection) -> list[Grid]:
     second = _SecondReader(inspection)
     grids: list[Grid] = []
     for facts in inspection.worksheets:
+        if facts.name in leave_out:
+            continue
         try:
             rows: Rows = second.rows(facts) if workbook is None else _rows(workbook, facts)
         except CalamineError:

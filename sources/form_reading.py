@@ -1,0 +1,259 @@
+"""One form on one sheet → its form frame: columns by their codes, rows down to the foot, every cell typed or complained about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+
+import numpy as np
+import polars as pl
+
+from schemas.layout import FOOT, Anchor, column_letter
+from schemas.model import Edition, Form, Indicator, ValueType
+from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS
+from sources.cells import CellProblem, CellValue, Normalised, parse_column
+from sources.form_finding import anchors_of
+from sources.grid import Grid
+from sources.reading import Place, Reading
+
+TOTALS = re.compile(r"^\s*(合\s*计|总\s*计|小\s*计|本页合计|累\s*计)\s*[::]?\s*$")
+CREDIT_CODES = frozenset({"B01", "J15"})
+UNIT_ID_LIMIT = 80
+LONGEST_LABEL = 18
+_BLANKS = frozenset({True})
+
+
+def read_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> None:
+    """A roster form: one row a unit below the code row, until the foot.
+
+    Blank rows are skipped; total rows are left out, and that is said.
+    """
+    wanted = _columns(reading, grid, code_row, form)
+    if wanted is None:
+        return
+    rows = _data_rows(reading, grid, code_row, form, wanted)
+    series: dict[str, pl.Series] = {}
+    noted: list[tuple[str, list[CellProblem], list[Normalised]]] = []
+    # Turning the kept rows once is far cheaper than picking a column out of every row for each column.
+    columns = list(zip(*(grid.rows[r] for r in rows), strict=True))
+    for column, position in wanted.items():
+        values = columns[position] if columns else ()
+        series[column], problems, normalised = _typed(reading, grid, column, values)
+        if problems or normalised:
+            noted.append((column, problems, normalised))
+    units = _unit_ids(form, series, len(rows))
+    for column, problems, normalised in noted:
+        place = Place(form.code, grid.sheet, column=column)
+        reading.note_column(place, wanted[column], rows, units, problems, normalised)
+    _missing_keys_reported(reading, grid, form, wanted, rows, units)
+    frame = _frame(reading, grid, form, series, rows, units)
+    _duplicates_reported(reading, grid, form, frame, wanted)
+    reading.frames[form.code] = frame
+    for column, position in wanted.items():
+        reading.map_column(form.code, grid.sheet, column, position)
+
+
+def _typed(
+    reading: Reading, grid: Grid, column: str, values: Sequence[CellValue]
+) -> tuple[pl.Series, list[CellProblem], list[Normalised]]:
+    indicator = reading.edition.indicators[column.split("_")[0]]
+    return parse_column(
+        values,
+        "credit_code" if indicator.code in CREDIT_CODES else indicator.type.value,
+        indicator.decimals,
+        unit_measure=indicator.unit_measure,
+        code_widths=sorted({len(k) for k in indicator.options}) or [1],
+        is_1904=grid.is_1904,
+        is_text_file=grid.is_text_file,
+    )
+
+
+def _columns(reading: Reading, grid: Grid, code_row: int, form: Form) -> dict[str, int] | None:
+    """Column name → position. A code that stands twice is ambiguous; the sheet is not read until it is clear."""
+    wanted: dict[str, int] = {}
+    twice = False
+    for position, anchor in anchors_of(grid.rows[code_row]).items():
+        place = Place(form.code, grid.sheet, f"{column_letter(position)}{code_row + 1}")
+        if not _is_asked(reading, form, anchor):
+            if anchor.lag != "last" and anchor.code not in reading.edition.indicators:
+                problem = f"代码 {anchor.code} 不是本期指标,该列未读取;请核对代码行。"
+                reading.finding("unknown_code", place, problem, severity="soft")
+            continue
+        if anchor.column in wanted:
+            twice = True
+            first = f"{column_letter(wanted[anchor.column])}{code_row + 1}"
+            reading.finding(
+                "code_twice",
+                Place(form.code, grid.sheet, place.cell, anchor.column),
+                f"代码 {anchor.column} 在代码行出现两次(另一处在 {first}),不能确定以哪一列为准;请恢复代码行。",
+            )
+        wanted.setdefault(anchor.column, position)
+    missing = [k for k in form.key[:1] if k not in wanted]
+    if missing:
+        problem = f"代码行缺少主键 {'、'.join(missing)} 列,无法知道每行是哪个单位;请恢复该列。"
+        reading.finding("no_key", Place(form.code, grid.sheet), problem)
+    return None if twice or missing else wanted
+
+
+def _is_asked(reading: Reading, form: Form, anchor: Anchor) -> bool:
+    """Whether what a column says is taken: figures of the round, identification, 上年同期; never 上期, which the system stated."""
+    if anchor.lag == "":
+        return anchor.code in ("B01", "B02", *form.key) or any(
+            i.code == anchor.code for i in form.asked(reading.period)
+        )
+    return anchor.lag == "yoy" and any(i.code == anchor.code for i in form.with_year_earlier(reading.period))
+
+
+def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: Mapping[str, int]) -> list[int]:
+    """0-based rows below the code row that hold data of a wanted column, up to the foot; total rows are left out."""
+    key = wanted[form.key[0]]
+    of_wanted: Callable[[Sequence[CellValue]], tuple[CellValue, ...]]
+    of_wanted = itemgetter(*wanted.values()) if len(wanted) > 1 else lambda cells: (cells[key],)
+    kept: list[int] = []
+    for n in range(code_row + 1, len(grid.rows)):
+        cells = grid.rows[n]
+        first = cells[0]
+        if key == 0 and isinstance(first, str) and len(first) >= LONGEST_LABEL:
+            kept.append(n)  # begins with a code of a unit: no foot, no total, not blank
+            continue
+        head = next((c for c in cells if c is not None and c != ""), None)
+        is_blank = _BLANKS.issuperset(map(_is_blank, of_wanted(cells)))
+        is_label = isinstance(head, str) and len(head) < LONGEST_LABEL
+        if isinstance(head, str) and head.strip().startswith(FOOT) and (is_label or is_blank):
+            break
+        if is_blank:
+            continue
+        if is_label:
+            label = next((c for c in cells[:4] if isinstance(c, str) and TOTALS.match(c)), None)
+            if label is not None:
+                place = Place(form.code, grid.sheet, f"{column_letter(key)}{n + 1}")
+                reading.normalised(place, "total_row", label, "", "合计行不入库")
+                continue
+        kept.append(n)
+    return kept
+
+
+def _is_blank(cell: CellValue) -> bool:
+    return cell is None or cell == ""
+
+
+def _unit_ids(form: Form, series: Mapping[str, pl.Series], height: int) -> pl.Series:
+    """The key of each row; of several codes joined by ``|``; null without the first."""
+    blank = pl.Series([None], dtype=pl.String).new_from_index(0, height)
+    parts = [series[k].cast(pl.String) if k in series else blank for k in form.key]
+    if len(parts) == 1:
+        return parts[0].str.slice(0, UNIT_ID_LIMIT)
+    rows = zip(*parts, strict=True)
+    joined = [None if values[0] is None else "|".join(v or "" for v in values)[:UNIT_ID_LIMIT] for values in rows]
+    return pl.Series(joined, dtype=pl.String)
+
+
+def _missing_keys_reported(
+    reading: Reading, grid: Grid, form: Form, wanted: Mapping[str, int], rows: Sequence[int], units: pl.Series
+) -> None:
+    key = form.key[0]
+    for n in units.is_null().arg_true():
+        row = rows[n] + 1
+        if not reading.complained_about(row, key):
+            place = Place(form.code, grid.sheet, f"{column_letter(wanted[key])}{row}", key, row)
+            reading.finding("key_missing", place, "这一行有数但没有填写代码;请补填,否则不知道是哪个单位。")
+
+
+def _frame(
+    reading: Reading, grid: Grid, form: Form, series: Mapping[str, pl.Series], rows: Sequence[int], units: pl.Series
+) -> pl.DataFrame:
+    """The form frame: keys and addresses, then the form's own codes in the order they stand on the sheet."""
+    own = {i.code for i in form.indicators}
+
+    def constant(value: str | None) -> pl.Series:
+        return pl.Series([value], dtype=pl.String).new_from_index(0, len(rows))
+
+    return pl.DataFrame(
+        {
+            "park": constant(reading.park or None),
+            "unit_id": units,
+            "_file": constant(reading.sha256),
+            "_sheet": constant(grid.sheet),
+            "_row": pl.Series(values=np.array(rows, dtype=np.int64) + 1),
+            **{column: values for column, values in series.items() if column.split("_")[0] in own},
+        }
+    )
+
+
+def _duplicates_reported(
+    reading: Reading, grid: Grid, form: Form, frame: pl.DataFrame, wanted: Mapping[str, int]
+) -> None:
+    """A unit twice on one form: every row after the first is a finding, under the form's own rule ``unique(…)`` where it has one."""
+    known = frame["unit_id"].drop_nulls()
+    if known.n_unique() == known.len():
+        return
+    key = form.key[0]
+    rules = reading.edition.rules_for(reading.period)
+    rule = next((r.id for r in rules if r.form == form.code and r.expression.startswith("unique(")), "duplicate")
+    first: dict[str, int] = {}
+    for unit, row in frame.select("unit_id", "_row").drop_nulls("unit_id").iter_rows():
+        if first.setdefault(unit, row) != row:
+            place = Place(form.code, grid.sheet, f"{column_letter(wanted[key])}{row}", key, row, unit)
+            problem = f"与第 {first[unit]} 行重复:同一单位在本表中填了两行;请只保留一行。"
+            reading.finding("duplicate", place, problem, rule=rule, found=unit)
+
+
+def read_sheet_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> None:
+    """A form of kind sheet, the park itself: one row an indicator, codes down the column headed ``code``."""
+    heads = {c.strip(): n for n, c in enumerate(grid.rows[code_row]) if isinstance(c, str) and c.strip()}
+    asked = {i.code: i for i in form.asked(reading.period)}
+    restated = {i.code for i in form.with_year_earlier(reading.period)}
+    values: dict[str, pl.Series] = {}
+    unit = reading.park or None
+    for n in range(code_row + 1, len(grid.rows)):
+        cells = grid.rows[n]
+        code = cells[heads["code"]]
+        indicator = asked.get(code.strip()) if isinstance(code, str) else None
+        if indicator is None:
+            continue
+        for column, position in _cells_of(indicator, heads, restated):
+            place = Place(form.code, grid.sheet, f"{column_letter(position)}{n + 1}", column, n + 1, unit)
+            if column in values:
+                problem = f"代码 {indicator.code} 出现两行,不能确定以哪一行为准;请删去一行。"
+                reading.finding("code_twice", place, problem)
+                continue
+            values[column], problems, normalised = _typed(reading, grid, column, [cells[position]])
+            reading.map_column(form.code, grid.sheet, column, position, n + 1)
+            reading.note_column(place, position, [n], [unit], problems, normalised)
+    if any(s.null_count() == 0 for s in values.values()):
+        keys = {"park": [unit], "unit_id": [unit], "_file": [reading.sha256], "_sheet": [grid.sheet], "_row": [None]}
+        reading.frames[form.code] = pl.DataFrame(keys, schema=KEY_COLUMNS).with_columns(
+            s.alias(c) for c, s in values.items()
+        )
+
+
+def _cells_of(indicator: Indicator, heads: Mapping[str, int], restated: set[str]) -> list[tuple[str, int]]:
+    """(column, position) of an indicator's cells in its row: 本期, and 上年同期 where it is asked."""
+    found = [(indicator.code, heads["value"])]
+    if "value_yoy" in heads and indicator.code in restated:
+        found.append((f"{indicator.code}_yoy", heads["value_yoy"]))
+    return found
+
+
+def without_silent_units(frames: Mapping[str, pl.DataFrame], edition: Edition) -> dict[str, pl.DataFrame]:
+    """Prefilled rows nobody filled in are no answer: rows with only identification, then units with nothing but them."""
+    kept = {code: _answered(frame, edition.forms[code], edition) for code, frame in frames.items()}
+    others = [c for c in kept if edition.forms[c].roster == ENTERPRISE_ROSTER and c != "basic"]
+    if "basic" in kept and others:
+        answered = pl.concat([kept[c]["unit_id"] for c in others]).drop_nulls().implode()
+        units = kept["basic"]["unit_id"]
+        is_answer = units.is_in(answered) | units.is_null()
+        kept["basic"] = kept["basic"] if is_answer.all() else kept["basic"].filter(is_answer)
+    return kept
+
+
+def _answered(frame: pl.DataFrame, form: Form, edition: Edition) -> pl.DataFrame:
+    """The rows with more than identification, prefilled text and 上年同期."""
+    own = [
+        c for c in frame.columns if c not in KEY_COLUMNS and c.split("_")[0] not in form.key and not c.endswith("_yoy")
+    ]
+    answers = [c for c in own if edition.indicators[c].type is not ValueType.TEXT] or own
+    if not answers or any(frame[c].null_count() == 0 for c in answers):
+        return frame
+    return frame.filter(pl.any_horizontal(pl.col(c).is_not_null() for c in answers))
