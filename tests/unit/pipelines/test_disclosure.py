@@ -406,3 +406,19 @@ def test_the_same_input_gives_the_same_pattern() -> None:
     table = crossed(random.integers(1, 900, (6, 5)), random.integers(1, 6, (6, 5)), Rules())
     first, second = complement.suppress(table), complement.suppress(table)
     assert (first.hidden == second.hidden).all()
+
+
+def test_consent_in_the_register_opens_the_cells_of_that_unit_only() -> None:
+    cells, parts = mart(
+        {"A": (1, 10.0, 0.0, 10.0), "B": (1, 40.0, 0.0, 40.0), "C": (20, 1.0, 0.9, 8.0), "D": (*MANY, 99.0)}
+    )
+    parts = parts.with_columns(
+        max1_unit=pl.when(pl.col("total") == 10).then(pl.lit("U")).when(pl.col("total") == 40).then(pl.lit("V"))
+    )
+    register = pl.DataFrame(
+        [("U", "SUM(F01)", "P", None, date(2025, 6, 30), "f"), ("V", "SUM(F01)", "Q", None, date(2025, 6, 30), "g")],
+        schema=CONSENT_COLUMNS,
+        orient="row",
+    )
+    spec = Spec(Rules(), consents=consents_in_force(register, date(2025, 6, 1)))
+    assert statuses(protect(cells, parts, spec).cells) == {"A": "A", "B": "C", "C": "C", "D": "A", "T": "A"}
