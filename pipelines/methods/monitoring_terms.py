@@ -40,6 +40,7 @@ NAMES: Final = {
     "correction": "correction({x})",
 }
 OWN_TERMS: Final = tuple(NAMES)[:10]  # from this quarter's rows; the others come with rows of their own
+DIFFERENCES: Final = ("leavers", "perimeter", "correction")
 STATISTICS: Final = ("known", "missing", "n", "max1", "max2", "fixed", "absolute")
 SHEET_TERMS: Final = ("level", "comparable", "base", "published", "previous", "printed")
 COUNTS: Final = ("due", "reported", "imputed")
@@ -191,11 +192,22 @@ def _keyed(frame: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> 
 
 
 def _sums(amounts: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) -> pl.DataFrame:
-    """As ``_own_sums`` for amounts that come with their term in a column."""
+    """As ``_own_sums`` for amounts that come with their term in a column.
+
+    In a difference a unit that moved between two groups counts once, with its net change, wherever both groups are inside.
+    """
     weighted = bool((amounts["weight"] != 1.0).any())
+    difference = pl.col("term").is_in(DIFFERENCES)
+    keyed = _keyed(amounts.with_columns(unit=pl.when(difference).then("unit_id")), breakdown, areas)
+    nets = (
+        keyed.filter(difference)
+        .group_by(*DIMENSIONS, "term", "unit")
+        .agg(pl.col("sheet", "weight").first(), pl.col("amount").sum())
+        .filter(pl.col("amount") != 0)
+    )
+    rows = pl.concat([keyed.filter(~difference).select(nets.columns), nets])
     return (
-        _keyed(amounts, breakdown, areas)
-        .group_by(*DIMENSIONS, "term")
+        rows.group_by(*DIMENSIONS, "term")
         .agg(pl.col("sheet").first(), **_statistics("amount", weighted=weighted))
         .select(*DIMENSIONS, "term", "sheet", *STATISTICS)
     )

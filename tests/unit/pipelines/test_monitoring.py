@@ -207,6 +207,18 @@ def test_every_figure_of_a_roster_comes_with_what_stands_behind_it() -> None:
     assert set(valued) == set(FIGURES.parts["row_key"].unique()) & set(valued)
 
 
+def test_a_unit_that_changes_its_industry_is_no_change_of_perimeter_of_the_area() -> None:
+    moved = FIRST.rosters["enterprise"].with_columns(
+        B07=pl.when(pl.col("unit_id") == "a").then(pl.lit("6510")).otherwise("B07")
+    )
+    round_ = replace(ROUND, previous=replace(FIRST, rosters={"enterprise": moved}))
+    product = monitoring_figures(round_, PARK_PROGRAMME)
+    assert value(product, "LBXQ", "F01", "perimeter") == 0
+    assert product.parts.filter(row_key="LBXQ|total|T|F01|perimeter", part="perimeter(F01)").is_empty()
+    inside = product.parts.filter(row_key="LBXQ|section|C|F01|perimeter", part="perimeter(F01)")
+    assert inside.select("n", "max1").row(0) == (1, 520.0)
+
+
 def test_growth_is_not_published_where_too_little_is_comparable() -> None:
     thin = NOW.rosters["enterprise"].with_columns(
         F01_yoy=pl.when(pl.col("unit_id") == "c").then("F01_yoy"), F01=pl.col("F01")
