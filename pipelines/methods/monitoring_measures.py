@@ -6,14 +6,14 @@ for an indicator (a discrete quarter of a stock) is no cell at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from pipelines.methods import growth
-from pipelines.methods.area_figures import BREAKDOWNS, TOTAL
+from pipelines.methods.area_figures import TOTAL
 from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
 from pipelines.methods.product import administrative_parts, shaped_parts
 from schemas.marts import row_key
@@ -296,23 +296,3 @@ def parts_of_indicators(cells: pl.DataFrame, terms: Terms, frame: Frame) -> pl.D
         if code in COUNTS:
             tables.append(administrative_parts(own, code))
     return pl.concat([shaped_parts(t) for t in tables])
-
-
-def same_figures(cells: pl.DataFrame) -> pl.DataFrame:
-    """(row_key, same_as): cells that show one figure twice, once as part of a larger area and once as an area of its own.
-
-    What is hidden in one place must be hidden in the other: zone Z of area A is the total of area Z.
-    """
-    inside = cells.filter(pl.col("breakdown") == "zone").select("row_key", "category", "indicator", "measure")
-    whole = cells.filter(pl.col("breakdown") == "total").select(
-        pl.col("row_key").alias("same_as"), pl.col("area").alias("category"), "indicator", "measure"
-    )
-    return inside.join(whole, on=["category", "indicator", "measure"]).select("row_key", "same_as").sort("row_key")
-
-
-def sums_to() -> Mapping[str, tuple[str, str]]:
-    """Breakdown → the (breakdown, category) its categories add up to: all to the area's total, manufacturing divisions to
-    section C. For complementary suppression."""
-    return {
-        name: ("section", "C") if name == "division" else ("total", TOTAL) for name in BREAKDOWNS if name != "total"
-    }

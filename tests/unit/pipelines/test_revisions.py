@@ -48,7 +48,9 @@ def test_difference_and_percent_of_preliminary_to_final() -> None:
 
 
 def test_no_percentage_of_a_preliminary_figure_that_is_not_positive() -> None:
-    row = PRODUCT.cells.filter(area="LBXQ", indicator="F13", measure="revision_pct", breakdown="total").row(0, named=True)
+    row = PRODUCT.cells.filter(area="LBXQ", indicator="F13", measure="revision_pct", breakdown="total").row(
+        0, named=True
+    )
     assert (value("LBXQ", "F13", "revision"), row["value"], row["note"]) == (
         3, None, "快报数为零或为负,不计算修订幅度",
     )  # fmt: skip
