@@ -58,11 +58,34 @@ def read_toml(path: Path, format_name: str) -> Definition:
     problem = next(iter(sorted(_validator(format_name).iter_errors(data), key=lambda e: list(map(str, e.path)))), None)
     if problem is not None:
         raise DefinitionError(
-            f"{'.'.join(map(str, problem.path)) or '顶层'}:{problem.message}",
+            f"{'.'.join(map(str, problem.path)) or '顶层'}:{_in_chinese(problem)}",
             where=_where(definition, list(problem.path)),
             remedy=f"格式见 docs/formats/{format_name}.schema.json。",
         )
     return definition
+
+
+def _in_chinese(problem: Any) -> str:
+    """What a schema says of an entry, for its author."""
+    match problem.validator:
+        case "required":
+            missing = [name for name in problem.validator_value if name not in problem.instance]
+            return f"缺少 {'、'.join(missing)}"
+        case "additionalProperties":
+            strange = sorted(problem.instance.keys() - problem.schema.get("properties", {}).keys())
+            return f"不认识 {'、'.join(strange)},可写的有 {'、'.join(problem.schema.get('properties', {}))}"
+        case "enum":
+            return f"“{problem.instance}”不在可用的值之中:{'、'.join(map(str, problem.validator_value))}"
+        case "type":
+            return f"“{problem.instance}”的类型不对,应为 {problem.validator_value}"
+        case "oneOf" | "anyOf":
+            choices = [
+                "+".join(option.get("required", [option.get("type", "…")])) for option in problem.validator_value
+            ]
+            return f"要恰好写其中一种:{' 或 '.join(choices)}"
+        case "minLength" | "minItems":
+            return "不能为空"
+    return str(problem.message)
 
 
 def _where(definition: Definition, path: list[Any]) -> str:

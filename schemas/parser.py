@@ -44,18 +44,19 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class _Token:
+class Token:
     kind: str
     text: str
     place: Place
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
+def tokens_of(text: str, pattern: re.Pattern[str] = _TOKEN) -> list[Token]:
+    """The tokens of an expression, with line and column; ``pattern`` names the kinds (space, number, text, name, op)."""
+    tokens: list[Token] = []
     offset, line, start = 0, 1, 0
     while offset < len(text):
         place = (line, offset - start + 1)
-        found = _TOKEN.match(text, offset)
+        found = pattern.match(text, offset)
         if not found:
             _unreadable(text[offset], place)
         kind = found.lastgroup or ""
@@ -66,12 +67,12 @@ def _tokens(text: str) -> list[_Token]:
                 "代码以字母开头;请检查是否漏写运算符。",
             )
         if kind != "space":
-            tokens.append(_Token(kind, found.group(), place))
+            tokens.append(Token(kind, found.group(), place))
         for at, character in enumerate(found.group()):
             if character == "\n":
                 line, start = line + 1, offset + at + 1
         offset = found.end()
-    tokens.append(_Token("end", "", (line, offset - start + 1)))
+    tokens.append(Token("end", "", (line, offset - start + 1)))
     return tokens
 
 
@@ -85,28 +86,30 @@ def _unreadable(character: str, place: Place) -> NoReturn:
     fault(f"不认识的符号“{character}”", place, "表达式只用半角字母、数字和运算符。")
 
 
-class _Parser:
-    """Recursive descent over the grammar of 8.2; one method a precedence level."""
+class Parser:
+    """Recursive descent over the grammar of 8.2; one method a precedence level. ``schemas.table_parser`` widens it."""
+
+    words = frozenset({"and", "or", "not", "in"})
 
     def __init__(self, text: str) -> None:
-        self.tokens = _tokens(text)
+        self.tokens = tokens_of(text)
         self.next = 0
         self.depth = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.next]
 
     def at(self, *texts: str) -> bool:
         return self.token.kind in ("op", "name") and self.token.text in texts
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         token = self.token
         if token.kind != "end":
             self.next += 1
         return token
 
-    def expect(self, text: str, after: str) -> _Token:
+    def expect(self, text: str, after: str) -> Token:
         if not self.at(text):
             found = f"“{self.token.text}”" if self.token.text else "结尾"
             fault(f"{after}之后应有“{text}”,实为{found}", self.token.place, "请检查括号与逗号。")
@@ -210,12 +213,12 @@ class _Parser:
             node = self.disjunction()
             self.expect(")", "括号内")
             return node
-        if token.kind == "name" and token.text not in ("and", "or", "not", "in"):
+        if token.kind == "name" and token.text not in self.words:
             return self.call(token) if self.at("(") else Name(token.text, "", token.place)
         found = f"“{token.text}”" if token.text else "结尾"
         return fault(f"此处应为代码、数字、函数或括号,实为{found}", token.place)
 
-    def call(self, name: _Token) -> Node:
+    def call(self, name: Token) -> Node:
         self.take()
         arguments: list[Node] = []
         while not self.at(")") or arguments:
@@ -227,7 +230,7 @@ class _Parser:
         return Call(name.text, tuple(arguments), name.place)
 
 
-def _number(token: _Token) -> Decimal:
+def _number(token: Token) -> Decimal:
     if len(token.text.replace(".", "").lstrip("0")) > MAX_DIGITS or len(token.text) > 2 * MAX_DIGITS:
         fault(f"数字“{token.text}”超过 {MAX_DIGITS} 位有效数字", token.place)
     return Decimal(token.text)
@@ -240,7 +243,11 @@ def parse(text: str) -> Node:
         fault("表达式为空", (1, 1))
     if len(text) > MAX_LENGTH:
         fault(f"表达式超过 {MAX_LENGTH} 个字符", (1, 1), "请拆成派生变量。")
-    node = _Parser(text).whole()
+    return checked_height(Parser(text).whole())
+
+
+def checked_height(node: Node) -> Node:
+    """The tree itself. Raises DefinitionError where it is too high to be walked."""
     if _height(node) > MAX_HEIGHT:
         fault(f"算式超过 {MAX_HEIGHT} 层", (1, 1), "请拆成派生变量。")
     return node

@@ -1,0 +1,123 @@
+"""``ytb rules check`` as it is called: outcomes, exit codes, JSON, files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ytb.cli.main import main
+
+RULES = """
+[table]
+key = ["id"]
+[[rule]]
+id = "nonneg"
+expression = "x >= 0"
+message = "x 不能为负"
+[[rule]]
+id = "growth"
+severity = "soft"
+expression = "x <= 2 * prev(x)"
+[[rule]]
+id = "known"
+expression = "in_other('list', id)"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rules.toml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "data.csv").write_text("id,x\nA,1\nB,-2\nC,\nD,9\n", encoding="utf-8")
+    (tmp_path / "before.csv").write_text("id,x\nA,1\nD,2\n", encoding="utf-8")
+    (tmp_path / "list.csv").write_text("id\nA\nB\nC\nD\n", encoding="utf-8")
+    return tmp_path
+
+
+def called(folder: Path, *words: str) -> int:
+    return main(["rules", "check", "--rules", str(folder / "rules.toml"), "--data", str(folder / "data.csv"), *words])
+
+
+def test_json_gives_counts_and_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    beside = ["--previous", str(folder / "before.csv"), "--other", f"list={folder / 'list.csv'}"]
+    code = called(folder, *beside, "--records", "--json")
+    answer = json.loads(capsys.readouterr().out)
+    assert code == 1
+    assert not answer["ok"]
+    assert answer["columns"] == {"id": "text", "x": "integer"}
+    kept = ("rule", "items", "holds", "fails", "undetermined", "not_applicable")
+    assert [[r[k] for k in kept] for r in answer["rules"]] == [
+        ["nonneg", 4, 2, 1, 1, 0],
+        ["growth", 4, 1, 1, 2, 0],
+        ["known", 4, 4, 0, 0, 0],
+    ]
+    assert answer["records"][0] == {
+        "rule": "nonneg",
+        "severity": "hard",
+        "outcome": "fails",
+        "row": 2,
+        "line": 3,
+        "key": {"id": "B"},
+        "values": {"x": "-2"},
+        "message": "x 不能为负",
+    }
+    assert [(r["rule"], r["outcome"], r["row"]) for r in answer["records"]] == [
+        ("nonneg", "fails", 2),
+        ("nonneg", "undetermined", 3),
+        ("growth", "undetermined", 2),
+        ("growth", "undetermined", 3),
+        ("growth", "fails", 4),
+    ]
+
+
+def test_tables_not_given_leave_rules_undetermined(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(folder, "--json") == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert [r["reason"] for r in answer["rules"]] == [
+        "",
+        "未运行:没有提供 --previous",
+        "未运行:没有提供 --other list=文件",
+    ]
+
+
+def test_soft_findings_are_no_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "data.csv").write_text("id,x\nA,1\nD,9\n", encoding="utf-8")
+    assert called(folder, "--previous", str(folder / "before.csv")) == 0
+    shown = capsys.readouterr().out
+    assert "没有强制性问题" in shown
+    assert "核实" in shown
+
+
+def test_people_read_each_record(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(folder, "--records") == 1
+    assert "nonneg 不成立 第 2 条(文件第 3 行) id=B | x=-2 | x 不能为负" in capsys.readouterr().out
+
+
+def test_results_are_saved(folder: Path) -> None:
+    called(folder, "--records", "-o", str(folder / "out.csv"))
+    lines = (folder / "out.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "rule,severity,outcome,row,line,key,values,message"
+    assert lines[1] == "nonneg,hard,fails,2,3,id=B,x=-2,x 不能为负"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--other", "list"], "名称=文件"),
+        (["--previous", "nowhere.csv"], "文件不存在"),
+    ],
+)
+def test_usage_and_unreadable_files_are_2(
+    folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(folder, *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_wrong_rule_is_2_and_names_its_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "rules.toml").write_text('[[rule]]\nid = "a"\nexpression = "y > 1"\n', encoding="utf-8")
+    assert called(folder) == 2
+    shown = capsys.readouterr().err
+    assert "rules.toml:2" in shown
+    assert "数据里没有列“y”" in shown

@@ -1,0 +1,175 @@
+"""``ytb rules check``: rules and a table in, per rule how many items hold, fail and stay undetermined. No home needed."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exports.safe_text import safe_csv
+from pipelines.rule_tables import read_rule_file, read_tables
+from schemas.table_check import CheckResult, Hit, RuleOutcome, check_tables, hits
+from schemas.table_parser import table_text
+from ytb.cli.output import emit, progress, table
+from ytb.cli.session import CALL
+
+FINDINGS = 1
+SHOWN = 20
+
+RuleOption = Annotated[Path, typer.Option("--rules", help="规则文件(TOML),格式见 docs/formats/rule-file.md")]
+DataOption = Annotated[Path, typer.Option("--data", help="要审核的表(CSV,UTF-8 或 GB18030)")]
+SEVERITY = {"hard": "强制", "soft": "核实", "trial": "试行"}
+
+
+def register(root: typer.Typer) -> None:
+    """Hang ``rules`` on the root."""
+    rules = typer.Typer(no_args_is_help=True, help="任意表的规则:审核、体检。")
+    rules.command("check")(check)
+    root.add_typer(rules, name="rules")
+
+
+def check(
+    rules: RuleOption,
+    data: DataOption,
+    previous: Annotated[Path | None, typer.Option("--previous", help="前期的同一张表,供 prev、yoy、growth")] = None,
+    register_file: Annotated[Path | None, typer.Option("--register", help="名录,供 register、in_register")] = None,
+    other: Annotated[list[str] | None, typer.Option("--other", help="另一张表,写成 名称=文件;可重复")] = None,
+    records: Annotated[bool, typer.Option("--records", help="列出每条不成立、不判定的记录")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="结果另存为 CSV(有 --records 时存记录)")] = None,
+) -> None:
+    """规则对一张表逐条审核:成立、不成立、不判定、不适用各多少。退出码:0 没有强制性问题,1 有,2 文件或规则有误。"""
+    defined = read_rule_file(rules)
+    tables = read_tables(defined, data, previous=previous, register=register_file, others=_named(other or []))
+    result = check_tables(defined, tables)
+    for text in (*tables.data.notes, *(n for t in tables.beside.values() for n in t.notes), *result.notes):
+        progress(text)
+    rows = [_rule_row(o) for o in result.outcomes]
+    listed = [_record_row(h) for h in hits(result)] if records else []
+    answer: dict[str, Any] = {
+        "ok": result.hard_failures == 0,
+        "rules_file": str(rules),
+        "data_file": str(data),
+        "records_read": tables.data.height,
+        "columns": {c.name: _type_of(c.kind) for c in tables.data.columns.values()},
+        "rules": rows,
+        "unreadable": [
+            {"row": u.row, "line": u.line, "column": u.column, "found": u.found, "expected": u.expected}
+            for u in tables.data.unreadable
+        ],
+        "notes": [*tables.data.notes, *result.notes],
+    }
+    if records:
+        answer["records"] = listed
+    if output is not None:
+        _save(output, _flat(listed) if records else rows)
+    emit(answer, _text(result, listed) if records else [])
+    if not CALL.json:
+        emit({}, _summary(result))
+        _closing(result)
+    if result.hard_failures:
+        raise typer.Exit(FINDINGS)
+
+
+def _named(pairs: Iterable[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or not name or not path:
+            raise typer.BadParameter(f"--other 要写成 名称=文件,写的是“{pair}”。")
+        found[name] = Path(path)
+    return found
+
+
+def _type_of(kind: Any) -> str:
+    match kind.family.value:
+        case "exact":
+            return f"number({kind.scale})" if kind.scale else "integer"
+        case "float":
+            return "float"
+    return str(kind.family.value)
+
+
+def _rule_row(outcome: RuleOutcome) -> dict[str, Any]:
+    rule = outcome.rule
+    return {
+        "rule": rule.id,
+        "severity": rule.severity.value,
+        "group": rule.group,
+        "level": outcome.level,
+        **outcome.counts,
+        "expression": table_text(rule.node),
+        "applies_if": table_text(rule.applies) if rule.applies is not None else "",
+        "message": rule.message,
+        "reason": outcome.reason,
+    }
+
+
+def _record_row(hit: Hit) -> dict[str, Any]:
+    rule = hit.outcome.rule
+    return {
+        "rule": rule.id,
+        "severity": rule.severity.value,
+        "outcome": hit.result,
+        "row": hit.row,
+        "line": hit.line,
+        "key": dict(hit.key),
+        "values": dict(hit.values),
+        "message": rule.message
+        or (f"不满足:{rule.expression}" if hit.result == "fails" else f"无法判定:{rule.expression}"),
+    }
+
+
+def _flat(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Records for a CSV: key and values as one text each."""
+    return [
+        {**r, "key": "; ".join(f"{k}={v or ''}" for k, v in r["key"].items()),
+         "values": "; ".join(f"{k}={'' if v is None else v}" for k, v in r["values"].items())}
+        for r in records
+    ]  # fmt: skip
+
+
+def _save(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(list(rows[0]) if rows else ["rule"])
+        for row in rows:
+            writer.writerow(["" if v is None else safe_csv(v) if isinstance(v, str) else v for v in row.values()])
+
+
+def _summary(result: CheckResult) -> Any:
+    heads = ("规则", "级别", "项数", "成立", "不成立", "不判定", "不适用", "表达式")
+    rows = [
+        (
+            o.rule.id, SEVERITY[o.rule.severity.value], *o.counts.values(),
+            table_text(o.rule.node) + (f"({o.reason})" if o.reason else ""),
+        )
+        for o in result.outcomes
+    ]  # fmt: skip
+    return table("", heads, rows)
+
+
+def _text(result: CheckResult, listed: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for record in listed:
+        where = f"第 {record['row']} 条(文件第 {record['line']} 行)" if record["row"] else "整表"
+        key = " ".join(f"{k}={v or ''}" for k, v in record["key"].items())
+        values = " ".join(f"{k}={'空' if v is None else v}" for k, v in record["values"].items())
+        kind = "不成立" if record["outcome"] == "fails" else "不判定"
+        lines.append(f"{record['rule']} {kind} {where} {key} | {values} | {record['message']}")
+    return lines
+
+
+def _closing(result: CheckResult) -> None:
+    wrong = result.tables.data.unreadable
+    for cell in wrong[:SHOWN]:
+        sys.stdout.write(f"文件第 {cell.line} 行 {cell.column}:“{cell.found}”不是{cell.expected}\n")
+    if len(wrong) > SHOWN:
+        sys.stdout.write(f"……另有 {len(wrong) - SHOWN} 个单元格无法读取\n")
+    hard = result.hard_failures
+    sys.stdout.write(
+        f"共 {result.tables.data.height} 条记录;" + (f"强制性问题 {hard} 个。\n" if hard else "没有强制性问题。\n")
+    )
