@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_, or_
+from functools import partial, reduce
+from operator import or_
 
 import polars as pl
 
 from schemas.errors import DefinitionError
 
 SIZES = ("1", "2", "3", "4")
+LIMITS = SIZES[:3]
+NO_LIMITS = (None, None, None)
 THOUSANDS_IN_TEN_THOUSAND = 10
 
 
@@ -115,15 +117,46 @@ def size_class(
     Large, medium and small need all limits of the line at once, else the next class below. Null where a quantity the
     line asks for is not reported, and for industries outside the method (finance, education, public administration …).
     """
-    result = pl.lit(None, dtype=pl.String)
-    for rule in reversed(rules):
-        asked = [(q, limit) for q, limit in zip((staff, revenue, assets), rule.limits, strict=True) if limit]
-        size = pl.lit(SIZES[3])
-        for at in (2, 1, 0):
-            reached = reduce(and_, (quantity >= limit[at] for quantity, limit in asked))
-            size = pl.when(reached).then(pl.lit(SIZES[at])).otherwise(size)
-        known = reduce(and_, (quantity.is_not_null() for quantity, _ in asked))
-        result = (
-            pl.when(in_industries(code, rule.industries, industries)).then(pl.when(known).then(size)).otherwise(result)
+    asked = pl.struct(code.alias("code"), staff.alias("staff"), revenue.alias("revenue"), assets.alias("assets"))
+    return asked.map_batches(
+        partial(_size_classes, tuple(rules), industries), return_dtype=pl.String, is_elementwise=True
+    )
+
+
+def _size_classes(rules: Sequence[SizeRule], industries: Mapping[str, str], asked: pl.Series) -> pl.Series:
+    """``size_class`` over (code, staff, revenue, assets): the line of the table is looked up once a row, then its limits."""
+    lined = asked.struct.unnest().with_columns(_line_of(pl.col("code"), rules, industries).alias("line"))
+    known, reached = pl.lit(True), [pl.lit(True)] * len(LIMITS)
+    for at, quantity in enumerate(map(pl.col, ("staff", "revenue", "assets"))):
+        for size in range(len(LIMITS)):
+            # null where the line does not ask for the quantity
+            limits = pl.Series([(rule.limits[at] or NO_LIMITS)[size] for rule in rules], dtype=pl.Int64)
+            limit = pl.lit(limits).gather(pl.col("line"))
+            reached[size] = reached[size] & (quantity >= limit).fill_null(True)
+        known = known & (quantity.is_not_null() | limit.is_null())
+    result = pl.lit(SIZES[-1])
+    for size in reversed(range(len(LIMITS))):
+        result = pl.when(reached[size]).then(pl.lit(SIZES[size])).otherwise(result)
+    found = pl.when(pl.col("line").is_not_null() & known).then(result)
+    return lined.select(found.alias(asked.name)).to_series()
+
+
+def _line_of(code: pl.Expr, rules: Sequence[SizeRule], industries: Mapping[str, str]) -> pl.Expr:
+    """The number of the first line of the size table an industry class belongs to; null where it belongs to none."""
+    lines: dict[str, int] = {}
+    for number, rule in enumerate(rules):
+        for prefix in rule.industries:
+            lines.setdefault(prefix, number)
+    with_letter = pl.concat_str(section(code, industries), code)
+    found: list[pl.Expr] = []
+    for length in sorted({len(prefix) for prefix in lines}):
+        prefixes = [prefix for prefix in lines if len(prefix) == length]
+        found.append(
+            with_letter.str.slice(0, length).replace_strict(
+                pl.Series(prefixes, dtype=pl.String),
+                pl.Series([lines[p] for p in prefixes], dtype=pl.Int64),
+                default=None,
+                return_dtype=pl.Int64,
+            )
         )
-    return result
+    return pl.min_horizontal(found) if found else pl.lit(None, dtype=pl.Int64)

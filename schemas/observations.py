@@ -88,17 +88,24 @@ class Observations:
 
     def with_all_columns(self, edition: Edition, period: Period) -> Observations:
         """Every form of the edition due in ``period``, with every column; what was not there is null or an empty frame."""
-        complete = {}
-        for form in edition.forms.values():
-            if not form.shown(period):
-                continue
-            columns = frame_columns(form, period)
-            frame = self.frames.get(form.code, pl.DataFrame(schema=KEY_COLUMNS))
-            complete[form.code] = frame.select(
-                pl.col(name) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)
-                for name, dtype in columns.items()
-            )
-        return Observations(complete, self.cell_map)
+        due = (form for form in edition.forms.values() if form.shown(period))
+        return Observations({form.code: self.complete(form, period) for form in due}, self.cell_map)
+
+    def complete(self, form: Form, period: Period) -> pl.DataFrame:
+        """One form with every column of the round, in order; what was not there is null, or an empty frame."""
+        columns = frame_columns(form, period)
+        frame = self.frames.get(form.code)
+        if frame is None:
+            return pl.DataFrame(schema=columns)
+        present = set(frame.columns)
+        if frame.columns == list(columns):
+            return frame
+        return pl.DataFrame(
+            [
+                frame[n] if n in present else pl.Series(n, [None], dtype=t).new_from_index(0, frame.height)
+                for n, t in columns.items()
+            ]
+        )
 
 
 def merge(parts: list[Observations]) -> Observations:
@@ -118,17 +125,34 @@ def wide_roster(observations: Observations, edition: Edition, roster: str, perio
     A unit that stands in several rows of one form keeps its first row; the duplicate is a finding of the audit.
     """
     forms = [f for f in edition.forms.values() if f.roster == roster and f.shown(period)]
-    frames = observations.with_all_columns(edition, period).frames
-    keys = (
-        pl.concat([frames[f.code].select("park", "unit_id") for f in forms])
-        .filter(pl.col("unit_id").is_not_null())
-        .unique("unit_id", keep="first", maintain_order=True)
-        if forms
-        else pl.DataFrame(schema={"park": pl.String(), "unit_id": pl.String()})
+    frames = [_each_unit_once(observations.complete(form, period)) for form in forms]
+    keys = _units(frames)
+    columns = keys.get_columns()
+    for frame in frames:
+        own = frame.drop("park", *ADDRESS_COLUMNS)
+        # Forms of a template list the same units in the same order: nothing to look up.
+        if not own["unit_id"].equals(keys["unit_id"]):
+            own = keys.select("unit_id").join(own, on="unit_id", how="left", maintain_order="left")
+        columns += own.drop("unit_id").get_columns()
+    return pl.DataFrame(columns)
+
+
+def _each_unit_once(frame: pl.DataFrame) -> pl.DataFrame:
+    """The first row of each unit that is named."""
+    units = frame["unit_id"]
+    if units.null_count():
+        frame = frame.filter(pl.col("unit_id").is_not_null())
+    return frame if units.n_unique() == units.len() else frame.unique("unit_id", keep="first", maintain_order=True)
+
+
+def _units(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Park and code of every unit, in the order in which the forms name them first."""
+    some = [frame for frame in frames if frame.height]
+    if not some:
+        return pl.DataFrame(schema={"park": pl.String(), "unit_id": pl.String()})
+    first = some[0].select("park", "unit_id")
+    if all(frame["unit_id"].equals(first["unit_id"]) for frame in some[1:]):
+        return first
+    return pl.concat([frame.select("park", "unit_id") for frame in some]).unique(
+        "unit_id", keep="first", maintain_order=True
     )
-    for form in forms:
-        own = frames[form.code].drop("park", *ADDRESS_COLUMNS).filter(pl.col("unit_id").is_not_null())
-        keys = keys.join(
-            own.unique("unit_id", keep="first", maintain_order=True), on="unit_id", how="left", maintain_order="left"
-        )
-    return keys

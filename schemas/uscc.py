@@ -7,8 +7,11 @@ the organisation code, whose last character is a check character of its own (10 
 from __future__ import annotations
 
 import re
-from functools import reduce
+from collections.abc import Callable
+from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -49,30 +52,50 @@ def is_valid_uscc(text: str) -> bool:
 
 def valid_uscc(code: pl.Expr) -> pl.Expr:
     """``is_valid_uscc`` over a text column, null where the code is null; no Python a row."""
-    characters = [code.str.slice(i, 1) for i in range(18)]
-    values = [_position(c, CHARACTERS) for c in characters]
-    total = reduce(lambda a, b: a + b, (v * w for v, w in zip(values, WEIGHTS, strict=False)))
-    base36 = [_position(c, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") for c in characters[8:16]]
-    organisation = reduce(lambda a, b: a + b, (v * w for v, w in zip(base36, ORGANISATION_WEIGHTS, strict=True)))
-    holds = (
-        code.str.contains(f"^{SHAPE}$")
-        & ((total + values[17]) % 31 == 0).fill_null(False)
-        & ((organisation + _position(characters[16], "0123456789X")) % 11 == 0).fill_null(False)
-    )
-    return pl.when(code.is_not_null()).then(holds)
+    return code.map_batches(partial(_holding, SHAPE, _uscc_holds), return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def valid_organisation_code(code: pl.Expr) -> pl.Expr:
     """Whether a text column holds organisation codes (9 characters, a hyphen before the last allowed); null stays null."""
     plain = code.str.replace(r"^(.{8})-(.)$", "${1}${2}")
-    characters = [_position(plain.str.slice(i, 1), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") for i in range(8)]
-    total = reduce(lambda a, b: a + b, (v * w for v, w in zip(characters, ORGANISATION_WEIGHTS, strict=True)))
-    last = _position(plain.str.slice(8, 1), "0123456789X")
-    holds = plain.str.contains(f"^{ORGANISATION_SHAPE}$") & ((total + last) % 11 == 0).fill_null(False)
-    return pl.when(code.is_not_null()).then(holds)
+    holding = partial(_holding, ORGANISATION_SHAPE, _organisation_holds)
+    return plain.map_batches(holding, return_dtype=pl.Boolean, is_elementwise=True)
 
 
-def _position(character: pl.Expr, characters: str) -> pl.Expr:
-    """Where a character stands in a set, null where it does not."""
-    order = pl.Series(range(len(characters)), dtype=pl.Int64)
-    return character.replace_strict(pl.Series(list(characters)), order, default=None, return_dtype=pl.Int64)
+Octets = npt.NDArray[np.uint8]
+Holds = npt.NDArray[np.bool_]
+
+
+def _holding(shape: str, check: Callable[[Octets], Holds], codes: pl.Series) -> pl.Series:
+    """Which codes have the shape and pass ``check`` on their characters, one row of octets a code; null stays null."""
+    has_shape = codes.str.contains(f"^{shape}$").fill_null(False)
+    shaped = codes.filter(has_shape)
+    holds = np.zeros(codes.len(), np.bool_)
+    if shaped.len():
+        octets = np.frombuffer("".join(shaped).encode("ascii"), np.uint8).reshape(shaped.len(), -1)
+        holds[has_shape.to_numpy()] = check(octets)
+    found = pl.Series(codes.name, holds)
+    return found.set(codes.is_null(), None) if codes.null_count() else found
+
+
+def _uscc_holds(octets: Octets) -> Holds:
+    total = _VALUES[octets] @ np.array([*WEIGHTS, 1])
+    holds: Holds = (total % 31 == 0) & _organisation_holds(octets[:, 8:17])
+    return holds
+
+
+def _organisation_holds(octets: Octets) -> Holds:
+    last = octets[:, 8]
+    check = np.where(last == ord("X"), 10, _BASE_36[last])
+    holds: Holds = (check <= 10) & ((_BASE_36[octets[:, :8]] @ np.array(ORGANISATION_WEIGHTS) + check) % 11 == 0)
+    return holds
+
+
+def _positions(characters: str) -> npt.NDArray[np.int64]:
+    """Octet → place of the character in a set; 0 where it does not stand, which the shape has excluded."""
+    table = np.zeros(256, np.int64)
+    table[[ord(c) for c in characters]] = range(len(characters))
+    return table
+
+
+_VALUES, _BASE_36 = _positions(CHARACTERS), _positions("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
