@@ -11,8 +11,8 @@ import polars as pl
 
 from schemas.catalog import register_of_parks
 from schemas.environment import environment_for
-from schemas.expression import operand_column
-from schemas.model import Edition, FormKind, Programme
+from schemas.expression import operand_column, operands, parse
+from schemas.model import Edition, FormKind, Indicator, Programme
 from schemas.observations import KEY_COLUMNS, Observations, from_text, wide_roster
 from schemas.period import Period
 from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
@@ -99,15 +99,26 @@ class Population:
         return replace(data, parks=self._derived_parks(data, edition, period))
 
     def _derived(self, frame: pl.DataFrame, edition: Edition, roster: str, period: Period) -> pl.DataFrame:
+        """Computed indicators. One made of cumulative figures (the size class) is a matter of whole years: a quarter takes
+        it from the year before, or units would change class from quarter to quarter."""
         formulas = {
             i.code: i for f in edition.forms.values() if f.roster == roster for i in f.shown(period) if i.derived
         }
         if not formulas or frame.is_empty():
             return frame
+        yearly = {c for c, i in formulas.items() if period.quarter and _of_flows(i, edition)}
         env = environment_for(self.programme, period, edition=edition)
-        ready = prepare_rows(frame, [i.derived for i in formulas.values()], env)
-        values = ready.select(row_expr(i.derived, env).cast(i.dtype).alias(code) for code, i in formulas.items())
-        return frame.with_columns(values)
+        now = {c: i for c, i in formulas.items() if c not in yearly}
+        ready = prepare_rows(frame, [i.derived for i in now.values()], env)
+        values = ready.select(row_expr(i.derived, env).cast(i.dtype).alias(c) for c, i in now.items())
+        frame = frame.with_columns(values)
+        if yearly:
+            before = self.bare(Period(period.year - 1)).rosters[roster]
+            known = before.select("unit_id", *(c for c in sorted(yearly) if c in before.columns)).unique(
+                "unit_id", keep="first"
+            )
+            frame = frame.drop(*yearly, strict=False).join(known, on="unit_id", how="left", maintain_order="left")
+        return frame
 
     def _derived_parks(self, data: PeriodData, edition: Edition, period: Period) -> pl.DataFrame:
         formulas = {
@@ -150,13 +161,13 @@ class Population:
         return frame.with_columns(weight=pl.lit(1.0), imputed=pl.lit(False)).sort("park", "unit_id")
 
     def _parks(self, observations: Observations, edition: Edition, period: Period) -> pl.DataFrame:
-        """One row a zone in the register, whether it filed or not; K codes in columns, the register's attributes beside."""
-        register = register_of_parks(self.programme)
+        """One row a zone that has units in the register, whether it filed or not; K codes in columns, the register's attributes beside."""
+        listed = register_of_parks(self.programme)
         day = period.end.isoformat()
         there = ((pl.col("valid_from") == "") | (pl.col("valid_from") <= day)) & (
             (pl.col("valid_to") == "") | (pl.col("valid_to") >= day)
         )
-        frame = register.filter(there & (pl.col("kind") == "zone")).select(
+        frame = listed.filter(there & (pl.col("kind") == "zone")).select(
             park="code",
             park_name="short_name",
             kind="kind",
@@ -172,6 +183,10 @@ class Population:
             else pl.Series([[]], dtype=pl.List(pl.String))
         )
         frame = frame.with_columns(filed=pl.col("park").is_in(filed))
+        # A zone of the shipped register that has no unit here and files nothing is not part of this survey.
+        register = self.register(period) if self.register else None
+        with_units = register["park"].unique().implode() if register is not None and register.height else filed
+        frame = frame.filter(pl.col("filed") | pl.col("park").is_in(with_units))
         for form in edition.forms.values():
             if form.kind is FormKind.SHEET and form.code in complete:
                 own = (
@@ -181,6 +196,10 @@ class Population:
                 )
                 frame = frame.join(own, on="park", how="left", maintain_order="left")
         return frame.sort("park")
+
+
+def _of_flows(indicator: Indicator, edition: Edition) -> bool:
+    return any(edition.indicators[c].flow for c, _ in operands(parse(indicator.derived)) if c in edition.indicators)
 
 
 def _beside(frame: pl.DataFrame, others: Mapping[str, pl.DataFrame], key: str) -> pl.DataFrame:

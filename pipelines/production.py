@@ -38,6 +38,7 @@ from warehouse.facts import SubmissionRow
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import register_as_of
+from warehouse.ledger.releases import releases
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from warehouse.vault import Vault
@@ -57,6 +58,7 @@ class Inputs:
     findings: Mapping[str, pl.DataFrame]
     submissions: tuple[Submission, ...] = ()
     deadlines: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    released_at: Mapping[str, datetime] = field(default_factory=dict)
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
         """Facts of ``source`` (``in_force`` or ``effective``)."""
@@ -87,8 +89,10 @@ def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
             str(p): {s.park: r.deadline_of(s.park) for s in standing if s.period == p}
             for p, r in rounds(session).items()
         }
+        released = {str(r.period): r.released_at for r in releases(session) if not r.is_withdrawn}
     findings = {s.number: _findings(office.vault, s) for s in standing}
-    return Inputs(con, office.programme, register, findings, standing, {p: d for p, d in deadlines.items() if d})
+    kept = {p: d for p, d in deadlines.items() if d}
+    return Inputs(con, office.programme, register, findings, standing, kept, released)
 
 
 def _findings(vault: Vault, submission: Submission) -> pl.DataFrame:
@@ -111,19 +115,35 @@ def compute(
 
 def _monitoring(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("effective")
-    round_ = _round(population, period)
+    round_ = _round(inputs, population, period)
     return {"monitoring_figures": monitoring_figures(round_, inputs.programme)}
 
 
-def _round(population: Population, period: Period) -> MonitoringRound:
-    """The round of a quarter. Published states of other periods are those in force: the release compares itself with the
-    earlier release in its revision table, this is the revision inside the data."""
+def _round(inputs: Inputs, population: Population, period: Period) -> MonitoringRound:
+    """The round of a quarter: other periods as they stand now, and as they stood when they were last released.
+
+    A period that was not released, or was released on reports of parks since accepted in another state, stands for itself:
+    a correction is only shown against figures that were published.
+    """
 
     def there(other: Period | None) -> PeriodData | None:
         return population.of(other) if other is not None and population.has(other) else None
 
-    previous, earlier = there(period.previous()), there(period.year_earlier())
-    return MonitoringRound(population.of(period), previous, previous, earlier, earlier)
+    def as_published(other: Period | None) -> PeriodData | None:
+        now = there(other)
+        at = inputs.released_at.get(str(other))
+        if now is None or at is None or other is None:
+            return now
+        then = inputs.population("in_force", at)
+        same = then.has(other) and set(then.of(other).parks.filter("filed")["park"]) == set(
+            now.parks.filter("filed")["park"]
+        )
+        return then.of(other) if same else now
+
+    previous, earlier = period.previous(), period.year_earlier()
+    return MonitoringRound(
+        population.of(period), there(previous), as_published(previous), there(earlier), as_published(earlier)
+    )
 
 
 def _warnings(inputs: Inputs, period: Period) -> dict[str, Product]:
@@ -132,7 +152,7 @@ def _warnings(inputs: Inputs, period: Period) -> dict[str, Product]:
     targets = _progress(inputs, annual, last_year) if annual.has(last_year) else None
     return {
         "monitoring_warnings": monitoring_warnings(
-            population_rounds(population, period), inputs.programme, targets=targets
+            population_rounds(inputs, population, period), inputs.programme, targets=targets
         )
     }
 
@@ -148,12 +168,12 @@ def _progress(inputs: Inputs, annual: Population, year: Period) -> Product:
     return targets_progress(annual.of(year), inputs.programme, annual.at, fourth_quarter)
 
 
-def population_rounds(population: Population, period: Period) -> dict[str, MonitoringRound]:
+def population_rounds(inputs: Inputs, population: Population, period: Period) -> dict[str, MonitoringRound]:
     """The rounds warnings look at: this quarter and the ones before, while they are on file (latest first)."""
     rounds: dict[str, MonitoringRound] = {}
     current: Period | None = period
     while current is not None and population.has(current) and len(rounds) < 3:
-        rounds[str(current)] = _round(population, current)
+        rounds[str(current)] = _round(inputs, population, current)
         current = current.previous() or Period(current.year - 1, 4)
     return rounds
 

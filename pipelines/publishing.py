@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from sqlalchemy.orm import Session
 
 from exports.display import with_display
 from exports.manifest import MANIFEST, Manifest, ReleaseMeta, SubmissionRef, file_sha256, read_manifest
 from exports.release import write_release
 from pipelines.intake import Office, frame_to_blob
 from pipelines.loading import load_all
-from pipelines.methods.areas import areas_of
-from pipelines.methods.disclosure.atoms import Layout
+from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.product import Product
-from pipelines.production import Inputs, compute, live_inputs, load_listed, store
+from pipelines.production import Inputs, composite_parts, compute, live_inputs, load_listed, store
 from schemas.errors import RefusalError
 from schemas.marts import PUBLISHED_COLUMNS
-from schemas.model import Programme
+from schemas.model import Edition, FormKind, Programme
 from schemas.period import Period
 from warehouse import facts
 from warehouse.home import Home, load_config
@@ -54,23 +54,17 @@ def protect_products(
     thresholds = edition.parameters["thresholds"]
     ordinary, innovation = Rules.of_programme(thresholds), Rules.of_programme(thresholds, innovation=True)
     rules = {name: innovation if name == "innovation_tables" else ordinary for name in found}
-    spec = Spec(ordinary, layout_of(programme, period), earlier=earlier, without_parts="publish")
-    return protect_jointly({name: (p.cells, p.parts) for name, p in found.items()}, rules, spec)
+    spec = Spec(ordinary, release_layout(programme, period), earlier=earlier)
+    return protect_jointly({name: (p.cells, _complete_parts(p, edition)) for name, p in found.items()}, rules, spec)
 
 
-def layout_of(programme: Programme, period: Period) -> Layout:
-    """How areas and industries nest, from the code lists in force."""
-    areas = areas_of(programme.codelists["parks"].valid(period.end))
-    parents: dict[str, tuple[str, ...]] = {}
-    for area in areas.values():
-        above = [a.code for a in areas.values() if a.kind == "area" and area.kind == "zone" and area.code in a.zones]
-        parents[area.code] = tuple(above) or ((area.zone,) if area.is_sub_park and area.zone in areas else ())
-    upper = programme.codelists["gbt4754_upper"].valid(period.end)
-    divisions = {
-        ("division", code): ("section", parent)
-        for code, parent in upper.filter(level="division").select("code", "parent").iter_rows()
-    }
-    return Layout(area_parents={k: v for k, v in parents.items() if v}, parents=divisions)
+def _complete_parts(product: Product, edition: Edition) -> pl.DataFrame:
+    """Parts with one more for each figure of a park's own form that names none: it has one provider, who is public."""
+    sheets = [i.code for f in edition.forms.values() if f.kind is FormKind.SHEET for i in f.indicators]
+    bare = product.cells.filter(pl.col("value").is_not_null() & pl.col("indicator").is_in(sheets)).join(
+        product.parts.select("row_key").unique(), on="row_key", how="anti"
+    )
+    return pl.concat([product.parts, composite_parts(bare)], how="diagonal") if bare.height else product.parts
 
 
 def published_frames(protected: Protected, release: str) -> dict[str, pl.DataFrame]:
@@ -106,6 +100,7 @@ def publish(
         with office.ledger.read() as session:
             release_id = next_release_id(session, period)
             before = [r for r in releases(session, period) if not r.is_withdrawn]
+            series = earlier_releases(home, session, period)
         register = {p: office.vault.put(frame_to_blob(f)).sha256 for p, f in inputs.register.items()}
         meta = release_meta(
             office.programme,
@@ -127,7 +122,7 @@ def publish(
         progress("写发布文件")
         folder = home.releases / f".{release_id}.partial"
         shutil.rmtree(folder, ignore_errors=True)
-        manifest = write_files(home, frames, folder, meta)
+        manifest = write_files(home, frames, folder, meta, series)
         _internal(home, release_id, protected)
         folder.rename(home.releases / release_id)
         with facts.transaction(con):
@@ -148,10 +143,12 @@ def publish(
     return made, manifest
 
 
-def write_files(home: Home, frames: Mapping[str, pl.DataFrame], folder: Path, meta: ReleaseMeta) -> Manifest:
+def write_files(
+    home: Home, frames: Mapping[str, pl.DataFrame], folder: Path, meta: ReleaseMeta, earlier_names: Sequence[str]
+) -> Manifest:
     """The files of a release, with the revision table against the release it revises and the series of earlier ones."""
     previous = released_marts(home.releases / meta.previous) if meta.previous else None
-    earlier = earlier_figures(home, meta.period, meta.release)
+    earlier = earlier_figures(home, meta.period, earlier_names)
     return write_release(frames, folder, meta, previous=previous, earlier=earlier)
 
 
@@ -182,6 +179,7 @@ def release_meta(
         "deadlines": {
             p: {park: at.isoformat() for park, at in sorted(d.items())} for p, d in sorted(inputs.deadlines.items())
         },
+        "released_at": {p: at.isoformat() for p, at in sorted(inputs.released_at.items())},
     }
     return ReleaseMeta(
         release=release_id, period=period, programme=programme, released_at=now, code_version=code_version(), parameters=parameters,
@@ -207,19 +205,25 @@ def released_marts(folder: Path) -> dict[str, pl.DataFrame]:
     }
 
 
-def earlier_figures(home: Home, period: Period, release_id: str) -> pl.DataFrame | None:
-    """Published monitoring figures of earlier periods, each from its last release not later than this one."""
-    if period.round != "Q":
-        return None
-    found: dict[str, pl.DataFrame] = {}
-    for folder in sorted(
-        p for p in home.releases.iterdir() if p.is_dir() and not p.name.startswith(".") and p.name != release_id
-    ):
-        of = Period.parse(folder.name.rsplit(".r", 1)[0])
-        path = folder / "tables" / "monitoring_figures.parquet"
-        if of.round == "Q" and of < period and path.exists():
-            found[str(of)] = pl.read_parquet(path)
-    return pl.concat(found.values()) if found else None
+def earlier_releases(home: Home, session: Session, period: Period) -> list[str]:
+    """Of every earlier quarter its last release that stands, by period: what the series of a new release repeats."""
+    last: dict[Period, str] = {}
+    for one in releases(session):
+        if (
+            one.period.round == "Q"
+            and one.period < period
+            and not one.is_withdrawn
+            and (home.releases / one.id).is_dir()
+        ):
+            last[one.period] = one.id
+    return [last[p] for p in sorted(last)]
+
+
+def earlier_figures(home: Home, period: Period, names: Sequence[str]) -> pl.DataFrame | None:
+    """Published monitoring figures of the releases named; None for annual releases and where there is none."""
+    paths = [home.releases / name / "tables" / "monitoring_figures.parquet" for name in names]
+    frames = [pl.read_parquet(path) for path in paths if path.exists()] if period.round == "Q" else []
+    return pl.concat(frames) if frames else None
 
 
 def reproduce(
@@ -247,6 +251,7 @@ def reproduce(
             {s.number: live.findings[s.number] for s in listed if s.number in live.findings},
             listed,
             _deadlines(document),
+            _instants(document["parameters"]["released_at"]),
         )
         found = compute(inputs, period, progress=progress)
     protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
@@ -263,7 +268,7 @@ def reproduce(
         document.get("reason") or "",
         load_config(home).organisation,
     )
-    again = write_files(home, frames, folder, meta)
+    again = write_files(home, frames, folder, meta, document.get("earlier_releases") or [])
     before, after = ({f.path: f.sha256 for f in m.files if f.reproducible} for m in (kept, again))
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
@@ -272,6 +277,10 @@ def _deadlines(document: Mapping[str, Any]) -> dict[str, dict[str, datetime]]:
     return {
         p: {k: datetime.fromisoformat(v) for k, v in d.items()} for p, d in document["parameters"]["deadlines"].items()
     }
+
+
+def _instants(document: Mapping[str, str]) -> dict[str, datetime]:
+    return {p: datetime.fromisoformat(at) for p, at in document.items()}
 
 
 def _as_then(found: Submission, state: str) -> Submission:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from exports.addresses import find_figure
 from exports.manifest import read_manifest
 from pipelines.methods.areas import Area, areas_of
 from schemas.environment import environment_for
@@ -21,7 +21,6 @@ from schemas.period import Period
 from schemas.polars_target import prepare_rows, row_expr
 from warehouse import facts
 
-_A1 = re.compile(r"[A-Z]{1,3}[1-9][0-9]*")
 CELLS_SHOWN = 200
 
 
@@ -40,30 +39,16 @@ class Trace:
 
 
 def find_cell(release: Path, table: str, cell: str) -> dict[str, object]:
-    """The published cell a reader means: an A1 address on the sheet of a mart, or ``row_key:column``.
+    """The published cell a reader means: an A1 address on a sheet of a mart, or ``row_key:column``.
 
-    Raises RefusalError where there is none.
+    Raises DefinitionError or RefusalError where there is none.
     """
-    manifest = read_manifest(release)
-    marts = manifest.document["marts"]
-    key, column = cell.rsplit(":", 1) if ":" in cell else (cell, "value")
-    mart = table
-    if _A1.fullmatch(cell):
-        index = (
-            pl.read_parquet(release / "cells" / "cells.parquet")
-            if (release / "cells").is_dir()
-            else pl.read_parquet(release / "cells.parquet")
-        )
-        hits = index.filter((pl.col("cell") == cell) & ((pl.col("sheet") == table) | (pl.col("mart") == table)))
-        if hits.is_empty():
-            raise RefusalError(f"{release.name} 的表 {table} 上没有数据单元格 {cell};请核对表名和地址。")
-        if hits["mart"].n_unique() > 1 or hits["row_key"].n_unique() > 1:
-            listed = "、".join(f"{r['workbook']}“{r['sheet']}”" for r in hits.head(5).iter_rows(named=True))
-            raise RefusalError(f"{cell} 在 {table} 的多张表上都有({listed});请用工作表名代替表名。")
-        first = hits.row(0, named=True)
-        mart, key, column = first["mart"], first["row_key"], first["column"]
-    if mart not in marts:
-        raise RefusalError(f"{release.name} 没有表 {table};现有:{'、'.join(marts)}。")
+    marts = read_manifest(release).document["marts"]
+    if table in marts and ":" in cell:
+        # by key also where a table was too long for print and has no sheet
+        mart, (key, column) = table, cell.rsplit(":", 1)
+    else:
+        mart, key, column = find_figure(pl.read_parquet(release / "cells.parquet"), table, cell)
     found = pl.read_parquet(release / marts[mart]["parquet"]).filter(row_key=key)
     if found.is_empty():
         raise RefusalError(f"{mart} 里没有 row_key 为 {key} 的数。")
