@@ -13,7 +13,23 @@ from schemas.period import Period
 
 LONGEST_MESSAGE = 80
 BANNED_WORDS = ("Exception", "NaN", "null", "UTF-8", "非法", "Error")
-REMEDIES = ("请核", "请改", "请更", "请补", "请填", "请办", "请只", "请对", "请说", "请合", "请按", "请由", "请先", "应", "须说明")
+REMEDIES = (
+    "请核",
+    "请改",
+    "请更",
+    "请补",
+    "请填",
+    "请办",
+    "请只",
+    "请对",
+    "请说",
+    "请合",
+    "请按",
+    "请由",
+    "请先",
+    "应",
+    "须说明",
+)
 TIME_FUNCTIONS = frozenset({"CUM", "BASE", "STAGE", "STAGE_DELTA", "CAGR"})
 
 

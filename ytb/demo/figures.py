@@ -13,7 +13,7 @@ from functools import lru_cache
 import polars as pl
 
 from schemas.catalog import register_of_parks
-from schemas.model import Edition, FormKind, Programme
+from schemas.model import Edition, Programme
 from schemas.observations import KEY_COLUMNS
 from schemas.period import Period
 from ytb.demo.panel import QUARTER_SHARE, ZONES, Panel
@@ -321,7 +321,10 @@ def _attributes(now: pl.DataFrame, period: Period, newer: bool) -> pl.DataFrame:
     product, process, cooperates = pl.col("product"), pl.col("process"), pl.col("cooperates")
     asked = pl.when(pl.col("P02") >= 10)
     cert = pl.col("cert_year") + 3 * ((year - pl.col("cert_year")) // 3)
-    flag = lambda e: asked.then(e)  # noqa: E731
+
+    def flag(answer: pl.Expr) -> pl.Expr:
+        return asked.then(answer)
+
     has_research = pl.col("B16") | pl.col("industrial") | (pl.col("rd_cost") > 0)
     research = [c for c in now.columns if c.startswith("R") and len(c) == 3]
     obstacles = {f"N{n}": flag(pl.lit(str(n % 4))) for n in range(32, 40)}
@@ -411,8 +414,3 @@ def as_observation_frame(frame: pl.DataFrame, park: str) -> pl.DataFrame:
         "_row": pl.lit(None, dtype=pl.Int64),
     }
     return frame.with_columns(**keys).select(*KEY_COLUMNS, pl.exclude(*KEY_COLUMNS))
-
-
-def kinds(edition: Edition) -> dict[str, FormKind]:
-    """Form code → kind."""
-    return {f.code: f.kind for f in edition.forms.values()}

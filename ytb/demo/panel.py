@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,10 @@ import polars as pl
 from schemas.catalog import register_of_parks
 from schemas.model import Programme
 from schemas.uscc import check_character, organisation_check_character
+
+Ints: TypeAlias = Any  # npt.NDArray[np.int64]; numpy keeps no element type through these steps
+Rate: TypeAlias = Any  # a share, or one share a firm
+Columns: TypeAlias = dict[str, Any]
 
 ZONES = ("LBXQ", "LBGX", "LBJJ", "LBBY")
 FIRST_YEAR = 2013
@@ -191,7 +196,7 @@ def _name(serial: int, industrial: bool) -> str:
     return f"示例{places[serial % 10]}{words[serial // 10 % 12]}{trade[serial // 120 % 6]}有限公司{serial:04d}"
 
 
-def _i(values: np.ndarray) -> np.ndarray:
+def _i(values: Any) -> Ints:
     return np.rint(values).astype(np.int64)
 
 
@@ -201,7 +206,7 @@ def _year(firms: pl.DataFrame, year: int, rng: np.random.Generator) -> pl.DataFr
         alive = firms.filter(pl.col("entry_year") == 2013)
     f = {name: alive[name].to_numpy() for name in alive.columns if alive[name].dtype not in (pl.String, pl.Date)}
     n = alive.height
-    out: dict[str, np.ndarray | list[object] | pl.Series] = {"B01": alive["B01"], "year": np.full(n, year)}
+    out: Columns = {"B01": alive["B01"], "year": np.full(n, year)}
     age = year - np.maximum(f["entry_year"], 2013)
     revenue = _i(np.exp(f["log_revenue"] + f["growth"] * age + rng.normal(0, 0.015, n)))
     revenue = np.where(
@@ -219,8 +224,11 @@ def _year(firms: pl.DataFrame, year: int, rng: np.random.Generator) -> pl.DataFr
     return pl.DataFrame(out)
 
 
-def _finance(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarray, n: int) -> None:
-    share = lambda rate: _i(revenue * rate)  # noqa: E731
+def _finance(out: Columns, f: Columns, revenue: Any, n: int) -> None:
+
+    def share(rate: Rate) -> Ints:
+        return _i(revenue * rate)
+
     rd_cost = share(f["rd"] * 0.9)
     out |= {
         "F01": revenue,
@@ -232,12 +240,12 @@ def _finance(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarr
     }
     overhead = share(0.045)
     out |= {"overhead": overhead, "F08": share(0.009), "F09": share(0.002)}
-    operating = revenue - out["F03"] - out["F04"] - out["F05"] - overhead - rd_cost - out["F08"] + out["F09"]  # type: ignore[operator]
+    operating = revenue - out["F03"] - out["F04"] - out["F05"] - overhead - rd_cost - out["F08"] + out["F09"]
     out |= {"F10": operating, "F11": share(0.003), "F12": share(0.001)}
-    profit = operating + out["F11"] - out["F12"]  # type: ignore[operator]
+    profit = operating + out["F11"] - out["F12"]
     tax = _i(np.maximum(profit, 0) * 0.15)
     out |= {"F13": profit, "F14": tax, "F15": profit - tax, "F17": share(0.028), "F18": _i(tax * 0.9)}
-    out["F16"] = out["F17"] + out["F18"] + share(0.006)  # type: ignore[operator]
+    out["F16"] = out["F17"] + out["F18"] + share(0.006)
     out |= {"F19": share(0.012), "F20": np.where(rd_cost > 0, share(0.004), 0)}
     assets = _i(revenue * f["asset"]) + 500
     debts = _i(assets * f["debt"])
@@ -251,15 +259,18 @@ def _finance(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarr
     }
     out |= {"F27": np.where(f["venture"], _i(assets * 0.06), 0), "F29": _i(assets * 0.025)}
     out |= {"V01": np.where(f["invests"], _i(assets * 0.05), 0)}
-    out["V02"] = _i(out["V01"] * 0.4)  # type: ignore[operator]
-    out["V03"] = out["V01"] * 3 + _i(assets * 0.2)  # type: ignore[operator]
+    out["V02"] = _i(out["V01"] * 0.4)
+    out["V03"] = out["V01"] * 3 + _i(assets * 0.2)
     out["B14"] = np.maximum(10, _i(assets * 0.02))
     del n
 
 
-def _people(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarray) -> None:
+def _people(out: Columns, f: Columns, revenue: Any) -> None:
     heads = np.maximum(4, _i(revenue / f["per_head"]))
-    part = lambda rate: np.floor(heads * rate).astype(np.int64)  # noqa: E731
+
+    def part(rate: Rate) -> Ints:
+        return np.floor(heads * rate).astype(np.int64)
+
     out |= {
         "P01": heads,
         "P02": heads,
@@ -286,15 +297,18 @@ def _people(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarra
     out |= {"P14": professional, "P15": np.floor(professional * 0.2).astype(np.int64)}
 
 
-def _operations(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarray) -> None:
-    share = lambda rate: _i(revenue * rate)  # noqa: E731
+def _operations(out: Columns, f: Columns, revenue: Any) -> None:
+
+    def share(rate: Rate) -> Ints:
+        return _i(revenue * rate)
+
     technology = np.where(f["B16"], share(np.maximum(f["tech"], 0.1)), share(f["tech"] * 0.3))
     products = np.where(
         f["industrial"], _i((revenue - technology) * 0.9), np.where(f["B16"], _i((revenue - technology) * 0.7), 0)
     )
     goods = _i((revenue - technology - products) * 0.6)
     out |= {"O06": technology, "O07": products, "O09": goods, "O10": revenue - technology - products - goods}
-    value_added = out["F21"] + out["F04"] + out["F17"] + out["F29"] + out["F10"] - out["F09"]  # type: ignore[operator]
+    value_added = out["F21"] + out["F04"] + out["F17"] + out["F29"] + out["F10"] - out["F09"]
     output = _i(revenue * 1.02)
     out |= {"O03": value_added, "O01": output, "O02": np.clip(value_added, _i(output * 0.08), _i(output * 0.6))}
     new_sales = _i(revenue * f["new"])
@@ -315,12 +329,13 @@ def _operations(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.nd
     out |= {"O17": machines, "O18": _i(machines * 0.3)}
 
 
-def _research(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndarray) -> None:
+def _research(out: Columns, f: Columns, revenue: Any) -> None:
     total = out["rd_cost"]
-    assert isinstance(total, np.ndarray)
-    part = lambda rate: np.floor(total * rate).astype(np.int64)  # noqa: E731
+
+    def part(rate: Rate) -> Ints:
+        return np.floor(total * rate).astype(np.int64)
+
     heads = out["P01"]
-    assert isinstance(heads, np.ndarray)
     staff = np.where(total > 0, np.maximum(np.ceil(heads * np.where(f["B16"], 0.13, 0.04)).astype(np.int64), 1), 0)
     fte = np.floor(staff * 0.7 * 10) / 10
     # Labour cost follows the people, as far as the total allows; the rest is direct input.
@@ -374,7 +389,7 @@ def _research(out: dict[str, object], f: dict[str, np.ndarray], revenue: np.ndar
     }
 
 
-def _property(out: dict[str, object], f: dict[str, np.ndarray], year: int) -> None:
+def _property(out: Columns, f: Columns, year: int) -> None:
     patents = f["patents"].astype(np.int64)
     stock = patents * (year - 2008) // 3
     inventions = stock // 3
@@ -409,9 +424,8 @@ def _property(out: dict[str, object], f: dict[str, np.ndarray], year: int) -> No
     }
 
 
-def _innovation(out: dict[str, object], f: dict[str, np.ndarray]) -> None:
+def _innovation(out: Columns, f: Columns) -> None:
     revenue, new_sales, rd = out["F01"], out["O05"], out["R04"]
-    assert isinstance(revenue, np.ndarray) and isinstance(new_sales, np.ndarray) and isinstance(rd, np.ndarray)
     product = new_sales > 0
     process = (rd > 0) | (f["patents"] > 0)
     market = np.round(100 * new_sales / np.maximum(revenue, 1) * 0.4).clip(0, 90)
@@ -422,16 +436,15 @@ def _innovation(out: dict[str, object], f: dict[str, np.ndarray]) -> None:
         "N05": np.where(product, market, 0.0),
         "N06": np.where(product, firm, 0.0),
     }
-    out["N07"] = 100.0 - out["N05"] - out["N06"]  # type: ignore[operator]
+    out["N07"] = 100.0 - out["N05"] - out["N06"]
     equipment = _i(rd * 0.3)
     out |= {"N19": equipment, "N20": _i(rd * 0.05), "N21": _i(rd * 0.1)}
-    out["N22"] = rd + out["N19"] + out["N20"] + out["N21"]  # type: ignore[operator]
+    out["N22"] = rd + out["N19"] + out["N20"] + out["N21"]
     out["cooperates"] = f["B16"] | (f["patents"] > 1)
 
 
-def _energy(out: dict[str, object], f: dict[str, np.ndarray], noise: np.ndarray) -> None:
+def _energy(out: Columns, f: Columns, noise: Any) -> None:
     output = out["O01"]
-    assert isinstance(output, np.ndarray)
     coal = np.round(output * f["energy"] * noise, 2)
     out |= {"L01": coal, "L02": np.round(coal * 0.3, 2), "L04": np.round(coal * 2.46, 2)}
     waste = np.round(output * 0.004, 2)

@@ -325,7 +325,7 @@ def _file(office: Office, story: Story, folder: Path, park: str, period: Period,
     return str(result["submission"])
 
 
-CONTEXT_2014 = {
+CONTEXT_2014: dict[str, dict[str, int | Decimal]] = {
     "620000": {
         "K35": 263,
         "K36": Decimal(20690000),
