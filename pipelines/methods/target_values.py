@@ -216,7 +216,13 @@ def task_values(targets: Sequence[Target], tasks: pl.DataFrame | None) -> dict[i
     A milestone is reached when one of them reports it; shares and ranks of several bodies are not added up. Where a body
     did not report this time its last figure stands (``K40_last``).
     """
-    rows = tasks if tasks is not None else pl.DataFrame(schema={TASK_CODE: pl.String, TASK_VALUE: pl.Float64})
+    # A year without its fourth quarter on file has a roster of tasks without their figures: tasks report quarterly only.
+    has_figures = tasks is not None and TASK_VALUE in tasks.columns
+    rows = (
+        tasks
+        if tasks is not None and has_figures
+        else pl.DataFrame(schema={TASK_CODE: pl.String, TASK_VALUE: pl.Float64})
+    )
     latest = (
         pl.coalesce(TASK_VALUE, f"{TASK_VALUE}_last") if f"{TASK_VALUE}_last" in rows.columns else pl.col(TASK_VALUE)
     )
