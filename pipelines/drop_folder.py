@@ -17,17 +17,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from exports.receipt import receipt_text
 from pipelines.checking import IncomingBook, read_books
 from pipelines.drop_moves import Clearing, Move, clear, file_hash, finish, notes_folder, write_durably
 from pipelines.drop_scan import PROCESSED, Batch, Group, Look, Seen, is_too_large, scan
-from pipelines.handing_back import MARKABLE, marked_books
+from pipelines.handing_back import marked_books, typed_explanations
 from pipelines.intake import Office, Outcome, submit
-from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
+from schemas.errors import DefinitionError, RefusalError, StorageError, SubmissionError
 from schemas.period import Period
-from sources.marked import explanations_in
 from sources.pool import ChildError, Pool
 from warehouse.durable import disk_faults
 from warehouse.home import Home, receipt_key
@@ -195,7 +193,9 @@ def _take_submission(
     try:
         outcome = submitted({})
         # The marked workbook is opened only now: the guard has let it through.
-        if outcome.submission.state is State.CHECKED and (given := _explanations(incoming, pool)):
+        if outcome.submission.state is State.CHECKED and (
+            given := typed_explanations([(b.name, b.data) for b in incoming], pool)
+        ):
             outcome = submitted(given)
     except (SubmissionError, RefusalError, DefinitionError) as refusal:
         return _quarantine(home, books, str(refusal), now)
@@ -212,19 +212,6 @@ def _take_submission(
     return Result(
         tuple(b.seen.path for b in books), found.number, found.state.value, outcome.is_new, "", found.park, str(found.period)
     )  # fmt: skip
-
-
-def _explanations(books: Sequence[IncomingBook], pool: Pool) -> dict[str, tuple[str, str]]:
-    """What the park has typed on the sheet 审核结果 of its marked workbooks; finding key → (reason code, text)."""
-    given: dict[str, tuple[str, str]] = {}
-    jobs = [(b.data,) for b in books if PurePosixPath(b.name).suffix.lower() in MARKABLE]
-    for told in pool.map(explanations_in, jobs):
-        if isinstance(told, StatisticsError):
-            continue  # not a package we mark in: it has no such sheet either
-        for row in told.iter_rows(named=True):
-            key = "|".join(row[c] for c in ("rule", "form", "unit_id", "column"))
-            given[key] = (row["reason_code"], row["text"])
-    return given
 
 
 def _receipt(office: Office, home: Home, number: str) -> str:

@@ -5,14 +5,18 @@ From the record and not from a check at hand, so that it can be made again at an
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 import polars as pl
 
 from pipelines.intake import Office, findings_of, observations_of
-from schemas.errors import RefusalError, SubmissionError
+from schemas.errors import RefusalError, StatisticsError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
-from sources.marked import list_of_findings, mark
+from schemas.model import Programme
+from schemas.period import Period
+from sources.marked import explanations_in, list_of_findings, mark
+from sources.pool import Pool
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, SubmittedFile
 
@@ -27,25 +31,54 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
     if found.check is None or found.state in STANDING:
         return {}
     findings = findings_of(office.vault, found).filter(pl.col("outcome") != "absorbed")
-    edition = office.programme.edition_for(found.period)
-    forms = {code: form.title for code, form in edition.forms.items()}
-    reasons = list(office.programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
     names = _unit_names(office, found)
     books: dict[str, bytes] = {}
     for file in found.files:
         mine = findings.filter(pl.col("file").is_null() | pl.col("file").is_in([file.name, file.sha256]))
         if mine.filter(BLOCKING | NEEDS_EXPLANATION).is_empty():
             continue
-        path = PurePath(file.name)
-        name, data = f"{path.stem}_问题清单.xlsx", b""
-        if found.state is not State.UNREADABLE and path.suffix.lower() in MARKABLE:
-            try:
-                data = mark(office.vault.read(file.sha256), mine, names=names, forms=forms, reasons=reasons).data
-                name = f"{path.stem}_审核{path.suffix}"
-            except SubmissionError:
-                data = b""  # a workbook that cannot be edited safely: the list serves instead
-        books[_unique(name, file, books)] = data or list_of_findings(mine, names=names, forms=forms)
+        original = office.vault.read(file.sha256) if found.state is not State.UNREADABLE else b""
+        name, data = marked_book(file.name, original, mine, office.programme, found.period, names)
+        books[_unique(name, file, books)] = data
     return books
+
+
+def marked_book(
+    name: str,
+    original: bytes,
+    findings: pl.DataFrame,
+    programme: Programme,
+    period: Period | None,
+    names: Mapping[str, str],
+) -> tuple[str, bytes]:
+    """(file name, workbook): the park's own workbook with marks, a list of the findings where it cannot be edited safely
+    or nothing is given. ``names``: unit → name for display."""
+    edition = programme.edition_for(period) if period else None
+    forms = {code: form.title for code, form in edition.forms.items()} if edition else {}
+    reasons = list(programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
+    path = PurePath(name)
+    if original and path.suffix.lower() in MARKABLE:
+        try:
+            data = mark(original, findings, names=names, forms=forms, reasons=reasons).data
+            return f"{path.stem}_审核{path.suffix}", data
+        except SubmissionError:
+            pass  # a workbook that cannot be edited safely: the list serves instead
+    return f"{path.stem}_问题清单.xlsx", list_of_findings(findings, names=names, forms=forms)
+
+
+def typed_explanations(books: Iterable[tuple[str, bytes]], pool: Pool) -> dict[str, tuple[str, str]]:
+    """What the park has typed on the sheet 审核结果 of its marked workbooks (name, bytes): finding key → (reason code, text)."""
+    given: dict[str, tuple[str, str]] = {}
+    jobs = [(data,) for name, data in books if PurePath(name).suffix.lower() in MARKABLE]
+    for told in pool.map(explanations_in, jobs):
+        if isinstance(told, StatisticsError):
+            continue  # not a package we mark in: it has no such sheet either
+        for row in told.iter_rows(named=True):
+            given["|".join(row[c] or "" for c in ("rule", "form", "unit_id", "column"))] = (
+                row["reason_code"],
+                row["text"],
+            )
+    return given
 
 
 def _unique(name: str, file: SubmittedFile, taken: dict[str, bytes]) -> str:
@@ -59,6 +92,11 @@ def _unit_names(office: Office, found: Submission) -> dict[str, str]:
         frames = observations_of(office.vault, found).frames
     except RefusalError:
         return {}
+    return names_in(frames)
+
+
+def names_in(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
+    """Unit → name as the basic form states it."""
     basic = frames.get("basic")
     if basic is None or "B02" not in basic.columns:
         return {}

@@ -12,13 +12,13 @@ import typer
 
 from exports.receipt import receipt_text
 from pipelines.checking import Checked, IncomingBook, check, read_books
+from pipelines.handing_back import marked_book, marked_books, names_in, typed_explanations
 from pipelines.intake import Outcome, submit
 from pipelines.operands import History
 from pipelines.templates import template_for
 from schemas.errors import SubmissionError
-from schemas.findings import BLOCKING, NEEDS_EXPLANATION
+from schemas.findings import BLOCKING
 from schemas.period import Period
-from sources.marked import list_of_findings, mark
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.states import STANDING
@@ -140,25 +140,17 @@ def check_command(
     if annotate:
         annotate.mkdir(parents=True, exist_ok=True)
         for book, checked in zip(books, results, strict=True):
-            path, data = annotated(book, checked)
+            own = checked.findings.filter(pl.col("outcome") != "absorbed")
+            original = book.data if checked.status != "unreadable" else b""
+            path, data = marked_book(
+                book.name, original, own, CALL.programme, checked.period, names_in(checked.observations.frames)
+            )
             (annotate / path).write_bytes(data)
     emit(
         {"files": [as_json(p, c) for p, c in zip(files, results, strict=True)]},
         [line for b, c in zip(books, results, strict=True) for line in lines_of(c, b.name)],
     )
     raise typer.Exit(max((2 if c.status == "unreadable" else 1 if c.status == "failed" else 0) for c in results))
-
-
-def annotated(book: IncomingBook, checked: Checked) -> tuple[str, bytes]:
-    """The park's own workbook with marks; where that cannot be done safely, a list of the findings. (file name, bytes)"""
-    own = checked.findings.filter(pl.col("outcome") != "absorbed")
-    stem = Path(book.name).stem
-    if checked.status != "unreadable" and Path(book.name).suffix.lower() in (".xlsx", ".xlsm"):
-        try:
-            return f"{stem}_审核{Path(book.name).suffix}", mark(book.data, own).data
-        except SubmissionError as reason:
-            progress(f"《{book.name}》不能直接标注({reason}),改为问题清单。")
-    return f"{stem}_问题清单.xlsx", list_of_findings(own)
 
 
 def read_explanations(path: Path) -> dict[str, tuple[str, str]]:
@@ -186,12 +178,13 @@ def submit_command(
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
     books = books_of(files)
-    given = read_explanations(explain) if explain else {}
+    given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
+    given |= read_explanations(explain) if explain else {}
     outcome = submit(
         CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
         explanations=given, leave_out=leave_out, progress=progress,
     )  # fmt: skip
-    returned = hand_back(books, outcome)
+    returned = hand_back(outcome)
     with CALL.office.ledger.read() as session:
         slip = receipt(session, outcome.submission.number, receipt_key(CALL.home))
     data = {
@@ -216,22 +209,14 @@ def submit_command(
     )
 
 
-def hand_back(books: Sequence[IncomingBook], outcome: Outcome) -> list[Path]:
+def hand_back(outcome: Outcome) -> list[Path]:
     """Put the marked workbooks of a submission that did not get through into the outbox."""
-    if outcome.checked is None or outcome.submission.state in STANDING:
-        return []
     folder = CALL.home.outbox / outcome.submission.number
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for book in books:
-        mine = outcome.checked.findings.filter(
-            pl.col("file").is_null() | pl.col("file").is_in([book.name, book.sha256])
-        )
-        if mine.filter(BLOCKING | NEEDS_EXPLANATION).height:
-            single = Checked(**{**outcome.checked.__dict__, "findings": mine})
-            name, data = annotated(book, single)
-            (folder / name).write_bytes(data)
-            written.append(folder / name)
+    for name, data in marked_books(CALL.office, outcome.submission).items():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        written.append(folder / name)
     return written
 
 
