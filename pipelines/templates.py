@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -15,6 +16,9 @@ from schemas.observations import ADDRESS_COLUMNS, from_text
 from schemas.period import Period
 from schemas.polars_target import environment_for, prepare_rows, row_expr
 from sources.template import write_template
+from warehouse.ledger.periods import round_of
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def template_for(
@@ -32,6 +36,7 @@ def template_for(
         earlier = next(iter(history.earlier_periods(period, park)), None)
         previous = _frames(history, earlier, park) if earlier else {}
         year_earlier = _year_earlier(history, period, park, units)
+        current = round_of(session, period)
     return write_template(
         edition,
         programme,
@@ -42,7 +47,15 @@ def template_for(
         year_earlier=year_earlier,
         owing=_owing(office, edition, period, units),
         as_of=as_of,
+        deadline=_printed(current.deadline_of(park)) if current else "",
     )
+
+
+def _printed(deadline: datetime) -> str:
+    """A deadline as forms print it: midnight is 24时 of the day before."""
+    local = deadline.astimezone(SHANGHAI)
+    day, hour = (local - timedelta(days=1), 24) if local.hour == local.minute == 0 else (local, local.hour)
+    return f"{day.year}年{day.month}月{day.day}日{hour}时前"
 
 
 def _frames(history: History, period: Period, park: str) -> dict[str, pl.DataFrame]:
