@@ -1,0 +1,181 @@
+"""The administrator's and the auditor's pages: people, sessions, the trail, the health of the installation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from dataclasses import asdict, dataclass
+
+from starlette.responses import JSONResponse, Response
+
+from exports.safe_text import safe_csv
+from schemas.errors import RefusalError
+from warehouse.ledger import access, trail
+from warehouse.ledger.columns import shown_instant
+from warehouse.ledger.migrate import current_revision
+from warehouse.ledger.parks import parks
+from warehouse.ledger.users import add_user, disable_user, users
+from ytb.portal import pages, passwords
+from ytb.portal.visit import Visit
+
+EVENTS_SHOWN = 200
+LOW_DISK = 2 << 30
+
+
+def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
+    """Everybody, with their roles; ``code`` is the one-time code just made, shown this once."""
+    with visit.office.ledger.read() as session:
+        found = users(session)
+        known = {one.name: access.credentials(session, one.name) for one in found}
+        zones = [one for one in parks(session, visit.now.date()) if one.kind == "zone"]
+    return pages.page(visit, "users", found=found, known=known, zones=zones, code=code, of=of)
+
+
+def add(visit: Visit) -> Response:
+    """Enter a person and make the code to hand over."""
+    form, name = visit.form, visit.form.get("name")
+    role = form.get("role")
+    park = form.get("park") if role == "park_reporter" else None
+    with visit.office.ledger.write() as session:
+        if park and park not in {one.code for one in parks(session, visit.now.date())}:
+            raise RefusalError(f"没有园区“{park[:20]}”。")
+        add_user(session, name, title=form.get("title"), role=role, park=park, now=visit.now, actor=visit.who.name)
+    return _with_code(visit, name)
+
+
+def reset(visit: Visit) -> Response:
+    """A new one-time code for somebody who forgot the password; the second factor goes with it."""
+    name = visit.request.path_params["name"]
+    if name == visit.who.name:
+        raise RefusalError("不能重置自己的口令,请用“更改口令”。")
+    with visit.office.ledger.write() as session:
+        known = access.credentials(session, name)
+        if known is not None and known.totp_nonce is not None:
+            access.set_second_factor(session, name, None, now=visit.now, actor=visit.who.name)
+    return _with_code(visit, name)
+
+
+def _with_code(visit: Visit, name: str) -> Response:
+    code = passwords.one_time_code()
+    with visit.portal.hashing:
+        kept = visit.portal.settings.hasher.hash(code)
+    with visit.office.ledger.write() as session:
+        access.set_password(session, name, kept, one_time=True, now=visit.now, actor=visit.who.name)
+    return users_page(visit, code, name)
+
+
+def disable(visit: Visit) -> Response:
+    """Bar a person; what they did stays theirs."""
+    name = visit.request.path_params["name"]
+    if name == visit.who.name:
+        raise RefusalError("不能停用自己。")
+    with visit.office.ledger.write() as session:
+        disable_user(session, name, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason"))
+        access.end_sessions(session, user=name, now=visit.now, actor=visit.who.name, reason="停用")
+    return pages.go("/users", "disabled")
+
+
+def sessions_page(visit: Visit) -> Response:
+    """Who is signed in."""
+    with visit.office.ledger.read() as session:
+        found = access.open_sessions(session, visit.now)
+    return pages.page(visit, "sessions", found=found)
+
+
+def end_session(visit: Visit) -> Response:
+    """End a session."""
+    number = visit.form.get("number")
+    if len(number) < 16:
+        raise RefusalError("没有这个会话。")
+    with visit.office.ledger.write() as session:
+        access.end_sessions(session, number=number, now=visit.now, actor=visit.who.name, reason="管理员结束")
+    return pages.go("/sessions", "ended")
+
+
+def _events(visit: Visit) -> list[trail.Event]:
+    """The links that the filters leave, the newest first."""
+    actor, action, subject = visit.query("actor"), visit.query("action"), visit.query("subject")
+    since, until = visit.query("from"), visit.query("until")
+    with visit.office.ledger.read() as session:
+        every = trail.events(session)
+    return [
+        one
+        for one in reversed(every)
+        if (not actor or one.actor == actor)
+        and (not action or one.action == action)
+        and (not subject or subject in one.subject)
+        and (not since or shown_instant(one.at)[:10] >= since)
+        and (not until or shown_instant(one.at)[:10] <= until)
+    ]
+
+
+def trail_page(visit: Visit) -> Response:
+    """The trail, filtered; and whether the chain holds."""
+    found = _events(visit)
+    with visit.office.ledger.read() as session:
+        report = trail.verify_trail(session)
+    actions = sorted({one.action for one in found})
+    query = str(visit.request.url.query)
+    filters = {name: visit.query(name) for name in ("actor", "action", "subject", "from", "until")}
+    return pages.page(
+        visit, "trail", found=found[:EVENTS_SHOWN], count=len(found), actions=actions, report=report, filters=filters,
+        query=query,
+    )  # fmt: skip
+
+
+def trail_csv(visit: Visit) -> Response:
+    """The same as a file. Texts that a spreadsheet would take for a formula are made harmless."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["序号", "时间", "人员", "动作", "对象", "原状态", "新状态", "原因", "内容", "校验值"])
+    for one in _events(visit):
+        payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
+        texts = (one.actor, one.action, one.subject, one.from_state or "", one.to_state or "", one.reason, payload)
+        writer.writerow([one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash])
+    data = "\ufeff" + out.getvalue()
+    return pages.download(data.encode(), "留痕.csv", "text/csv; charset=utf-8")
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the installation can work; numbers for the operator, no content."""
+
+    ok: bool
+    ledger_revision: str
+    trail_links: int
+    disk_free: int
+    disk_low: bool
+    sessions: int
+    snapshot: str
+
+
+def health_of(visit: Visit) -> Health:
+    """What the health page and its JSON say."""
+    free = shutil.disk_usage(visit.portal.home.root).free
+    with visit.office.ledger.read() as session:
+        head = trail.head(session)
+        signed_in = len(access.open_sessions(session, visit.now))
+    snapshots = sorted(path.name for path in visit.portal.home.snapshots.glob("*.duckdb"))
+    revision = current_revision(visit.office.ledger) or ""
+    return Health(
+        free >= LOW_DISK, revision, head.seq, free, free < LOW_DISK, signed_in, snapshots[-1] if snapshots else ""
+    )
+
+
+def health_page(visit: Visit) -> Response:
+    """The health of the installation."""
+    return pages.page(visit, "health", health=health_of(visit))
+
+
+def health_json(visit: Visit) -> Response:
+    """The same for a monitor: 503 where something is wrong."""
+    found = health_of(visit)
+    return JSONResponse(asdict(found), 200 if found.ok else 503)
+
+
+def alive(visit: Visit) -> Response:
+    """For a load balancer: that the process answers and the ledger can be read. No content."""
+    with visit.office.ledger.read() as session:
+        trail.head(session)
+    return JSONResponse({"ok": True})

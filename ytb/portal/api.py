@@ -1,0 +1,133 @@
+"""The interface for programs: the same steps as the pages, with tokens, JSON, conditional requests and problem+json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from exports.receipt import receipt_text
+from pipelines.intake import findings_of
+from sources.marked_list import to_be_listed
+from warehouse.home import receipt_key
+from warehouse.ledger.explanations import explanations_of, finding_key
+from warehouse.ledger.receipts import receipt as receipt_of
+from warehouse.ledger.states import STANDING
+from warehouse.ledger.submissions import Submission, submissions
+from ytb.portal import openapi, park
+from ytb.portal.visit import BEIJING, Visit
+
+
+def answer(visit: Visit, document: Any, status: int = 200, location: str = "") -> Response:
+    """A JSON document with its ETag; 304 where the program has it already."""
+    body = json.dumps(document, ensure_ascii=False, indent=1).encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"} | ({"Location": location} if location else {})
+    if status == 200 and tag in visit.request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, status, headers, media_type="application/json")
+
+
+def status_of(found: Submission) -> dict[str, Any]:
+    """A submission as programs see it; no figure in it."""
+    check = found.check
+    return {
+        "submission": found.number,
+        "park": found.park,
+        "period": str(found.period),
+        "edition": found.edition,
+        "revision": found.revision,
+        "state": found.state.value,
+        "state_label": found.state.label,
+        "reported": found.state in STANDING,
+        "received_at": found.received_at.astimezone(BEIJING).isoformat(),
+        "state_at": found.state_at.astimezone(BEIJING).isoformat(),
+        "files": [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in found.files],
+        "forms": list(check.forms) if check else [],
+        "counts": dict(check.counts) if check else {},
+        "blocking": check.blocking if check else None,
+        "to_explain": check.to_explain if check else None,
+        "unreadable": check.unreadable if check else None,
+    }
+
+
+def listing(visit: Visit) -> Response:
+    """The submissions of a park and period, the newest first."""
+    the_park, period = visit.of
+    with visit.office.ledger.read() as session:
+        found = submissions(session, park=the_park.code, period=period)
+    return answer(visit, {"submissions": [status_of(one) for one in found[::-1]]})
+
+
+def submit(visit: Visit) -> Response:
+    """Take files of a park and period, check them, and report at once where nothing is in the way.
+
+    A program that files has nobody to look at the findings in between: what is clean counts as reported, in the name of the
+    holder of the token, as with ``ytb submit``.
+    """
+    the_park, period = visit.of
+    found = park.take(visit, the_park.code, period, report_at_once=True, channel="api")
+    return answer(
+        visit, status_of(found) | {"receipt": _receipt(visit, found)}, 201, f"/api/v1/submissions/{found.number}"
+    )
+
+
+def status(visit: Visit) -> Response:
+    """One submission."""
+    return answer(visit, status_of(visit.found))
+
+
+def findings(visit: Visit) -> Response:
+    """The findings a park has to act on."""
+    found = visit.found
+    rows: list[dict[str, Any]] = []
+    if found.check and found.check.findings_blob:
+        with visit.office.ledger.read() as session:
+            told = explanations_of(session, found.number)
+        for row in to_be_listed(findings_of(visit.office.vault, found)).iter_rows(named=True):
+            own = {
+                name: row[name]
+                for name in (
+                    "rule",
+                    "severity",
+                    "form",
+                    "unit_id",
+                    "sheet",
+                    "cell",
+                    "row",
+                    "column",
+                    "indicator",
+                    "found",
+                    "message",
+                    "code",
+                    "outcome",
+                )
+            }
+            given = told.get(finding_key(row))
+            rows.append(
+                own | {"explanation": {"reason_code": given.reason_code, "text": given.text} if given else None}
+            )
+    return answer(visit, {"submission": found.number, "findings": rows})
+
+
+def receipt(visit: Visit) -> Response:
+    """The receipt."""
+    return answer(visit, _receipt(visit, visit.found))
+
+
+def _receipt(visit: Visit, found: Submission) -> dict[str, Any]:
+    with visit.office.ledger.read() as session:
+        slip = receipt_of(session, found.number, receipt_key(visit.portal.home))
+    return {
+        "receipt": slip.receipt_number, "code": slip.code, "state": slip.state.value, "state_at": slip.state_at,
+        "head": {"seq": slip.head.seq, "hash": slip.head.hash}, "notice": slip.notice, "text": receipt_text(slip),
+    }  # fmt: skip
+
+
+def document(visit: Visit) -> Response:
+    """The OpenAPI document of this interface, made from the route table."""
+    from ytb.portal.routes import ROUTES
+
+    return answer(visit, openapi.document([route for route in ROUTES if route.is_api]))

@@ -1,0 +1,86 @@
+"""The portal as an ASGI application, and the process that serves it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Address
+from starlette.types import ASGIApp
+
+from pipelines.intake import Office
+from schemas.catalog import programme
+from schemas.period import Period
+from sources.pool import Pool
+from warehouse.home import Home, load_config, receipt_key
+from warehouse.ledger.migrate import open_ledger
+from warehouse.vault import Vault
+from ytb.portal import problems
+from ytb.portal.door import Door
+from ytb.portal.limits import GuardedBody, SafeHeaders
+from ytb.portal.publishing import fail_interrupted, publisher
+from ytb.portal.route import Route
+from ytb.portal.routes import ROUTES
+from ytb.portal.visit import Portal, Settings
+
+
+def office_of(home: Home) -> Office:
+    """Vault, ledger and programme of a home."""
+    return Office(Vault.open(home.vault), open_ledger(home), programme(load_config(home).programme))
+
+
+def portal_of(
+    home: Home,
+    clock: Callable[[], datetime],
+    settings: Settings,
+    *,
+    office: Office | None = None,
+    pool: Pool | None = None,
+    publish: Callable[[int, Period, str, str], None] | None = None,
+) -> Portal:
+    """Everything the pages work with. The key of forms and second factors is derived from that of the receipts."""
+    the_office = office or office_of(home)
+    return Portal(
+        office=the_office,
+        home=home,
+        pool=pool or Pool(workers=settings.workers, preload=("sources.reader",)),
+        clock=clock,
+        key=hmac.new(receipt_key(home), b"portal", hashlib.sha256).digest(),
+        organisation=load_config(home).organisation,
+        settings=settings,
+        publish=publish or publisher(the_office, home, clock),
+    )
+
+
+def create_app(portal: Portal) -> ASGIApp:
+    """The application: every address of the table and no other, behind the limits and headers."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        fail_interrupted(portal.office, portal.clock())
+        try:
+            yield
+        finally:
+            portal.pool.close()
+
+    door = Door(portal)
+    addresses = [Address(route.path, door.endpoint(route), methods=[route.method], name=route.name) for route in ROUTES]
+    nowhere = Route("nowhere", "GET", "/", _nowhere, frozenset())
+
+    async def missing(request: Request, _: Exception) -> Response:
+        as_api = Route("nowhere", "GET", "/api/", _nowhere, frozenset())
+        return await door.endpoint(as_api if request.url.path.startswith("/api/") else nowhere)(request)
+
+    app = Starlette(routes=addresses, exception_handlers={404: missing, 405: missing}, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return SafeHeaders(GuardedBody(app, portal.settings.limits), is_https=portal.settings.is_https)
+
+
+def _nowhere(_: object) -> Response:
+    raise problems.NOT_FOUND

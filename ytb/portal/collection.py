@@ -1,0 +1,223 @@
+"""The statistician's side of a round: who has reported, what the reminders say, opening and closing, the register."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import polars as pl
+from starlette.responses import Response
+
+from pipelines.intake import findings_of
+from pipelines.review import reminders
+from schemas.errors import RefusalError
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION
+from schemas.model import Edition
+from schemas.period import Period
+from warehouse.ledger import periods, proposals
+from warehouse.ledger import register as unit_register
+from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.parks import parks
+from warehouse.ledger.periods import Round, Timeliness, rounds, timeliness
+from warehouse.ledger.states import STANDING, State
+from warehouse.ledger.submissions import Submission
+from ytb.portal import pages
+from ytb.portal.visit import BEIJING, Visit
+
+PROPOSALS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row of the heat map: how a park stands, and of each form the findings of its newest upload."""
+
+    timeliness: Timeliness
+    forms: Mapping[str, tuple[int, int]]
+    """Form → hard, soft; forms that were not in the upload are missing."""
+
+
+def chosen_period(visit: Visit, every: Mapping[Period, Round]) -> Period | None:
+    """The period asked for, else the newest open one, else the newest."""
+    asked = visit.query("period") or visit.form.get("period")
+    if asked and (found := Period.parse(asked)) in every:
+        return found
+    opened = [period for period, one in every.items() if one.is_open]
+    return max(opened or every, default=None)
+
+
+def owing_parks(visit: Visit, period: Period) -> list[str]:
+    """Zones that have a unit in the register at the end of the period, else all zones."""
+    with visit.office.ledger.read() as session:
+        units = unit_register.register_as_of(session, period.end)
+        zones = [one.code for one in parks(session, period.end) if one.kind == "zone"]
+    with_units = set(units["park"].to_list()) if units.height else set()
+    return [zone for zone in zones if zone in with_units] or zones
+
+
+def progress(visit: Visit) -> Response:
+    """Who has not reported, who has problems: park × form."""
+    with visit.office.ledger.read() as session:
+        every = rounds(session)
+    period = chosen_period(visit, every)
+    if period is None:
+        return pages.page(visit, "progress", period=None, periods=[], rows=[], forms=[], counts={}, round=None)
+    with visit.office.ledger.read() as session:
+        found = timeliness(session, period, now=visit.now, owing=owing_parks(visit, period))
+    rows = [Standing(one, _by_form(visit, one.latest)) for one in found]
+    rows.sort(key=_worst_first)
+    edition = visit.office.programme.edition_for(period)
+    forms = [form for form in edition.forms.values() if form.asked(period) and form.kind.value != "context"]
+    counts = {
+        "all": len(found),
+        "reported": sum(one.latest is not None and one.latest.state in STANDING for one in found),
+        "accepted": sum(one.latest is not None and one.latest.state is State.ACCEPTED for one in found),
+        "problems": sum(one.latest is not None and one.latest.state in (State.FAILED, State.CHECKED, State.UNREADABLE, State.RETURNED) for one in found),
+        "missing": sum(one.latest is None for one in found),
+    }  # fmt: skip
+    return pages.page(
+        visit, "progress", period=period, periods=sorted(every, reverse=True), rows=rows, forms=forms, counts=counts,
+        round=every[period],
+    )  # fmt: skip
+
+
+def _worst_first(row: Standing) -> tuple[int, str]:
+    latest = row.timeliness.latest
+    state = latest.state if latest else None
+    order = {None: 0, State.UNREADABLE: 1, State.FAILED: 1, State.RETURNED: 1, State.CHECKED: 2, State.EXPLAINED: 2}
+    return order.get(state, 4 if state is State.ACCEPTED else 3), row.timeliness.park
+
+
+def _by_form(visit: Visit, found: Submission | None) -> dict[str, tuple[int, int]]:
+    if found is None or found.check is None or found.check.findings_blob is None:
+        return {}
+    if not found.check.blocking and not found.check.to_explain:
+        return dict.fromkeys(found.check.forms, (0, 0))
+    counted = (
+        findings_of(visit.office.vault, found)
+        .group_by("form")
+        .agg(BLOCKING.sum().alias("hard"), NEEDS_EXPLANATION.sum().alias("soft"))
+    )
+    by_form = {form: (hard, soft) for form, hard, soft in counted.select("form", "hard", "soft").iter_rows()}
+    return {form: by_form.get(form, (0, 0)) for form in {*found.check.forms, *by_form} if form}
+
+
+def reminder_texts(visit: Visit) -> Response:
+    """What to send to whom has not finished; no figure stands in it."""
+    with visit.office.ledger.read() as session:
+        every = rounds(session)
+    period = chosen_period(visit, every)
+    found = (
+        []
+        if period is None
+        else reminders(visit.office, period, now=visit.now.astimezone(BEIJING), owing=owing_parks(visit, period))
+    )
+    return pages.page(visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found)
+
+
+def rounds_page(visit: Visit) -> Response:
+    """The rounds, and the forms to open, extend and close them."""
+    with visit.office.ledger.read() as session:
+        every = rounds(session)
+        zones = [one for one in parks(session, visit.now.date()) if one.kind == "zone"]
+    return pages.page(visit, "rounds", rounds=sorted(every.values(), key=lambda r: r.period, reverse=True), zones=zones)
+
+
+def statutory_deadline(edition: Edition, period: Period) -> datetime:
+    """The deadline the edition sets; 24时 of a day is 00:00 of the next. Raises RefusalError where it sets none."""
+    rule = edition.parameters.get("deadlines", {}).get(period.round)
+    if not rule:
+        raise RefusalError(f"{edition.id} 版没有这一类报告期的截止时间,请填写截止日期。")
+    is_dated = "month" in rule
+    day = (
+        date(period.year + 1, rule["month"], rule["day"])
+        if is_dated
+        else period.end + timedelta(days=int(rule["days"]))
+    )
+    return datetime.combine(day, time(0), BEIJING) + timedelta(hours=int(rule.get("hour", 24)))
+
+
+def _deadline_of(visit: Visit) -> datetime | None:
+    text = visit.form.get("deadline")
+    if not text:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), time(0), BEIJING) + timedelta(days=1)
+    except ValueError:
+        raise RefusalError(f"日期“{text[:20]}”无效,请写成 2025-04-15。") from None
+
+
+def open_round(visit: Visit) -> Response:
+    """Open a round, by default until the statutory deadline."""
+    period = Period.parse(visit.form.get("period"))
+    edition = visit.office.programme.edition_for(period)
+    deadline = _deadline_of(visit) or statutory_deadline(edition, period)
+    with visit.office.ledger.write() as session:
+        periods.open_round(
+            session, period, edition=edition.id, deadline=deadline, now=visit.now, actor=visit.who.name,
+            reason=visit.form.get("reason"),
+        )  # fmt: skip
+    return pages.go("/periods", "opened")
+
+
+def extend_round(visit: Visit) -> Response:
+    """Move the deadline of all or of one park."""
+    period, deadline, code = Period.parse(visit.form.get("period")), _deadline_of(visit), visit.form.get("park")
+    if deadline is None:
+        raise RefusalError("请填写新的截止日期。")
+    with visit.office.ledger.write() as session:
+        if code:
+            park_on(session, code, period.end)
+        periods.extend_round(
+            session, period, deadline=deadline, reason=visit.form.get("reason"), park=code or None, now=visit.now,
+            actor=visit.who.name,
+        )  # fmt: skip
+    return pages.go("/periods", "extended")
+
+
+def close_round(visit: Visit) -> Response:
+    """Close a round."""
+    period = Period.parse(visit.form.get("period"))
+    if not visit.form.get("confirmed"):
+        raise RefusalError("关网后园区不能再报送:请勾选确认。")
+    with visit.office.ledger.write() as session:
+        periods.close_round(session, period, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason"))
+    return pages.go("/periods", "closed")
+
+
+def proposals_page(visit: Visit) -> Response:
+    """What basic forms state otherwise than the register, waiting for a date or a refusal."""
+    with visit.office.ledger.read() as session:
+        found = proposals.proposals(session)
+        names = _register_names(session_units=unit_register.register_as_of(session, visit.now.date()))
+    edition = visit.office.programme.edition_for(found[-1].period) if found else None
+    labels = {code: one.name for code, one in edition.indicators.items()} if edition else {}
+    labels |= {"sub_park": "分园", "park": "园区"}
+    return pages.page(
+        visit, "proposals", found=found[:PROPOSALS_SHOWN], count=len(found), names=names, labels=labels,
+    )  # fmt: skip
+
+
+def _register_names(session_units: pl.DataFrame) -> dict[str, str]:
+    if session_units.is_empty() or "B02" not in session_units.columns:
+        return {}
+    return dict(session_units.select("unit_id", "B02").drop_nulls().iter_rows())
+
+
+def decide_proposal(visit: Visit) -> Response:
+    """Take a proposal into the register from a day on, or refuse it with a reason."""
+    text = visit.request.path_params["number"]
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+    form = visit.form
+    with visit.office.ledger.write() as session:
+        if form.get("decision") == "accept":
+            try:
+                effective = date.fromisoformat(form.get("effective"))
+            except ValueError:
+                raise RefusalError("采纳须填写生效日期,如 2025-01-01。") from None
+            proposals.accept_proposal(
+                session, number, effective, now=visit.now, actor=visit.who.name, reason=form.get("reason")
+            )
+        else:
+            proposals.reject_proposal(session, number, now=visit.now, actor=visit.who.name, reason=form.get("reason"))
+    return pages.go("/register", "decided")

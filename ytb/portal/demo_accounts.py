@@ -1,0 +1,73 @@
+"""Accounts for the demo, one a role, with passwords printed once; and a round to try them on."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pipelines.intake import Office
+from schemas.period import Period
+from warehouse.ledger import access, periods
+from warehouse.ledger.models import ROLES
+from warehouse.ledger.parks import parks
+from warehouse.ledger.register import register_as_of
+from warehouse.ledger.users import add_user, users
+from ytb.portal.passwords import Hasher
+
+ACTOR = "演示"
+OTHERS = {
+    "province": "province_statistician",
+    "reviewer": "reviewer",
+    "publisher": "publisher",
+    "admin": "administrator",
+    "auditor": "auditor",
+    "analyst": "analyst",
+}
+
+
+def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, str]]:
+    """Make an account for every park with units and for every role: (role as people read it, name, password).
+
+    The passwords are random and known to nobody else; accounts that exist are left alone and not listed. Opens the
+    round of the last quarter before ``now`` for a month where no round is open, so that there is something to file.
+    """
+    with office.ledger.write() as session:
+        zones = [one for one in parks(session, now.date()) if one.kind == "zone"]
+        units = register_as_of(session, now.date())
+        with_units = set(units["park"]) if units.height else set()
+        wanted: list[tuple[str, str, str, str | None]] = [
+            (f"park-{one.code.lower()}", f"{one.short_name or one.name}填报员", "park_reporter", one.code)
+            for one in zones
+            if one.code in with_units
+        ]
+        wanted += [(name, ROLES[role], role, None) for name, role in OTHERS.items()]
+        known = {one.name for one in users(session)}
+        if not any(one.is_open for one in periods.rounds(session).values()):
+            _open(session, office, now)
+    made = []
+    for name, title, role, park in wanted:
+        if name in known:
+            continue
+        password = _readable_password()
+        kept = Hasher().hash(password)
+        with office.ledger.write() as session:
+            add_user(session, name, title=title, role=role, park=park, now=now, actor=ACTOR)
+            access.set_password(session, name, kept, one_time=False, now=now, actor=ACTOR)
+        made.append((f"{ROLES[role]}{f'({title})' if park else ''}", name, password))
+    return made
+
+
+def _open(session: Session, office: Office, now: datetime) -> None:
+    quarter = (now.month - 1) // 3
+    period = Period(now.year, quarter=quarter) if quarter else Period(now.year - 1, quarter=4)
+    edition = office.programme.edition_for(period).id
+    periods.open_round(
+        session, period, edition=edition, deadline=now + timedelta(days=30), now=now, actor=ACTOR, reason="演示"
+    )  # fmt: skip
+
+
+def _readable_password() -> str:
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))

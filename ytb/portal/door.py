@@ -1,0 +1,273 @@
+"""The one door every request goes through: who is it, may they, is it theirs, did they mean it; then the page; then the trail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from urllib.parse import quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
+from schemas.period import Period
+from warehouse.ledger import access, trail
+from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.submissions import submission
+from warehouse.ledger.users import user as user_of
+from ytb.portal import pages, problems
+from ytb.portal.limits import BodyTooLargeError, BodyTooSlowError
+from ytb.portal.multipart import BadFormError
+from ytb.portal.problems import PortalError
+from ytb.portal.reading import read_form
+from ytb.portal.route import Owner, Route
+from ytb.portal.visit import Form, Portal, Visit
+
+LOG = logging.getLogger("ytb.portal")
+SAFE = frozenset({"GET", "HEAD"})
+#: What somebody whose password is a printed code, or who still lacks the second factor, may do.
+ONLY_PASSWORD = frozenset({"password", "change_password", "sign_out"})
+ONLY_FACTOR = frozenset({"second_factor", "set_second_factor", "sign_out", "password", "change_password"})
+STRONG_ROLES = frozenset({"province_statistician", "reviewer", "publisher", "administrator", "auditor"})
+
+
+def session_cookie(portal: Portal) -> str:
+    """The name of the session's cookie; browsers hold ``__Host-`` to https and this host."""
+    return "__Host-ytb" if portal.settings.is_https else "ytb_session"
+
+
+def visitor_cookie(portal: Portal) -> str:
+    """The name of the cookie that binds the sign-in form to a browser."""
+    return "__Host-ytb-visit" if portal.settings.is_https else "ytb_visit"
+
+
+class Door:
+    """Serves the routes of one portal."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self.waiting = 0
+        self.checking = asyncio.Semaphore(portal.settings.workers)
+
+    def endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
+        """What the router calls for a route."""
+
+        async def serve(request: Request) -> Response:
+            visit = self._visit(request, route)
+            try:
+                return await self._serve(visit)
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except BodyTooLargeError:
+                return problems.answer(visit, problems.TOO_LARGE)
+            except BodyTooSlowError:
+                return problems.answer(visit, problems.TOO_SLOW)
+            except BadFormError:
+                return problems.answer(visit, problems.BAD_FORM)
+            except PortalError as error:
+                return problems.answer(visit, error)
+            except StatisticsError as error:
+                return problems.answer(visit, problem_of(error))
+            except Exception as error:  # our fault is said to be ours; the clerk sees no trace of it
+                LOG.error("%s %s: %s", request.method, route.path, traceback.format_exc(limit=20))
+                return problems.answer(visit, problems.ours(type(error).__name__))
+
+        return serve
+
+    def _visit(self, request: Request, route: Route) -> Visit:
+        client = request.client.host if request.client else ""
+        visitor = request.cookies.get(visitor_cookie(self.portal), "")
+        return Visit(self.portal, request, route, self.portal.clock(), client, visitor=visitor)
+
+    async def _serve(self, visit: Visit) -> Response:
+        if visit.request.headers.get("host", "").rsplit(":", 1)[0] not in self.portal.settings.hosts:
+            raise problems.WRONG_HOST
+        visit = await run_in_threadpool(identify, visit)
+        if (turned := turned_away(visit)) is not None:
+            return turned
+        if visit.request.method in SAFE:
+            return await run_in_threadpool(show, visit)
+        if not visit.route.is_api:
+            require_same_origin(visit)
+        if visit.route.uploads:
+            return await self._upload(visit)
+        return await run_in_threadpool(act, replace(visit, form=await self._form(visit)))
+
+    async def _form(self, visit: Visit) -> Form:
+        form = await read_form(visit.request, self.portal.home.quarantine)
+        if not visit.route.is_api:
+            wanted = pages.csrf_token(self.portal, pages.holder_of(visit))
+            if not secrets.compare_digest(form.get("_csrf").encode(), wanted.encode()):
+                raise problems.STALE_FORM
+        return form
+
+    async def _upload(self, visit: Visit) -> Response:
+        # Whose it is is asked before a byte of the body is read.
+        visit = await run_in_threadpool(owned, visit)
+        if self.waiting >= self.portal.settings.most_waiting:
+            raise problems.BUSY
+        self.waiting += 1
+        try:
+            form = await self._form(visit)
+            try:
+                async with self.checking:
+                    return await run_in_threadpool(act, replace(visit, form=form))
+            finally:
+                for one in form.files:
+                    one.content.close()
+        finally:
+            self.waiting -= 1
+
+
+def identify(visit: Visit) -> Visit:
+    """Who it is: by session cookie, or for programs by token. Nobody is somebody disabled."""
+    if visit.route.is_api:
+        return _by_token(visit)
+    held = visit.request.cookies.get(session_cookie(visit.portal), "")
+    if not held:
+        return visit
+    with visit.office.ledger.read() as session:
+        found = access.session_of(session, held, visit.now)
+        person = user_of(session, found.user) if found else None
+    if found is None or person is None or person.disabled:
+        return visit
+    if access.is_worth_noting(found, visit.now):
+        with visit.office.ledger.write() as session:
+            access.note_seen(session, found, visit.now)
+    return replace(visit, user=person, session=found)
+
+
+def _by_token(visit: Visit) -> Visit:
+    kind, _, token = visit.request.headers.get("authorization", "").partition(" ")
+    if visit.route.is_public or kind.lower() != "bearer" or not token:
+        return visit
+    with visit.office.ledger.read() as session:
+        found = access.token_of(session, token.strip(), visit.now)
+        person = user_of(session, found.user) if found else None
+    if found is None or person is None or person.disabled:
+        return visit
+    if visit.route.scope not in found.scopes:
+        raise problems.NO_SCOPE
+    return replace(visit, user=person)
+
+
+def turned_away(visit: Visit) -> Response | None:
+    """The answer for somebody who may not take this route, None for who may. What is not theirs does not exist."""
+    if visit.route.is_public:
+        return None
+    if visit.user is None:
+        if visit.route.is_api:
+            raise problems.NO_TOKEN
+        url = visit.request.url
+        wanted = f"{url.path}?{url.query}" if url.query else url.path
+        onward = f"?next={quote(wanted, safe='')}" if visit.request.method in SAFE and wanted != "/" else ""
+        return pages.go(f"/sign-in{onward}")
+    if not visit.route.is_api and (detour := _detour(visit)):
+        return pages.go(detour)
+    if visit.user.role not in visit.route.roles:
+        raise problems.NOT_FOUND
+    return None
+
+
+def _detour(visit: Visit) -> str:
+    with visit.office.ledger.read() as session:
+        known = access.credentials(session, visit.who.name)
+    if known is None:
+        return ""
+    if known.is_one_time and visit.route.name not in ONLY_PASSWORD:
+        return "/password"
+    wanted = visit.portal.settings.second_factor and visit.who.role in STRONG_ROLES
+    if wanted and known.totp_nonce is None and not known.is_one_time and visit.route.name not in ONLY_FACTOR:
+        return "/second-factor"
+    return ""
+
+
+def require_same_origin(visit: Visit) -> None:
+    """A form of another site is refused. Browsers say where a form stood in Origin, old ones in Referer."""
+    headers = visit.request.headers
+    said = headers.get("origin") or headers.get("referer") or ""
+    at = urlsplit(said)
+    if at.netloc != headers.get("host", "") or at.scheme != visit.request.url.scheme:
+        raise problems.FOREIGN_FORM
+
+
+def owned(visit: Visit) -> Visit:
+    """The visit with what its address names. What does not exist and what is another park's are the same answer."""
+    names = visit.request.path_params
+    try:
+        match visit.route.owner:
+            case Owner.NOTHING:
+                return visit
+            case Owner.SUBMISSION:
+                with visit.office.ledger.read() as session:
+                    found = submission(session, names["number"])
+                    visit = replace(
+                        visit,
+                        submission=found,
+                        park=park_on(session, found.park, found.period.end),
+                        period=found.period,
+                    )
+            case Owner.ROUND:
+                period = Period.parse(names["period"])
+                with visit.office.ledger.read() as session:
+                    visit = replace(visit, period=period, park=park_on(session, names["park"], period.end))
+            case Owner.PARK:
+                with visit.office.ledger.read() as session:
+                    visit = replace(visit, park=park_on(session, names["park"], visit.now.date()))
+    except (RefusalError, DefinitionError):
+        raise problems.NOT_FOUND from None
+    if visit.who.role == "park_reporter" and (visit.park is None or visit.park.code != visit.who.park):
+        raise problems.NOT_FOUND
+    return visit
+
+
+def show(visit: Visit) -> Response:
+    """A page to look at; the trail says who saw figures or findings of units before they leave."""
+    visit = owned(visit)
+    response = visit.route.handler(visit)
+    if visit.route.reads and response.status_code < 400:
+        record_view(visit)
+    return response
+
+
+def record_view(visit: Visit) -> None:
+    """Who looked at what."""
+    subject = visit.submission.number if visit.submission else "/".join(map(str, _place(visit))) or visit.route.name
+    with visit.office.ledger.write() as session:
+        trail.append(
+            session, at=visit.now, actor=visit.who.name, action="viewed", subject=subject,
+            payload={"page": visit.route.name, "address": visit.address},
+        )  # fmt: skip
+
+
+def _place(visit: Visit) -> list[object]:
+    return [one for one in (visit.park.code if visit.park else None, visit.period) if one]
+
+
+def act(visit: Visit) -> Response:
+    """A step; where the rules of the house refuse it, the page again with the reason."""
+    visit = owned(visit) if visit.submission is None else visit
+    try:
+        return visit.route.handler(visit)
+    except (RefusalError, SubmissionError, DefinitionError) as refused:
+        if visit.route.back is None:
+            raise
+        return visit.route.back(replace(visit, error=str(refused)))
+
+
+def problem_of(error: StatisticsError) -> PortalError:
+    """What a visitor reads for an error of ours."""
+    match error:
+        case SubmissionError():
+            return PortalError(422, error.code, "文件不能接收", str(error))
+        case RefusalError() | DefinitionError():
+            return PortalError(409, "refused", "没有办理", str(error))
+        case StorageError():
+            LOG.error("storage: %s", error)
+            return PortalError(503, "storage", "系统暂时不能办理", f"{error}文件没有收下,请稍后再试。")
+    return problems.ours(type(error).__name__)

@@ -1,0 +1,280 @@
+"""One submission as its park sees it: what was found, grouped by cause; explanations; reporting; receipt and print views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import polars as pl
+from starlette.responses import Response
+
+from pipelines.handing_back import marked_books
+from pipelines.intake import findings_of, observations_of
+from pipelines.reporting import Signatories, explain, report_submission, to_explain
+from schemas.errors import RefusalError
+from schemas.findings import BLOCKING
+from schemas.model import Programme
+from sources.marked_list import Listed, listed, to_be_listed
+from warehouse.home import receipt_key
+from warehouse.ledger.decisions import decisions_of
+from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
+from warehouse.ledger.receipts import receipt as receipt_of
+from warehouse.ledger.states import STANDING, State
+from warehouse.ledger.submissions import Submission, submissions
+from ytb.portal import pages, problems
+from ytb.portal.visit import Visit
+
+SHOWN_OF_A_CAUSE = 20
+HARD, SOFT = "错误", "核实"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One finding as shown: the words of the list, its key, and its explanation where there is one."""
+
+    words: Listed
+    key: str
+    told: Explanation | None
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether it must be mended."""
+        return self.words.kind == HARD
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Findings with one cause; ``lines`` are the first of them, ``count`` is all."""
+
+    rule: str
+    kind: str
+    title: str
+    remedy: str
+    lines: Sequence[Line]
+    count: int
+
+
+def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
+    """Unit → name as filed."""
+    if found.check is None or found.check.observations_blob is None:
+        return {}
+    basic = observations_of(visit.office.vault, found).frames.get("basic")
+    if basic is None or "B02" not in basic.columns:
+        return {}
+    return dict(basic.select("unit_id", "B02").drop_nulls().iter_rows())
+
+
+def lines_of(visit: Visit, found: Submission) -> list[Line]:
+    """Every finding a park has to act on, hard ones first, in the order of the workbook."""
+    if found.check is None or found.check.findings_blob is None:
+        return []
+    frame = to_be_listed(findings_of(visit.office.vault, found))
+    with visit.office.ledger.read() as session:
+        told = explanations_of(session, found.number)
+    keys = [finding_key(row) for row in frame.iter_rows(named=True)]
+    words = listed(frame, unit_names(visit, found), pages.form_titles(visit, found.period))
+    return [Line(one, key, told.get(key)) for one, key in zip(words, keys, strict=True)]
+
+
+def causes_of(lines: Sequence[Line], programme: Programme, found: Submission, *, all_of: str = "") -> list[Cause]:
+    """Lines grouped by what is wrong, the hard and the frequent first. ``all_of``: the rule shown without a limit."""
+    messages = {rule.id: rule.message for rule in programme.edition_for(found.period).rules}
+
+    def cause(line: Line) -> tuple[str, str]:
+        return line.words.kind, line.words.key[0]
+
+    groups = [(key, list(group)) for key, group in groupby(sorted(lines, key=cause), key=cause)]
+    groups.sort(key=lambda item: (item[0][0] != HARD, -len(item[1]), item[0][1]))
+    return [
+        Cause(
+            rule, kind,
+            messages.get(rule, "").partition(";")[0] or members[0].words.problem,
+            members[0].words.remedy,
+            members if rule == all_of else members[:SHOWN_OF_A_CAUSE],
+            len(members),
+        )
+        for (kind, rule), members in groups
+    ]  # fmt: skip
+
+
+def filtered(lines: Sequence[Line], form: str, kind: str, unit: str) -> list[Line]:
+    """The lines that the filters of the page leave."""
+    return [
+        line
+        for line in lines
+        if (not form or line.words.key[1] == form)
+        and (not kind or line.words.kind == kind)
+        and (not unit or unit in line.words.unit)
+    ]
+
+
+def compared(visit: Visit, found: Submission) -> dict[str, int] | None:
+    """How many findings of the upload before are fixed, left, new; None for the first upload."""
+    with visit.office.ledger.read() as session:
+        before = [
+            one
+            for one in submissions(session, park=found.park, period=found.period)
+            if one.revision < found.revision and one.check and one.check.findings_blob
+        ]
+    if not before or found.check is None or found.check.findings_blob is None:
+        return None
+    old, new = (
+        {finding_key(row) for row in to_be_listed(findings_of(visit.office.vault, one)).iter_rows(named=True)}
+        for one in (before[-1], found)
+    )
+    return {"fixed": len(old - new), "left": len(old & new), "new": len(new - old), "revision": before[-1].revision}
+
+
+def one(visit: Visit) -> Response:
+    """The findings page: one state, one next step."""
+    found = visit.found
+    lines = lines_of(visit, found)
+    form, kind, unit = visit.query("form"), visit.query("kind"), visit.query("unit")
+    shown = filtered(lines, form, kind if kind in (HARD, SOFT) else "", unit)
+    with visit.office.ledger.read() as session:
+        decided = decisions_of(session, found.number)
+        newest = submissions(session, park=found.park, period=found.period)[-1]
+    titles = pages.form_titles(visit, found.period)
+    return pages.page(
+        visit, "submission", found=found, lines=lines, shown=shown, titles=titles,
+        causes=causes_of(shown, visit.office.programme, found, all_of=visit.query("all")),
+        forms=sorted({(line.words.key[1], line.words.form) for line in lines}),
+        filters={"form": form, "kind": kind, "unit": unit},
+        hard=sum(line.is_hard for line in lines), soft=sum(not line.is_hard for line in lines),
+        told=sum(line.told is not None for line in lines if not line.is_hard),
+        change=compared(visit, found), decisions=decided, newest=newest, standing=found.state in STANDING,
+        marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
+    )  # fmt: skip
+
+
+def marked_names(found: Submission) -> Sequence[str]:
+    """Which files may have a marked copy: those of a submission that has not got through."""
+    if (
+        found.check is None
+        or found.state in STANDING
+        or not (found.check.blocking + found.check.to_explain or found.check.unreadable)
+    ):
+        return []
+    return [file.name for file in found.files]
+
+
+def separable(visit: Visit, found: Submission) -> list[str]:
+    """Units without which a failed submission could go: all their hard findings stand on forms that block only the unit."""
+    if found.state is not State.FAILED:
+        return []
+    edition = visit.office.programme.edition_for(found.period)
+    by_unit = [form.code for form in edition.forms.values() if form.blocks == "unit"]
+    hard = findings_of(visit.office.vault, found).filter(BLOCKING)
+    is_own = pl.col("form").is_in(by_unit) & pl.col("unit_id").is_not_null()
+    if hard.filter(~is_own).height:
+        return []
+    return sorted(hard["unit_id"].unique())
+
+
+def marked(visit: Visit) -> Response:
+    """A file of the park with its findings marked in the cells."""
+    books = list(marked_books(visit.office, visit.found).items())
+    at = _position(visit, len(books))
+    name, data = books[at]
+    return pages.download(data, name, pages.XLSX)
+
+
+def original(visit: Visit) -> Response:
+    """A file as it came."""
+    file = visit.found.files[_position(visit, len(visit.found.files))]
+    return pages.download(visit.office.vault.read(file.sha256), file.name, "application/octet-stream")
+
+
+def _position(visit: Visit, count: int) -> int:
+    text = visit.request.path_params["position"]
+    at = int(text) - 1 if text.isascii() and text.isdigit() and len(text) < 4 else -1
+    if not 0 <= at < count:
+        raise problems.NOT_FOUND
+    return at
+
+
+def explanations(visit: Visit) -> Response:
+    """The form for explanations: one a soft finding, with why an empty phrase does not do."""
+    return _explanations(visit, {}, {})
+
+
+def _explanations(visit: Visit, weak: dict[str, str], typed: dict[str, tuple[str, str]]) -> Response:
+    found = visit.found
+    soft = [line for line in lines_of(visit, found) if not line.is_hard]
+    codes = visit.office.programme.codelists["reason_code"].rows.select("code", "name").rows()
+    seen: dict[str, Line] = {}
+    for line in soft:
+        seen.setdefault(line.key, line)
+    return pages.page(
+        visit, "explanations", status=422 if weak else 200, found=found, lines=list(seen.values()), codes=codes,
+        weak=weak, typed=typed, is_open=found.state is State.CHECKED, park=visit.park,
+    )  # fmt: skip
+
+
+def give_explanations(visit: Visit) -> Response:
+    """Enter the explanations; those that say nothing come back with the reason, the others are kept."""
+    keys = visit.form.all("key")
+    texts, codes = visit.form.all("text"), visit.form.all("code")
+    if not len(keys) == len(texts) == len(codes):
+        raise problems.BAD_FORM
+    same_code, same_text = visit.form.get("same_code"), visit.form.get("same_text")
+    given: dict[str, tuple[str, str]] = {}
+    for key, code, text in zip(keys, codes, texts, strict=True):
+        if text.strip() or code:
+            given[key] = (code or same_code, text.strip() or same_text)
+        elif same_text and same_code:
+            given[key] = (same_code, same_text)
+    result = explain(visit.office, visit.found.number, given, now=visit.now, actor=visit.who.name)
+    if result.weak:
+        return _explanations(visit, dict(result.weak), given)
+    done = (
+        f"/submissions/{visit.found.number}/report"
+        if not result.left
+        else f"/submissions/{visit.found.number}/explanations"
+    )
+    return pages.go(done, "explained")
+
+
+def reporting(visit: Visit) -> Response:
+    """The last look before reporting: what, by whom, with which words of the law."""
+    form = visit.form
+    names = {name: form.get(name) for name in ("unit_head", "statistics_head", "filled_by", "telephone")}
+    names["filled_by"] = names["filled_by"] or visit.who.title
+    return pages.page(visit, "report", found=visit.found, names=names, park=visit.park)
+
+
+def report(visit: Visit) -> Response:
+    """Report in the names of those who answer for it."""
+    form = visit.form
+    if not form.get("confirmed"):
+        raise RefusalError("请勾选声明后再报送。")
+    signed = Signatories(*(form.get(name)[:50] for name in ("unit_head", "statistics_head", "filled_by", "telephone")))
+    found = report_submission(visit.office, visit.found.number, signed, now=visit.now, actor=visit.who.name)
+    return pages.go(f"/submissions/{found.number}/receipt", "reported")
+
+
+def receipt(visit: Visit) -> Response:
+    """The receipt, to keep and to print."""
+    with visit.office.ledger.read() as session:
+        slip = receipt_of(session, visit.found.number, receipt_key(visit.portal.home))
+    base = f"{visit.request.url.scheme}://{visit.request.headers['host']}"
+    titles = pages.form_titles(visit, visit.found.period)
+    return pages.page(visit, "receipt", slip=slip, found=visit.found, verify_at=f"{base}/verify", titles=titles)
+
+
+def check_table(visit: Visit) -> Response:
+    """报表校验表 and 解释说明表 for stamp and signature."""
+    found = visit.found
+    with visit.office.ledger.read() as session:
+        slip = receipt_of(session, found.number, receipt_key(visit.portal.home))
+    edition = visit.office.programme.edition_for(found.period)
+    forms = [form for code, form in edition.forms.items() if found.check and code in found.check.forms]
+    reasons = dict(visit.office.programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
+    return pages.page(
+        visit, "check_table", found=found, slip=slip, edition=edition, forms=forms, lines=lines_of(visit, found),
+        park=visit.park, reasons=reasons,
+    )  # fmt: skip
+
+
+__all__ = ["Cause", "Line", "causes_of", "lines_of", "one", "to_explain"]

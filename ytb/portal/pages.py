@@ -1,0 +1,174 @@
+"""Rendering: one environment, autoescape always, and the words for states. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from schemas.period import Period
+from warehouse.ledger.models import ROLES
+from warehouse.ledger.states import State
+from ytb.portal.visit import BEIJING, Portal, Visit
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+SEE_OTHER = 303
+
+
+class Chip(NamedTuple):
+    """A state at a glance: sign and word, never colour alone."""
+
+    sign: str
+    word: str
+    tone: str
+
+
+NOT_FILED = Chip("○", "未报", "none")
+CHIPS = {
+    State.RECEIVED: Chip("…", "已接收,审核中", "busy"),
+    State.UNREADABLE: Chip("✕", "无法读取", "bad"),
+    State.CHECKED: Chip("?", "待说明", "ask"),
+    State.FAILED: Chip("✕", "有错误,须改正", "bad"),
+    State.EXPLAINED: Chip("→", "待报送", "ask"),
+    State.REPORTED: Chip("✓", "已报送", "good"),
+    State.RETURNED: Chip("↩", "已退回", "bad"),
+    State.ACCEPTED: Chip("✓✓", "已验收", "done"),
+    State.REOPENED: Chip("!", "已撤销验收", "ask"),
+    State.SUPERSEDED: Chip("–", "已被新修订替代", "none"),
+}
+#: What a page says after a step that went well; the address carries only the key.
+SAID = {
+    "explained": "情况说明已保存。",
+    "reported": "已报送。",
+    "accepted": "已验收。",
+    "returned": "已退回,园区可以看到退回原因。",
+    "reopened": "已撤销验收。",
+    "decided": "已处理。",
+    "opened": "已开网。",
+    "closed": "已关网。",
+    "extended": "已延期。",
+    "requested": "发布申请已提交,请另一人确认。",
+    "confirmed": "已确认,正在计算并发布;完成后本页列出结果。",
+    "declined": "已处理发布申请。",
+    "withdrawn": "已撤回发布。",
+    "disabled": "已停用。",
+    "ended": "会话已结束。",
+    "password": "口令已更改。",
+    "factor": "两步验证已启用。",
+    "revoked": "令牌已作废。",
+    "out": "您已退出。",
+}
+
+
+def beijing(at: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
+    """A time as people read it."""
+    return at.astimezone(BEIJING).strftime(form) if at else "—"
+
+
+def countdown(deadline: datetime, now: datetime) -> str:
+    """How long there is still, or how long it is past."""
+    left = deadline - now
+    past = left < timedelta(0)
+    left = abs(left)
+    hours = left.seconds // 3600
+    text = f"{left.days} 天 {hours} 小时" if left.days else f"{hours} 小时 {left.seconds % 3600 // 60} 分钟"
+    return f"已逾期 {text}" if past else f"还有 {text}"
+
+
+def urgency(deadline: datetime, now: datetime) -> str:
+    """late, soon (three days) or calm."""
+    return "late" if deadline < now else "soon" if deadline - now <= timedelta(days=3) else "calm"
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    return f"{count / (1 << 20):.1f} MB" if count >= 1 << 20 else f"{max(count // 1024, 1)} KB"
+
+
+@cache
+def environment() -> Environment:
+    """The templates. A name that is missing is an error, not an empty place."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"beijing": beijing, "size": size, "path": lambda text: quote(str(text), safe="")}
+    made.globals |= {
+        "chip": lambda state: CHIPS[state] if state is not None else NOT_FILED,
+        "countdown": countdown,
+        "urgency": urgency,
+        "ROLES": ROLES,
+        "State": State,
+        "style": static_version("portal.css"),
+        "script": static_version("portal.js"),
+    }
+    return made
+
+
+@cache
+def static_version(name: str) -> str:
+    """The address of a static file, with its hash, so that browsers may keep it for ever."""
+    return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+def csrf_token(portal: Portal, holder: str) -> str:
+    """The token a form must carry: bound to a session, or to the visitor before sign-in."""
+    return hmac.new(portal.key, f"csrf|{holder}".encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def holder_of(visit: Visit) -> str:
+    """Whom a form's token is bound to."""
+    return visit.session.id if visit.session else visit.visitor
+
+
+def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTMLResponse:
+    """A page. ``visit.error`` stands on top of it, as does what was done just before."""
+    from ytb.portal.routes import menu_of
+
+    shared: Mapping[str, Any] = {
+        "visit": visit,
+        "user": visit.user,
+        "now": visit.now,
+        "csrf": csrf_token(visit.portal, holder_of(visit)),
+        "organisation": visit.portal.organisation,
+        "programme": visit.office.programme.title,
+        "menu": menu_of(visit.user),
+        "here": visit.request.url.path,
+        "said": SAID.get(visit.query("done"), ""),
+        "error": visit.error,
+    }
+    text = environment().get_template(f"{template}.html.j2").render({**shared, **data})
+    return HTMLResponse(text, status_code=422 if visit.error and status == 200 else status)
+
+
+def go(path: str, done: str = "") -> Response:
+    """To another page after a step, with what was done."""
+    return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}" if done else path, SEE_OTHER)
+
+
+def download(data: bytes, name: str, media_type: str) -> Response:
+    """A file to keep, never shown in the browser. Source: RFC 6266, RFC 8187."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name) or "file"
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    headers = {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
+    return Response(data, media_type=media_type, headers=headers)
+
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def form_titles(visit: Visit, period: Period) -> dict[str, str]:
+    """Form → title in the edition of a period."""
+    return {code: form.title for code, form in visit.office.programme.edition_for(period).forms.items()}

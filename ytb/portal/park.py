@@ -1,0 +1,121 @@
+"""The park's own pages: what is due, one round, uploading, past periods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.responses import Response
+
+from pipelines.checking import IncomingBook
+from pipelines.intake import submit
+from pipelines.templates import template_for
+from schemas.errors import RefusalError
+from schemas.period import Period
+from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.periods import rounds
+from warehouse.ledger.states import STANDING, State
+from warehouse.ledger.steps import check_again
+from warehouse.ledger.submissions import Submission, submissions
+from ytb.portal import pages, problems
+from ytb.portal.visit import BEIJING, Visit
+
+EXTENSIONS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et", ".csv")
+LARGEST_FILE = 20 << 20
+
+
+def due(visit: Visit) -> Response:
+    """What is due, until when, in which state; the open rounds first, the nearest deadline on top."""
+    code = visit.who.park or ""
+    with visit.office.ledger.read() as session:
+        park = park_on(session, code, visit.now.date())
+        mine = submissions(session, park=code)
+        every = rounds(session)
+    newest = {one.period: one for one in mine}
+    standing = {one.period: one for one in mine if one.state in STANDING}
+    opened = sorted((r for r in every.values() if r.is_open), key=lambda r: (r.deadline_of(code), r.period))
+    cards = [(r, newest.get(r.period), standing.get(r.period)) for r in opened]
+    past = [
+        (r, newest.get(r.period)) for r in sorted(every.values(), key=lambda r: r.period, reverse=True) if not r.is_open
+    ]
+    return pages.page(visit, "park_due", park=park, cards=cards, past=past)
+
+
+def one_round(visit: Visit) -> Response:
+    """One round of the park: template, upload, everything filed for it."""
+    park, period = visit.of
+    with visit.office.ledger.read() as session:
+        current = rounds(session).get(period)
+        filed = submissions(session, park=park.code, period=period)
+    if current is None:
+        raise problems.NOT_FOUND
+    edition = visit.office.programme.edition_for(period)
+    asked = [form for form in edition.forms.values() if form.asked(period) and form.kind.value != "context"]
+    return pages.page(
+        visit, "park_round", park=park, period=period, round=current, filed=filed[::-1], edition=edition, asked=asked,
+        extensions=",".join(EXTENSIONS),
+    )  # fmt: skip
+
+
+def template(visit: Visit) -> Response:
+    """The prefilled template."""
+    park, period = visit.of
+    day = visit.now.astimezone(BEIJING).date()
+    data = template_for(visit.office, visit.office.programme, period, park.code, as_of=day)
+    return pages.download(data, f"{period}_{park.code}_填报模板.xlsx", pages.XLSX)
+
+
+def upload(visit: Visit) -> Response:
+    """Take the files, check them, show what was found. Nothing is reported by uploading."""
+    park, period = visit.of
+    found = take(visit, park.code, period)
+    return pages.go(f"/submissions/{found.number}")
+
+
+def take(
+    visit: Visit, park: str, period: Period, *, report_at_once: bool = False, channel: str = "portal"
+) -> Submission:
+    """The uploaded files as a submission, checked. Raises RefusalError or SubmissionError with a sentence for the clerk."""
+    books = [_book(name, one.read()) for name, one in ((f.name, f.content) for f in visit.form.files)]
+    if not books:
+        raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
+    outcome = submit(
+        visit.office, books, visit.portal.pool, now=visit.now, actor=visit.who.name, park=park, period=period,
+        channel=channel, report_at_once=report_at_once,
+    )  # fmt: skip
+    return outcome.submission
+
+
+def _book(name: str, data: bytes) -> IncomingBook:
+    shown = name.replace("\\", "/").rsplit("/", 1)[-1][:200]
+    if not data:
+        raise RefusalError(f"《{shown}》是空文件。请用 WPS 或 Excel 打开原工作簿,保存后再上传。")
+    if len(data) > LARGEST_FILE:
+        raise RefusalError(f"《{shown}》超过 20 MB。请删除图片和多余的空白行后再上传。")
+    if not shown.lower().endswith(EXTENSIONS):
+        raise RefusalError(f"《{shown}》不是表格文件。请上传填好的模板({'、'.join(EXTENSIONS[:4])} 等)。")
+    return IncomingBook(name, data)
+
+
+def leave_out(visit: Visit) -> Response:
+    """The same files once more, without the enterprises that stand in the way; they count as not reported, by name."""
+    found = visit.found
+    if found.state is not State.FAILED:
+        raise RefusalError(f"{found.number} 当前状态为“{found.state.label}”,不能这样办理。")
+    with visit.office.ledger.read() as session:
+        if submissions(session, park=found.park, period=found.period)[-1].number != found.number:
+            raise RefusalError("您单位已上传更新的修订,请在那一份上继续。")
+    if not visit.form.get("confirmed"):
+        raise RefusalError("请勾选确认:有错误的企业本次不报,按未报列名。")
+    books = [IncomingBook(file.name, visit.office.vault.read(file.sha256)) for file in found.files]
+    with visit.office.ledger.write() as session:
+        check_again(session, found.number, reason="有错误的企业本次不报", now=visit.now, actor=visit.who.name)
+    outcome = submit(
+        visit.office, books, visit.portal.pool, now=visit.now, actor=visit.who.name, park=found.park,
+        period=found.period, leave_out=True, channel=found.channel, report_at_once=False,
+    )  # fmt: skip
+    if outcome.submission.state is State.FAILED:
+        shown = replace(visit, submission=outcome.submission, error="其余错误不在单个企业的表上,须先改正。")
+        from ytb.portal.findings import one
+
+        return one(shown)
+    return pages.go(f"/submissions/{found.number}")

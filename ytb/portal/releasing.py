@@ -1,0 +1,110 @@
+"""Releases: asking for one, confirming another's, withdrawing; and the published pages, files of the release as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.responses import FileResponse, Response
+
+from exports.manifest import read_manifest
+from schemas.errors import RefusalError
+from schemas.period import Period
+from warehouse.ledger.periods import rounds
+from warehouse.ledger.release_requests import confirm_release, decline_release, release_requests, request_release
+from warehouse.ledger.releases import release, releases, withdraw_release
+from ytb.portal import pages, problems
+from ytb.portal.visit import Visit
+
+RELEASERS = frozenset({"province_statistician", "publisher"})
+SHOWN_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+}
+# The pages of a release draw their charts with styles of their own; they still load nothing from outside.
+SITE_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def releases_page(visit: Visit) -> Response:
+    """What is published, what waits for a second person, and the form to ask for a release."""
+    may = visit.who.role in RELEASERS
+    with visit.office.ledger.read() as session:
+        found = releases(session)[::-1]
+        asked = release_requests(session)[:20] if may else []
+        periods = sorted(rounds(session), reverse=True) if may else []
+    sites = {one.id for one in found if (visit.portal.home.releases / one.id / "site" / "index.html").is_file()}
+    return pages.page(visit, "releases", found=found, asked=asked, periods=periods, may=may, sites=sites)
+
+
+def one(visit: Visit) -> Response:
+    """The files of a release, with their hashes."""
+    found = _known(visit)
+    manifest = read_manifest(visit.portal.home.releases / found)
+    files = [file for file in manifest.files if file.path.startswith(("publication/", "tables/", "sdmx/"))]
+    with visit.office.ledger.read() as session:
+        kept = release(session, found)
+    return pages.page(visit, "release", kept=kept, files=files, manifest=manifest)
+
+
+def _known(visit: Visit) -> str:
+    wanted = visit.request.path_params["release"]
+    with visit.office.ledger.read() as session:
+        known = {one.id for one in releases(session)}
+    if wanted not in known:
+        raise problems.NOT_FOUND
+    return str(wanted)
+
+
+def file(visit: Visit) -> Response:
+    """A file of a release: only what its manifest lists, and only from its folder."""
+    release_id, wanted = _known(visit), visit.request.path_params["path"]
+    folder = visit.portal.home.releases / release_id
+    listed = {one.path for one in read_manifest(folder).files}
+    path = folder / wanted
+    if wanted not in listed or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        raise problems.NOT_FOUND
+    kind = SHOWN_TYPES.get(Path(wanted).suffix)
+    if wanted.startswith("site/") and kind:
+        return FileResponse(
+            path, media_type=kind, headers={"Content-Security-Policy": SITE_CSP, "Cache-Control": "private, no-cache"}
+        )
+    return pages.download(path.read_bytes(), path.name, "application/octet-stream")
+
+
+def ask(visit: Visit) -> Response:
+    """Ask for a release."""
+    period = Period.parse(visit.form.get("period"))
+    with visit.office.ledger.write() as session:
+        request_release(session, period, reason=visit.form.get("reason"), now=visit.now, actor=visit.who.name)
+    return pages.go("/releases", "requested")
+
+
+def decide(visit: Visit) -> Response:
+    """Confirm another's request, which starts it, or turn one down."""
+    text = visit.request.path_params["number"]
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+    with visit.office.ledger.write() as session:
+        if visit.form.get("decision") != "confirm":
+            decline_release(session, number, reason=visit.form.get("reason"), now=visit.now, actor=visit.who.name)
+            return pages.go("/releases", "declined")
+        asked = confirm_release(session, number, now=visit.now, actor=visit.who.name)
+    visit.portal.publish(asked.id, asked.period, asked.reason, f"{asked.requested_by},{visit.who.name}")
+    return pages.go("/releases", "confirmed")
+
+
+def withdraw(visit: Visit) -> Response:
+    """Withdraw a release, with a reason; its files stay, marked."""
+    release_id, reason = _known(visit), visit.form.get("reason")
+    if not visit.form.get("confirmed"):
+        raise RefusalError("撤回发布须勾选确认并写明原因。")
+    with visit.office.ledger.write() as session:
+        withdraw_release(session, release_id, reason=reason, now=visit.now, actor=visit.who.name)
+    folder = visit.portal.home.releases / release_id
+    if folder.is_dir():
+        (folder / "WITHDRAWN.txt").write_text(f"{release_id} 已撤回:{reason}\n", encoding="utf-8")
+    return pages.go("/releases", "withdrawn")

@@ -1,0 +1,86 @@
+"""The reviewer's side of a submission: the queue, one submission on one screen, the decision. Nobody here changes a figure."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from pipelines import review
+from schemas.errors import RefusalError
+from warehouse.ledger.parks import parks
+from warehouse.ledger.periods import timeliness
+from warehouse.ledger.states import State
+from warehouse.ledger.submissions import submissions
+from ytb.portal import pages
+from ytb.portal.findings import causes_of, lines_of
+from ytb.portal.visit import Visit
+
+CHANGES_SHOWN = 200
+CANNED = (
+    "个别指标与上年同期差异较大,情况说明不充分,请核实并补充说明。",
+    "分项与合计口径不一致,请核对后重新报送。",
+    "企业名单与名录库不一致,请先办理名录变更申请。",
+    "计量单位疑似有误,请核对后重新报送。",
+)
+
+
+def queue(visit: Visit) -> Response:
+    """What awaits a decision: those with something to look at first, the clean ones with a tick to accept together."""
+    found = review.queue(visit.office)
+    found.sort(key=lambda one: (-(one.check.to_explain if one.check else 0), one.state_at))
+    with visit.office.ledger.read() as session:
+        names = {one.code: one.name for one in parks(session)}
+    return pages.page(visit, "queue", found=found, names=names)
+
+
+def one(visit: Visit) -> Response:
+    """One submission on one screen: findings with explanations, changes against the revision before, decisions."""
+    found = visit.found
+    file = review.dossier(visit.office, found.number) if found.check and found.check.findings_blob else None
+    lines = lines_of(visit, found)
+    edition = visit.office.programme.edition_for(found.period)
+    names = {code: one.name for code, one in edition.indicators.items()}
+    with visit.office.ledger.read() as session:
+        history = submissions(session, park=found.park, period=found.period)
+        when = timeliness(session, found.period, now=visit.now, owing=[found.park])[0]
+    changes = file.changes.head(CHANGES_SHOWN).to_dicts() if file else []
+    return pages.page(
+        visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
+        causes=causes_of(lines, visit.office.programme, found, all_of=visit.query("all")), names=names,
+        decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
+        history=history, when=when, canned=CANNED,
+        decidable=found.state in (State.REPORTED, State.REOPENED), reopenable=found.state is State.ACCEPTED,
+    )  # fmt: skip
+
+
+def accept(visit: Visit) -> Response:
+    """Accept."""
+    review.accept(
+        visit.office, visit.found.number, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason")
+    )
+    return pages.go(f"/review/{visit.found.number}", "accepted")
+
+
+def return_to_park(visit: Visit) -> Response:
+    """Return, with a reason that names no figure."""
+    reason = " ".join(part for part in (visit.form.get("canned"), visit.form.get("reason")) if part)
+    review.return_to_park(visit.office, visit.found.number, reason=reason, now=visit.now, actor=visit.who.name)
+    return pages.go(f"/review/{visit.found.number}", "returned")
+
+
+def reopen(visit: Visit) -> Response:
+    """Withdraw an acceptance."""
+    review.reopen(
+        visit.office, visit.found.number, reason=visit.form.get("reason"), now=visit.now, actor=visit.who.name
+    )
+    return pages.go(f"/review/{visit.found.number}", "reopened")
+
+
+def accept_clean(visit: Visit) -> Response:
+    """Accept several at once, of those that raised nothing; the first that cannot be accepted stops the rest."""
+    chosen = set(visit.form.all("number"))
+    if not chosen:
+        raise RefusalError("没有选中任何报送。")
+    clean = [s.number for s in review.queue(visit.office) if s.number in chosen and s.check and not s.check.to_explain]
+    for number in clean:
+        review.accept(visit.office, number, now=visit.now, actor=visit.who.name, reason="无问题,批量验收")
+    return pages.go("/queue", "accepted")

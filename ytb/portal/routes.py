@@ -1,0 +1,109 @@
+"""Every address of the portal: who may take it, on whose things. This table is the only place that says so."""
+
+from __future__ import annotations
+
+from warehouse.ledger.models import ROLES
+from warehouse.ledger.users import User
+from ytb.portal import account, administration, api, collection, findings, park, releasing, reviewing
+from ytb.portal.route import Handler, Owner, Route
+
+EVERYBODY = frozenset[str]()
+SIGNED_IN = frozenset(ROLES)
+PARK = frozenset({"park_reporter"})
+OFFICE = frozenset({"province_statistician", "reviewer"})
+STATISTICIAN = frozenset({"province_statistician"})
+RELEASERS = releasing.RELEASERS
+ADMINISTRATOR = frozenset({"administrator"})
+AUDITOR = frozenset({"auditor"})
+WATCHERS = frozenset({"province_statistician", "reviewer", "publisher", "analyst"})
+
+
+def _get(name: str, path: str, handler: Handler, roles: frozenset[str], **more: object) -> Route:
+    return Route(name, "GET", path, handler, roles, **more)  # type: ignore[arg-type]
+
+
+def _post(name: str, path: str, handler: Handler, roles: frozenset[str], back: Handler | None, **more: object) -> Route:
+    return Route(name, "POST", path, handler, roles, back=back, **more)  # type: ignore[arg-type]
+
+
+_S, _R = Owner.SUBMISSION, Owner.ROUND
+
+ROUTES: tuple[Route, ...] = (
+    # for everybody
+    _get("static", "/static/{name}", account.static, EVERYBODY),
+    _get("sign_in_page", "/sign-in", account.sign_in_page, EVERYBODY),
+    _post("sign_in", "/sign-in", account.sign_in, EVERYBODY, account.sign_in_page),
+    _get("verify", "/verify", account.verify, EVERYBODY),
+    _get("help", "/help", account.help_page, EVERYBODY),
+    _get("alive", "/alive", administration.alive, EVERYBODY),
+    # one's own account
+    _get("home", "/", account.home, SIGNED_IN),
+    _post("sign_out", "/sign-out", account.sign_out, SIGNED_IN, None),
+    _get("account", "/account", account.account, SIGNED_IN),
+    _get("password", "/password", account.password, SIGNED_IN),
+    _post("change_password", "/password", account.change_password, SIGNED_IN, account.password),
+    _get("second_factor", "/second-factor", account.second_factor, SIGNED_IN),
+    _post("set_second_factor", "/second-factor", account.set_second_factor, SIGNED_IN, account.second_factor),
+    _post("add_token", "/account/tokens", account.add_token, PARK | OFFICE, account.account),
+    _post("revoke_token", "/account/tokens/revoke", account.revoke_token, PARK | OFFICE, account.account),
+    # the park
+    _get("park_due", "/park", park.due, PARK, menu="我的报表"),
+    _get("park_round", "/park/{park}/{period}", park.one_round, PARK, owner=_R),
+    _get("template", "/park/{park}/{period}/template", park.template, PARK, owner=_R, reads=True),
+    _post("upload", "/park/{park}/{period}/submissions", park.upload, PARK, park.one_round, owner=_R, uploads=True),
+    _get("submission", "/submissions/{number}", findings.one, PARK, owner=_S, reads=True),
+    _get("marked", "/submissions/{number}/marked/{position}", findings.marked, PARK | OFFICE, owner=_S, reads=True),
+    _get("original", "/submissions/{number}/files/{position}", findings.original, PARK | OFFICE, owner=_S, reads=True),
+    _get("explanations", "/submissions/{number}/explanations", findings.explanations, PARK, owner=_S, reads=True),
+    _post("give_explanations", "/submissions/{number}/explanations", findings.give_explanations, PARK, findings.explanations, owner=_S),
+    _post("leave_out", "/submissions/{number}/leave-out", park.leave_out, PARK, findings.one, owner=_S, uploads=True),
+    _get("reporting", "/submissions/{number}/report", findings.reporting, PARK, owner=_S),
+    _post("report", "/submissions/{number}/report", findings.report, PARK, findings.reporting, owner=_S),
+    _get("receipt", "/submissions/{number}/receipt", findings.receipt, PARK | OFFICE, owner=_S),
+    _get("check_table", "/submissions/{number}/check-table", findings.check_table, PARK | OFFICE, owner=_S, reads=True),
+    # the statistician
+    _get("progress", "/progress", collection.progress, WATCHERS, menu="报送进度"),
+    _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),
+    _post("accept_clean", "/queue/accept", reviewing.accept_clean, OFFICE, reviewing.queue),
+    _get("review", "/review/{number}", reviewing.one, OFFICE, owner=_S, reads=True),
+    _post("accept", "/review/{number}/accept", reviewing.accept, OFFICE, reviewing.one, owner=_S),
+    _post("return", "/review/{number}/return", reviewing.return_to_park, OFFICE, reviewing.one, owner=_S),
+    _post("reopen", "/review/{number}/reopen", reviewing.reopen, OFFICE, reviewing.one, owner=_S),
+    _get("reminders", "/reminders", collection.reminder_texts, OFFICE, menu="催报"),
+    _get("register", "/register", collection.proposals_page, STATISTICIAN, reads=True, menu="名录变更"),
+    _post("decide_proposal", "/register/{number}", collection.decide_proposal, STATISTICIAN, collection.proposals_page),
+    _get("periods", "/periods", collection.rounds_page, STATISTICIAN, menu="报告期"),
+    _post("open_round", "/periods/open", collection.open_round, STATISTICIAN, collection.rounds_page),
+    _post("extend_round", "/periods/extend", collection.extend_round, STATISTICIAN, collection.rounds_page),
+    _post("close_round", "/periods/close", collection.close_round, STATISTICIAN, collection.rounds_page),
+    # releases
+    _get("releases", "/releases", releasing.releases_page, WATCHERS | PARK, menu="发布"),
+    _post("ask_release", "/releases/requests", releasing.ask, RELEASERS, releasing.releases_page),
+    _post("decide_release", "/releases/requests/{number}", releasing.decide, RELEASERS, releasing.releases_page),
+    _get("release", "/releases/{release}", releasing.one, WATCHERS | PARK),
+    _post("withdraw", "/releases/{release}/withdraw", releasing.withdraw, RELEASERS, releasing.releases_page),
+    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, WATCHERS | PARK),
+    # the administrator and the auditor
+    _get("users", "/users", administration.users_page, ADMINISTRATOR, menu="用户"),
+    _post("add_user", "/users", administration.add, ADMINISTRATOR, administration.users_page),
+    _post("reset_user", "/users/{name}/reset", administration.reset, ADMINISTRATOR, administration.users_page),
+    _post("disable_user", "/users/{name}/disable", administration.disable, ADMINISTRATOR, administration.users_page),
+    _get("sessions", "/sessions", administration.sessions_page, ADMINISTRATOR, menu="会话"),
+    _post("end_session", "/sessions/end", administration.end_session, ADMINISTRATOR, administration.sessions_page),
+    _get("trail", "/trail", administration.trail_page, AUDITOR, reads=True, menu="留痕"),
+    _get("trail_csv", "/trail.csv", administration.trail_csv, AUDITOR, reads=True),
+    _get("health", "/health", administration.health_page, ADMINISTRATOR | AUDITOR, menu="运行状态"),
+    _get("health_json", "/health.json", administration.health_json, ADMINISTRATOR | AUDITOR),
+    # programs
+    _get("api_document", "/api/v1/openapi.json", api.document, EVERYBODY, title="本接口的说明"),
+    _post("api_submit", "/api/v1/parks/{park}/periods/{period}/submissions", api.submit, PARK, None, owner=_R, uploads=True, scope="submit", title="报送一个园区一期的工作簿"),
+    _get("api_submissions", "/api/v1/parks/{park}/periods/{period}/submissions", api.listing, PARK | OFFICE, owner=_R, scope="read", title="一个园区一期的报送"),
+    _get("api_submission", "/api/v1/submissions/{number}", api.status, PARK | OFFICE, owner=_S, scope="read", title="一份报送的状态"),
+    _get("api_findings", "/api/v1/submissions/{number}/findings", api.findings, PARK | OFFICE, owner=_S, reads=True, scope="read", title="一份报送的问题"),
+    _get("api_receipt", "/api/v1/submissions/{number}/receipt", api.receipt, PARK | OFFICE, owner=_S, scope="read", title="一份报送的回执"),
+)  # fmt: skip
+
+
+def menu_of(user: User | None) -> list[Route]:
+    """The entries of the menu for a person."""
+    return [route for route in ROUTES if route.menu and user is not None and user.role in route.roles]

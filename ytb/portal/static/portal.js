@@ -1,0 +1,40 @@
+"use strict";
+// Every page works without this file. It adds: no second click while a file is on its way, dropping files, printing,
+// and the focus on an error.
+(() => {
+  const errors = document.getElementById("errors");
+  if (errors) errors.focus();
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+  for (const form of document.querySelectorAll("form")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sent) { event.preventDefault(); return; }
+      const button = event.submitter;
+      if (form.method !== "post") return;
+      form.dataset.sent = "1";
+      const working = form.querySelector(".working");
+      if (working) working.hidden = false;
+      if (button && button.dataset.busy) { button.dataset.idle = button.textContent; button.textContent = button.dataset.busy; }
+    });
+  }
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      const working = form.querySelector(".working");
+      if (working) working.hidden = true;
+      for (const button of form.querySelectorAll("[data-idle]")) button.textContent = button.dataset.idle;
+    }
+  });
+  for (const area of document.querySelectorAll(".upload")) {
+    const input = area.querySelector("input[type=file]");
+    area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("over"); });
+    area.addEventListener("dragleave", () => area.classList.remove("over"));
+    area.addEventListener("drop", (event) => {
+      event.preventDefault();
+      area.classList.remove("over");
+      if (event.dataTransfer && event.dataTransfer.files.length) input.files = event.dataTransfer.files;
+    });
+  }
+})();

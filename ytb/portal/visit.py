@@ -1,0 +1,127 @@
+"""What a page works with: the portal, and one request of a known person on something that is theirs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from pipelines.intake import Office
+from schemas.period import Period
+from sources.pool import Pool
+from warehouse.home import Home
+from warehouse.ledger.access import SignedIn
+from warehouse.ledger.parks import Park
+from warehouse.ledger.submissions import Submission
+from warehouse.ledger.users import User
+from ytb.portal.limits import BodyLimits
+from ytb.portal.passwords import Hasher
+
+if TYPE_CHECKING:
+    from ytb.portal.route import Route
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an installation runs its portal. ``hosts``: the names it answers to."""
+
+    hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "[::1]"})
+    is_https: bool = False
+    second_factor: bool = False
+    workers: int = 2
+    most_waiting: int = 200
+    limits: BodyLimits = field(default_factory=BodyLimits)
+    hasher: Hasher = field(default_factory=Hasher)
+
+
+@dataclass(frozen=True)
+class Portal:
+    """One running portal. It never opens the live warehouse; what it keeps, it keeps in ledger and vault."""
+
+    office: Office
+    home: Home
+    pool: Pool
+    clock: Callable[[], datetime]
+    key: bytes
+    organisation: str
+    settings: Settings
+    publish: Callable[[int, Period, str, str], None]
+    """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
+    hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file of a form: its name as sent and its bytes, in a file without a name."""
+
+    name: str
+    content: IO[bytes]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A posted form."""
+
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    files: Sequence[UploadedFile] = ()
+
+    def get(self, name: str) -> str:
+        """The first value of a field, trimmed; empty where it is missing."""
+        return (self.fields.get(name) or [""])[0].strip()
+
+    def all(self, name: str) -> Sequence[str]:
+        """Every value of a field."""
+        return self.fields.get(name) or ()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request. ``park``, ``period`` and ``submission`` are set where the address names them, and are the visitor's to see."""
+
+    portal: Portal
+    request: Request
+    route: Route
+    now: datetime
+    address: str
+    user: User | None = None
+    session: SignedIn | None = None
+    form: Form = field(default_factory=Form)
+    park: Park | None = None
+    period: Period | None = None
+    submission: Submission | None = None
+    error: str = ""
+    visitor: str = ""
+
+    @property
+    def office(self) -> Office:
+        """Vault, ledger, programme."""
+        return self.portal.office
+
+    @property
+    def who(self) -> User:
+        """The person; on every route that is not public there is one."""
+        assert self.user is not None
+        return self.user
+
+    @property
+    def found(self) -> Submission:
+        """The submission the address names."""
+        assert self.submission is not None
+        return self.submission
+
+    @property
+    def of(self) -> tuple[Park, Period]:
+        """The park and period the address names."""
+        assert self.park is not None and self.period is not None
+        return self.park, self.period
+
+    def query(self, name: str) -> str:
+        """A parameter of the address, trimmed and not endless."""
+        return self.request.query_params.get(name, "").strip()[:200]
