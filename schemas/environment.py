@@ -60,7 +60,7 @@ class Environment:
         """The typed operations of an expression (text or tree). Raises DefinitionError."""
         return _typed(
             parse(node) if isinstance(node, str) else node,
-            _Same(self.variables),
+            Same(self.variables),
             tuple(self.derivations.items()),
         )
 
@@ -90,7 +90,7 @@ class Environment:
 _Item = TypeVar("_Item")
 
 
-class _Same(Generic[_Item]):
+class Same(Generic[_Item]):
     """An object that cannot be hashed, as a cache key: the same object, the same meaning. It is kept while cached."""
 
     def __init__(self, item: _Item) -> None:
@@ -100,16 +100,16 @@ class _Same(Generic[_Item]):
         return id(self.item)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.item is other.item
+        return isinstance(other, Same) and self.item is other.item
 
 
 @lru_cache(maxsize=8192)
-def _typed(node: Node, variables: _Same[Mapping[str, Variable]], derivations: tuple[tuple[str, str], ...]) -> Typed:
+def _typed(node: Node, variables: Same[Mapping[str, Variable]], derivations: tuple[tuple[str, str], ...]) -> Typed:
     return typed(node, variables.item, dict(derivations))
 
 
 @lru_cache(maxsize=32)
-def _environment(programme: _Same[Programme], edition: _Same[Edition], period: Period) -> Environment:
+def _environment(programme: Same[Programme], edition: Same[Edition], period: Period) -> Environment:
     lists = {name: codelist.valid(period.end) for name, codelist in programme.item.codelists.items()}
     return Environment(
         period=period,
@@ -125,7 +125,7 @@ def _environment(programme: _Same[Programme], edition: _Same[Edition], period: P
 
 
 @lru_cache(maxsize=32)
-def _variables(edition: _Same[Edition]) -> dict[str, Variable]:
+def _variables(edition: Same[Edition]) -> dict[str, Variable]:
     return variables_of(edition.item)
 
 
@@ -142,7 +142,7 @@ def environment_for(
     ``units``: codes of the unit register of the period; without them rules on ``unit_register`` stay undetermined.
     """
     edition = edition or programme.edition_for(period)
-    shared = _environment(_Same(programme), _Same(edition), period)
+    shared = _environment(Same(programme), Same(edition), period)
     listed = (
         {**shared.codelists, "unit_register": frozenset(units.drop_nulls().to_list())}
         if units is not None

@@ -1,0 +1,230 @@
+"""Rules over the rows of a submission: three outcomes, one pass over all rules of a form; one cause, one finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from schemas.model import Edition, Form, Severity
+from schemas.observations import ENTERPRISE_ROSTER
+from schemas.polars_target import prepare_rows
+from sources.audit_plan import PlannedForm, PlannedRule
+from sources.audit_run import Run, raw_findings
+
+OUTCOME_COLUMNS: dict[str, pl.DataType] = {
+    "rule": pl.String(),
+    "holds": pl.Int64(),
+    "failed": pl.Int64(),
+    "undetermined": pl.Int64(),
+    "not_applicable": pl.Int64(),
+}
+OWED = "#owed"
+
+
+@dataclass
+class RuleResults:
+    """Raw findings, the outcomes of each rule that was run, and the ids of those that could not be."""
+
+    findings: pl.DataFrame = field(default_factory=lambda: raw_findings([]))
+    outcomes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OUTCOME_COLUMNS))
+    not_run: tuple[str, ...] = ()
+
+
+def rule_results(
+    run: Run, missing: pl.DataFrame, *, operands_known: bool, register: pl.DataFrame | None
+) -> RuleResults:
+    """Every rule on every row. ``missing``: raw findings on cells that are blank, which nothing else shall say again."""
+    by_form, absent, not_run = _chosen(run, operands_known=operands_known, register=register)
+    blank = set(missing.select("unit_id", "column").iter_rows())
+    blank |= set(run.known.select("unit_id", "column").drop_nulls().iter_rows())
+    outcomes: list[dict[str, object]] = []
+    found: list[dict[str, object]] = []
+    for code, rules in by_form.items():
+        evaluated = _evaluated(run, run.plan.forms[code], rules)
+        counts = _counts(rules, evaluated)
+        outcomes += counts
+        for planned, count in zip(rules, counts, strict=True):
+            if count["failed"] or count["undetermined"]:
+                found += _found(run, run.plan.forms[code].form, planned, evaluated, blank)
+    for planned in absent:
+        found += _absent_units(run, planned, register)
+    findings = _absorbed(run.plan.edition, raw_findings(found))
+    return RuleResults(findings, pl.DataFrame(outcomes, schema=OUTCOME_COLUMNS), tuple(not_run))
+
+
+def _chosen(
+    run: Run, *, operands_known: bool, register: pl.DataFrame | None
+) -> tuple[dict[str, list[PlannedRule]], list[PlannedRule], list[str]]:
+    """Form → rules to ask of its rows, rules to ask of the register's units, ids of rules that lack what they ask."""
+    by_form: dict[str, list[PlannedRule]] = {}
+    absent: list[PlannedRule] = []
+    not_run: list[str] = []
+    for planned in run.plan.rules:
+        form = run.plan.forms[planned.rule.form]
+        lacks_operands = bool(planned.lagged) and not operands_known and not planned.lagged <= run.plan.own_lags
+        if planned.over_all_parks:
+            continue  # evaluated over all parks at acceptance, pipelines.review
+        if lacks_operands or (planned.asks_register and register is None):
+            not_run.append(planned.rule.id)
+        elif not form.is_shown and form.form.code not in run.observations.frames:
+            continue
+        elif not planned.asks_answers:
+            by_form.setdefault(form.form.code, []).append(planned)
+        elif register is None:
+            not_run.append(planned.rule.id)
+        else:
+            absent.append(planned)  # a rule on the answer status asks the register's units, not the rows of the form
+    return by_form, absent, not_run
+
+
+def _evaluated(run: Run, planned: PlannedForm, rules: Sequence[PlannedRule]) -> pl.DataFrame:
+    """One row a unit: ``<id>`` whether each rule holds, ``<id>?`` whether it applies where it has a condition of its own,
+    ``#owed`` whether the unit stands on the form and owes it."""
+    frame = run.frame_of(planned.form)
+    if planned.has_aggregates:
+        conditions = [c for r in rules for c in (r.holds, r.applies) if c] + (
+            [planned.applies] if planned.applies else []
+        )
+        frame = prepare_rows(frame, [c.text for c in conditions], run.env)
+    missing = [(n, t) for n, t in planned.needed.items() if n not in frame.columns]
+    nothing = [pl.Series(n, [None], dtype=t).new_from_index(0, frame.height) for n, t in missing]
+    owed = run.has_row(planned.form) & run.is_owed(planned)
+    frame = frame.with_columns(nothing).with_columns(owed.alias(OWED))
+    columns = [pl.col("unit_id"), pl.col(OWED)]
+    for r in rules:
+        columns.append(r.holds.on(run.env).alias(r.rule.id))
+        if r.applies is not None:
+            columns.append((pl.col(OWED) & r.applies.on(run.env).fill_null(False)).alias(f"{r.rule.id}?"))
+    return frame.select(columns)
+
+
+def _applies(planned: PlannedRule) -> str:
+    return f"{planned.rule.id}?" if planned.applies is not None else OWED
+
+
+def _counts(rules: Sequence[PlannedRule], evaluated: pl.DataFrame) -> list[dict[str, object]]:
+    """How often each rule held, failed, stayed undetermined or did not apply; one pass over all rules of a form."""
+    exprs: dict[str, pl.Expr] = {}
+    for r in rules:
+        applies, holds = pl.col(_applies(r)), pl.col(r.rule.id)
+        exprs[_applies(r)] = applies.sum()
+        exprs[f"{r.rule.id} failed"] = (applies & ~holds).sum()
+        exprs[f"{r.rule.id} unknown"] = (applies & holds.is_null()).sum()
+    sums = evaluated.select(expr.alias(name) for name, expr in exprs.items()).row(0, named=True)
+    counts: list[dict[str, object]] = []
+    for r in rules:
+        asked, failed, unknown = (
+            int(sums[_applies(r)]),
+            int(sums[f"{r.rule.id} failed"]),
+            int(sums[f"{r.rule.id} unknown"]),
+        )
+        counts.append(
+            {
+                "rule": r.rule.id,
+                "holds": asked - failed - unknown,
+                "failed": failed,
+                "undetermined": unknown,
+                "not_applicable": evaluated.height - asked,
+            }
+        )
+    return counts
+
+
+def _found(
+    run: Run, form: Form, planned: PlannedRule, evaluated: pl.DataFrame, blank: set[tuple[str, str]]
+) -> Iterable[dict[str, object]]:
+    """The findings of one rule on the units of one form."""
+    frame = run.frame_of(form)
+    codes = [c for c in planned.codes if c in frame.columns]
+    applies = evaluated.filter(pl.col(_applies(planned)))
+    yield from _failures(planned, frame, codes, applies.filter(~pl.col(planned.rule.id))["unit_id"])
+    if planned.rule.severity is Severity.HARD and codes and planned.rule.kind != "conditional_required":
+        unknown = applies.filter(pl.col(planned.rule.id).is_null())["unit_id"]
+        yield from _undetermined(planned, frame, codes, unknown, run.plan.edition, blank)
+
+
+def _base(planned: PlannedRule) -> dict[str, object]:
+    rule = planned.rule
+    return {"rule": rule.id, "form": rule.form, "column": planned.column, "absorbed_by": ""}
+
+
+def _failures(
+    planned: PlannedRule, frame: pl.DataFrame, codes: Sequence[str], failing: pl.Series
+) -> Iterable[dict[str, object]]:
+    if failing.is_empty():
+        return
+    failed = {"severity": planned.rule.severity.value, "code": "rule", "outcome": "failed"}
+    shown = frame.filter(pl.col("unit_id").is_in(failing.implode())).select("unit_id", *codes)
+    for row in shown.unique("unit_id", keep="first", maintain_order=True).iter_rows(named=True):
+        found = ",".join(f"{c}={_plain(row[c])}" for c in codes)
+        yield (
+            _base(planned)
+            | failed
+            | {
+                "unit_id": row["unit_id"],
+                "problem": planned.rule.message + "。",
+                "found": found,
+            }
+        )
+
+
+def _undetermined(
+    planned: PlannedRule,
+    frame: pl.DataFrame,
+    codes: Sequence[str],
+    unknown: pl.Series,
+    edition: Edition,
+    blank: set[tuple[str, str]],
+) -> Iterable[dict[str, object]]:
+    """A hard rule left open although an operand is reported: a soft finding, unless the blank cell is a finding itself."""
+    if unknown.is_empty():
+        return
+    told = {"severity": "soft", "code": "undetermined", "outcome": "undetermined", "found": ""}
+    shown = frame.filter(pl.col("unit_id").is_in(unknown.implode())).select("unit_id", *codes)
+    for row in shown.iter_rows(named=True):
+        empty = [c for c in codes if row[c] is None]
+        if len(empty) == len(codes) or any((row["unit_id"], c) in blank for c in empty):
+            continue
+        named = "、".join(f"{edition.indicators[c].name}({c})" for c in empty if c in edition.indicators)
+        asked = planned.rule.message.split(";")[0]
+        problem = f"无法审核:{named or '有关项目'}未填,不能判断“{asked}”;请补填,确实没有的请说明。"
+        yield _base(planned) | told | {"unit_id": row["unit_id"], "problem": problem}
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "空"
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)
+
+
+def _absent_units(run: Run, planned: PlannedRule, register: pl.DataFrame | None) -> list[dict[str, object]]:
+    """AB27: each unit that owes a report either has figures or a recorded answer status."""
+    rule = planned.rule
+    if register is None:
+        return []
+    roster = run.rosters.get(ENTERPRISE_ROSTER)
+    present = roster["unit_id"] if roster is not None else pl.Series([], dtype=pl.String)
+    absent = register.filter(~pl.col("unit_id").is_in(present.implode()) & pl.col("answer_status").is_null())
+    return [
+        {"rule": rule.id, "severity": rule.severity.value, "form": rule.form, "unit_id": unit, "column": "B01", "problem": f"{rule.message}。",
+         "found": name or "", "code": "rule", "outcome": "failed", "absorbed_by": ""}
+        for unit, name in absent.select("unit_id", "name").iter_rows()
+    ]  # fmt: skip
+
+
+def _absorbed(edition: Edition, found: pl.DataFrame) -> pl.DataFrame:
+    """One cause, one finding: a rule is silent where one of its absorbing rules failed for the same unit."""
+    absorbers: Mapping[str, list[str]] = {r.id: sorted(r.absorbed_by) for r in edition.rules if r.absorbed_by}
+    failed = set(found.filter(outcome="failed").select("unit_id", "rule").iter_rows())
+    by = [
+        next((a for a in absorbers.get(rule, ()) if (unit, a) in failed), "")
+        for unit, rule in found.select("unit_id", "rule").iter_rows()
+    ]
+    marked = found.with_columns(pl.Series("absorbed_by", by, dtype=pl.String))
+    return marked.with_columns(
+        outcome=pl.when(pl.col("absorbed_by") != "").then(pl.lit("absorbed")).otherwise("outcome")
+    )
