@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from pipelines.intake import Office
+from pipelines.checking import IncomingBook
+from pipelines.intake import Office, submit
+from pipelines.review import accept
 from pipelines.templates import template_for
 from schemas.catalog import programme, register_of_parks
+from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
+from sources.pool import Pool
 from warehouse.home import Home, create_home
 from warehouse.ledger import parks, periods
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.explanations import finding_key
 from warehouse.ledger.migrate import open_ledger, upgrade
 from warehouse.ledger.session import ledger_of
 from warehouse.vault import Vault
@@ -54,6 +59,17 @@ class TinyOffice:
                 asked = [i.code for i in edition.forms[code].asked(period) if i.code in frame.columns]
                 frames[code] = frame.select("unit_id", *asked)
         return saved(fill(template, frames, self.figures.sheet(park, period)))
+
+    def file_and_accept(self, park: str, period: Period, pool: Pool, now: datetime) -> str:
+        """The workbook of a park filed, its soft findings explained, and accepted; the number of the submission."""
+        books = [IncomingBook(f"{park}.xlsx", self.workbook(park, period))]
+        outcome = submit(self.office, books, pool, now=now, actor=ACTOR)
+        if outcome.unexplained and outcome.checked:
+            soft = outcome.checked.findings.filter(NEEDS_EXPLANATION)
+            told = {finding_key(f): ("07", "经与企业核对,系生产经营正常变化所致") for f in soft.iter_rows(named=True)}
+            outcome = submit(self.office, books, pool, now=now, actor=ACTOR, explanations=told)
+        accept(self.office, outcome.submission.number, now=now + timedelta(hours=1), actor=ACTOR)
+        return outcome.submission.number
 
 
 def tiny_office(root: Path, *, enterprises: int = 16, seed: int = 7) -> TinyOffice:
