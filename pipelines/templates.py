@@ -10,12 +10,14 @@ import polars as pl
 from pipelines.checking import register_of
 from pipelines.intake import Office
 from pipelines.operands import History
+from schemas.errors import RefusalError
 from schemas.expression import operands, parse
 from schemas.model import Edition, Programme
 from schemas.observations import ADDRESS_COLUMNS, from_text
 from schemas.period import Period
 from schemas.polars_target import environment_for, prepare_rows, row_expr
 from sources.template import write_template
+from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import round_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -26,6 +28,7 @@ def template_for(
 ) -> bytes:
     """The template of ``park`` for ``period``. Without an office (no home) it is blank but for programme and park."""
     edition = programme.edition_for(period)
+    _require_known(office, programme, period, park)
     if office is None:
         return write_template(edition, programme, period, park, as_of=as_of)
     with office.ledger.read() as session:
@@ -49,6 +52,19 @@ def template_for(
         as_of=as_of,
         deadline=_printed(current.deadline_of(park)) if current else "",
     )
+
+
+def _require_known(office: Office | None, programme: Programme, period: Period, code: str) -> None:
+    """Raise RefusalError for a code that is neither a park or area of the registers nor a province or city."""
+    known = {
+        *programme.codelists["parks"].valid(period.end)["code"],
+        *programme.codelists["division_upper"].rows["code"],
+    }
+    if office is not None:
+        with office.ledger.read() as session:
+            known |= {p.code for p in parks(session, period.end)}
+    if code not in known:
+        raise RefusalError(f"{period} 期末没有园区或区域“{code}”;请核对代码,或先用 ytb park add 登记。")
 
 
 def _printed(deadline: datetime) -> str:

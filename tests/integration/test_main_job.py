@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -72,6 +73,24 @@ def test_a_monitoring_total_is_the_sum_of_the_cells_it_is_traced_to(province: Pr
     cells = [s for s in found["sources"] if s["column"] == "F01" and s["period"] == "2015-Q2"]
     assert sum(int(c["value"]) for c in cells) == total["value"]
     assert all(c["sheet"] == "财务状况" and c["cell"] and c["file_name"].endswith(".xlsx") for c in cells)
+
+
+def test_an_address_in_the_publication_workbook_leads_to_the_same_figure(province: Province) -> None:
+    release = province.home / "releases" / "2015-Q2.r1"
+    index = (
+        pl.read_parquet(release / "cells.parquet")
+        .filter(mart="monitoring_figures", column="display")
+        .sort("sheet_no", "cell")
+    )
+    index = index if index.height else pl.read_parquet(release / "cells.parquet").filter(mart="monitoring_figures")
+    figures = pl.read_parquet(release / "tables" / "monitoring_figures.parquet")
+    total = figures.filter(area="LBSYQ", breakdown="total", indicator="P01", measure="cumulative")["row_key"][0]
+    place = index.filter(row_key=total).row(0, named=True)
+    code, found, said = province.ytb("trace", "2015-Q2.r1", place["sheet"], place["cell"])
+    assert code == 0, said
+    assert found["cell"]["row_key"] == total
+    workbook = openpyxl.load_workbook(release / "publication" / place["workbook"], read_only=True)
+    assert workbook[place["sheet"]][place["cell"]].value == found["cell"]["value"]
 
 
 def test_an_index_value_is_traced_to_its_cells(province: Province) -> None:
