@@ -84,7 +84,7 @@ def _long(frame: pl.DataFrame | None) -> pl.DataFrame:
     return (
         text.unpivot(index="unit_id", on=values, variable_name="column", value_name="value")
         .drop_nulls("value")
-        .select(schema)
+        .select(*schema)
     )
 
 
