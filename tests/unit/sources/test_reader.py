@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from tests.unit.sources.filled_books import FOOT, QUARTER, A, B, C, ErrorCell, Formula, Row, book
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.workbook import Workbook
 
 from schemas.period import Period
 from sources.reader import FileReading, read_file
+from tests.unit.sources.filled_books import FOOT, QUARTER, A, B, C, ErrorCell, Formula, Row, book
 
 TITLE: Row = ("从业人员情况",)
 HEADER: Row = ("统一社会信用代码", "单位详细名称", "从业人员期末人数(人)", "从业人员期末人数上年同期", "平均人数(人)")
@@ -263,7 +263,7 @@ def test_figures_written_as_text_are_taken_and_that_is_said() -> None:
     rows = [(A, "甲", "1,200", "１２０", "(5)"), (B, "乙", " 30 ", "—", "30人")]
     reading = read(TITLE, HEADER, CODES, *rows, FOOT)
     assert figures(reading) == [(A, 1200, 120, -5), (B, 30, None, 30)]
-    assert dict((cell, code) for code, cell in taken(reading)) == {
+    assert {cell: code for code, cell in taken(reading)} == {
         "C4": "thousands", "D4": "full_width", "E4": "parentheses", "C5": "text_number", "D5": "missing_mark", "E5": "unit_text",
     }  # fmt: skip
     assert told(reading) == []
