@@ -16,7 +16,7 @@ from schemas.observations import Observations, merge
 from schemas.period import Period
 from sources.audit import AuditResult, Operands, audit
 from sources.pool import Pool
-from sources.reader import FileReading, no_normalised, read_file
+from sources.reader import FileReading, no_forensics, no_normalised, read_file
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.register import frozen_register, register_as_of
 
@@ -57,6 +57,11 @@ class Checked:
     readings: tuple[FileReading, ...] = ()
     separable: tuple[str, ...] = ()
     message: str = ""
+
+    @property
+    def forensics(self) -> pl.DataFrame:
+        """What was done to the files since they were handed out."""
+        return pl.concat([r.forensics for r in self.readings] or [no_forensics()])
 
     def blocking(self, left_out: Sequence[str] = ()) -> int:
         """Findings that stop the submission, the units ``left_out`` aside."""

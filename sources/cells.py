@@ -84,6 +84,8 @@ NORMALISED = {
     "number_to_boolean": "1/0 已按是/否读取",
     "text_to_boolean": "已按是/否读取",
     "date_serial": "日期序号已按日期读取",
+    "code_name": "是名称,已按代码表取代码",
+    "quoted_text": "外面的等号和引号已去掉",
     "compact_date": "已按年月日读取",
     "text_date": "文本形式的日期已按日期读取",
     "year_month": "只有年月,已按当月 1 日读取",

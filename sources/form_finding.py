@@ -13,6 +13,7 @@ from sources.cells import CellValue
 from sources.grid import Grid
 
 SCANNED_ROWS = 60
+MOST_NOTES = 3
 _PRINTED_PERIOD = re.compile(r"20\d\d(?:-?Q[1-4])?(?=\s*$)")
 _HEADS = frozenset({*SHEET_ANCHORS, YEAR_EARLIER_REASON, AUDIT})
 
@@ -21,7 +22,20 @@ Located = tuple[Grid, int]
 
 def code_rows(grid: Grid) -> list[int]:
     """0-based rows that are code rows, looking at the top of the sheet."""
-    return [n for n, cells in enumerate(grid.rows[:SCANNED_ROWS]) if _begins_as_one(cells) and is_code_row(cells)]
+    return [
+        n
+        for n, cells in enumerate(grid.rows[:SCANNED_ROWS])
+        if _begins_as_one(cells) and (is_code_row(cells) or _is_code_row_with_notes(cells))
+    ]
+
+
+def _is_code_row_with_notes(cells: Sequence[CellValue]) -> bool:
+    """A code row into which somebody wrote the head of a column of their own: hardly anything else in it is no anchor."""
+    filled = [c for c in cells if isinstance(c, str) and c.strip()]
+    anchors = sum(c.strip() in _HEADS or Anchor.parse(c) is not None for c in filled)
+    return 5 <= anchors < len(filled) <= anchors + MOST_NOTES and is_code_row(
+        [c for c in filled if c.strip() in _HEADS or Anchor.parse(c) is not None]
+    )
 
 
 def _begins_as_one(cells: Sequence[CellValue]) -> bool:

@@ -9,13 +9,16 @@ from operator import itemgetter
 import numpy as np
 import polars as pl
 
-from schemas.layout import FOOT, Anchor, column_letter
+from schemas.layout import FOOT, YEAR_EARLIER_REASON, Anchor, column_letter, sheet_layout
 from schemas.model import Edition, Form, Indicator, ValueType
 from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS
 from sources.cells import CellProblem, CellValue, Normalised, parse_column
+from sources.code_names import codes_for_names, names_for, needs_a_look
+from sources.forensics import audit_cells_told, merges_told, rows_told, sheet_told
 from sources.form_finding import anchors_of
 from sources.grid import Grid
 from sources.reading import Place, Reading
+from sources.restated import IssuedFigures, entrants_without_figure, restated_cells
 
 TOTALS = re.compile(r"^\s*(合\s*计|总\s*计|小\s*计|本页合计|累\s*计)\s*[::]?\s*$")
 CREDIT_CODES = frozenset({"B01", "J15"})
@@ -24,15 +27,17 @@ LONGEST_LABEL = 18
 _BLANKS = frozenset({True})
 
 
-def read_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> None:
+def read_form(reading: Reading, grid: Grid, code_row: int, form: Form, issued: IssuedFigures) -> None:
     """A roster form: one row a unit below the code row, until the foot.
 
     Blank rows are skipped; total rows are left out, and that is said.
     """
     wanted = _columns(reading, grid, code_row, form)
+    sheet_told(reading, grid, code_row, form, anchors_of(grid.rows[code_row]))
     if wanted is None:
         return
     rows = _data_rows(reading, grid, code_row, form, wanted)
+    audit_cells_told(reading, grid, code_row, rows)
     series: dict[str, pl.Series] = {}
     noted: list[tuple[str, list[CellProblem], list[Normalised]]] = []
     # Turning the kept rows once is far cheaper than picking a column out of every row for each column.
@@ -49,6 +54,8 @@ def read_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> None:
     _missing_keys_reported(reading, grid, form, wanted, rows, units)
     frame = _frame(reading, grid, form, series, rows, units)
     _duplicates_reported(reading, grid, form, frame, wanted)
+    _covered_reported(reading, grid, form, code_row, wanted, dict(zip(rows, units, strict=True)))
+    _restated_reported(reading, grid, code_row, form, frame, wanted, issued)
     reading.frames[form.code] = frame
     for column, position in wanted.items():
         reading.map_column(form.code, grid.sheet, column, position)
@@ -58,6 +65,17 @@ def _typed(
     reading: Reading, grid: Grid, column: str, values: Sequence[CellValue]
 ) -> tuple[pl.Series, list[CellProblem], list[Normalised]]:
     indicator = reading.edition.indicators[column.split("_")[0]]
+    if indicator.type is ValueType.CODE and needs_a_look(values):
+        names = names_for(indicator, reading.programme, reading.period, reading.park)
+        taken, asked, repaired = codes_for_names(values, names)
+        series, problems, normalised = _parsed(grid, indicator, taken)
+        return series, [*asked, *problems], [*repaired, *normalised]
+    return _parsed(grid, indicator, values)
+
+
+def _parsed(
+    grid: Grid, indicator: Indicator, values: Sequence[CellValue]
+) -> tuple[pl.Series, list[CellProblem], list[Normalised]]:
     return parse_column(
         values,
         "credit_code" if indicator.code in CREDIT_CODES else indicator.type.value,
@@ -111,6 +129,8 @@ def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: 
     of_wanted: Callable[[Sequence[CellValue]], tuple[CellValue, ...]]
     of_wanted = itemgetter(*wanted.values()) if len(wanted) > 1 else lambda cells: (cells[key],)
     kept: list[int] = []
+    left_out = 0
+    headers = _headers(reading, grid, code_row, form, wanted)
     for n in range(code_row + 1, len(grid.rows)):
         cells = grid.rows[n]
         first = cells[0]
@@ -129,9 +149,105 @@ def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: 
             if label is not None:
                 place = Place(form.code, grid.sheet, f"{column_letter(key)}{n + 1}")
                 reading.normalised(place, "total_row", label, "", "合计行不入库")
+                left_out += n < len(grid.rows)
+                continue
+            if _is_header(cells, headers):
+                told = f"第 {n + 1} 行重复了表头,不作为数据读取。"
+                reading.forensic("second_header", grid.sheet, f"A{n + 1}", told)
+                left_out += 1 if kept else 0
                 continue
         kept.append(n)
+    rows_told(reading, grid, form, kept, left_out)
     return kept
+
+
+def _headers(
+    reading: Reading, grid: Grid, code_row: int, form: Form, wanted: Mapping[str, int]
+) -> dict[int, frozenset[str]]:
+    """Position → what may head the column: as the template printed it, and as it stands above the code row."""
+    layout = sheet_layout(reading.edition, form, reading.period)
+    above = grid.rows[code_row - 1] if code_row else ()
+    printed = {c.anchor: c.header for c in layout.columns}
+    return {
+        n: frozenset(
+            _heading(t)
+            for t in (printed.get(column, ""), above[n] if above else "", column)
+            if isinstance(t, str) and t
+        )
+        for column, n in wanted.items()
+    }
+
+
+def _heading(text: str) -> str:
+    return "".join(text.split()).lstrip("*")
+
+
+def _is_header(cells: Sequence[CellValue], headers: Mapping[int, frozenset[str]]) -> bool:
+    """Whether a row below the code row repeats the head: everything in it is the heading of its column, two columns at least."""
+    filled = [(n, cells[n]) for n in headers if not _is_blank(cells[n])]
+    return len(filled) > 1 and all(isinstance(c, str) and _heading(c) in headers[n] for n, c in filled)
+
+
+def _covered_reported(
+    reading: Reading,
+    grid: Grid,
+    form: Form,
+    code_row: int,
+    wanted: Mapping[str, int],
+    units: Mapping[int, str | None],
+) -> None:
+    """Values under a merged area: nobody sees them on the screen, so somebody has to say whether they are meant."""
+    columns = {n: column for column, n in wanted.items()}
+    for row, position in merges_told(reading, grid, code_row + 1, wanted.values()):
+        if row in units:
+            place = Place(
+                form.code, grid.sheet, f"{column_letter(position)}{row + 1}", columns[position], row + 1, units[row]
+            )
+            problem = "这一格被合并单元格盖住,看不见但有数,已照常读取;请取消合并,核对这个数是否要报。"
+            reading.finding("merged_over", place, problem, found=str(grid.rows[row][position]), severity="soft")
+
+
+def _restated_reported(
+    reading: Reading,
+    grid: Grid,
+    code_row: int,
+    form: Form,
+    frame: pl.DataFrame,
+    wanted: Mapping[str, int],
+    issued: IssuedFigures,
+) -> None:
+    """上年同期: a changed figure needs a reason code, an entrant a figure (survey_system 8.6)."""
+    restated = [c for c in frame.columns if c.endswith("_yoy")]
+    if not restated or not issued.columns or frame.is_empty():
+        return
+    heads = [n for n, c in enumerate(grid.rows[code_row]) if isinstance(c, str) and c.strip() == YEAR_EARLIER_REASON]
+    rows = [int(r) - 1 for r in frame["_row"]]
+    reasons = [str(grid.rows[r][heads[0]] or "").strip() if heads else "" for r in rows]
+    units = frame["unit_id"].to_list()
+    columns = {c: frame[c].to_list() for c in restated}
+
+    def at(n: int, column: str) -> Place:
+        letter = column_letter(wanted[column])
+        return Place(form.code, grid.sheet, f"{letter}{rows[n] + 1}", column, rows[n] + 1, units[n])
+
+    for n, cell in restated_cells(issued, form.roster, units, columns, reasons):
+        place = at(n, cell.column)
+        if reading.complained_about(rows[n] + 1, cell.column):
+            continue
+        now = "空" if cell.now is None else f"{cell.now:f}" if not isinstance(cell.now, int) else str(cell.now)
+        if cell.reason:
+            told = f"{place.cell} 上年同期由 {cell.issued:f} 改为 {now},原因码 {cell.reason}。"
+            reading.forensic("yoy_changed", grid.sheet, place.cell, told)
+        else:
+            problem = (
+                f"上年同期数改动了(下发 {cell.issued:f}),但没有选改动原因;请在“上年同期改动原因”列选原因码,或恢复原数。"
+            )
+            reading.finding("yoy_reason", place, problem, found=now)
+    current = {c: frame[c].to_list() for c in frame.columns if f"{c}_yoy" in columns}
+    for n, column in entrants_without_figure(issued, form.roster, units, current, columns):
+        if not reading.complained_about(rows[n] + 1, column):
+            problem = "本期新进入的单位没有填上年同期数;请补填,上年没有发生的填 0。"
+            reading.finding("yoy_required", at(n, column), problem)
 
 
 def _is_blank(cell: CellValue) -> bool:
@@ -206,6 +322,7 @@ def read_sheet_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> 
     restated = {i.code for i in form.with_year_earlier(reading.period)}
     values: dict[str, pl.Series] = {}
     unit = reading.park or None
+    sheet_told(reading, grid, code_row, form, {})
     for n in range(code_row + 1, len(grid.rows)):
         cells = grid.rows[n]
         code = cells[heads["code"]]

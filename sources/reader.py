@@ -15,19 +15,30 @@ import polars as pl
 from schemas.catalog import programme
 from schemas.errors import DefinitionError, SubmissionError
 from schemas.findings import no_findings
-from schemas.layout import META_SHEET, OWN_SHEETS
+from schemas.layout import META_SHEET, OPERANDS_SHEET, OWN_SHEETS, forms_due, sheet_name
 from schemas.model import FormKind, Programme
 from schemas.observations import Observations
 from schemas.period import Period
+from sources.forensics import cells_told, meta_told, workbook_told
 from sources.form_finding import code_rows, form_of, meta_of, park_in_cells, period_of
 from sources.form_reading import read_form, read_sheet_form, without_silent_units
-from sources.grid import Grid, read_grids
-from sources.reading import NORMALISED_COLUMNS, Place, Reading, no_normalised
+from sources.grid import Grid, read_inspected
+from sources.guard import Inspection, inspect
+from sources.reading import FORENSICS_COLUMNS, NORMALISED_COLUMNS, Place, Reading, no_forensics, no_normalised
+from sources.restated import IssuedFigures, issued_figures
 
-__all__ = ["NORMALISED_COLUMNS", "READER_VERSION", "FileReading", "no_normalised", "read_file"]
+__all__ = [
+    "FORENSICS_COLUMNS",
+    "NORMALISED_COLUMNS",
+    "READER_VERSION",
+    "FileReading",
+    "no_forensics",
+    "no_normalised",
+    "read_file",
+]
 
 READER_VERSION = "1"
-NOT_READ = OWN_SHEETS - {META_SHEET}
+NOT_READ = OWN_SHEETS - {META_SHEET, OPERANDS_SHEET}
 """Sheets the template brings along for the clerk: lists, code tables, instructions. They hold no figures."""
 
 
@@ -45,6 +56,7 @@ class FileReading:
     observations: Observations = field(default_factory=lambda: Observations({}))
     findings: pl.DataFrame = field(default_factory=no_findings)
     normalised: pl.DataFrame = field(default_factory=no_normalised)
+    forensics: pl.DataFrame = field(default_factory=no_forensics)
     code: str = ""
     message: str = ""
 
@@ -60,13 +72,14 @@ def read_file(data: bytes, name: str, programme_code: str = "park") -> FileReadi
     """Guard, read and type one file. A file that cannot be taken in comes back as ``unreadable``, never as an exception."""
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return _read(read_grids(data, name, leave_out=NOT_READ), name, sha256, programme(programme_code))
+        inspection = inspect(data, name)
+        return _read(inspection, read_inspected(inspection, leave_out=NOT_READ), sha256, programme(programme_code))
     except SubmissionError as refusal:
         return FileReading.unreadable(name, sha256, refusal.code, str(refusal))
 
 
-def _read(grids: Sequence[Grid], name: str, sha256: str, of: Programme) -> FileReading:
-    meta = meta_of(grids)
+def _read(inspection: Inspection, grids: Sequence[Grid], sha256: str, of: Programme) -> FileReading:
+    meta, name = meta_of(grids), inspection.name
     located = [(grid, row) for grid in grids if grid.sheet not in OWN_SHEETS for row in code_rows(grid)]
     if not located:
         raise SubmissionError(
@@ -79,18 +92,22 @@ def _read(grids: Sequence[Grid], name: str, sha256: str, of: Programme) -> FileR
         edition = of.edition_for(period)
     except DefinitionError as missing:
         raise SubmissionError("no_edition", f"《{name}》的报告期 {period} 没有适用的制度。请核对报告期。") from missing
-    reading = Reading(name, sha256, edition, period, park or "")
+    reading = Reading(name, sha256, edition, period, park or "", of.code)
     _check_meta(reading, meta)
+    issued = issued_figures(grids)
     for grid, row in located:
-        _read_located(reading, grid, row)
+        _read_located(reading, grid, row, issued)
+    _lost_forms(reading, grids, meta)
+    workbook_told(reading, inspection, grids, reading.seen.values())
+    cells_told(reading)
     frames = without_silent_units(reading.frames, edition)
     return FileReading(
         name, sha256, "readable", park, period, edition.id, tuple(reading.seen), Observations(frames, reading.cell_map), reading.findings,
-        reading.normalised_cells,
+        reading.normalised_cells, reading.forensics,
     )  # fmt: skip
 
 
-def _read_located(reading: Reading, grid: Grid, row: int) -> None:
+def _read_located(reading: Reading, grid: Grid, row: int, issued: IssuedFigures) -> None:
     """The form whose code row stands there, unless it is unknown or was read from another place already."""
     form = form_of(grid, row, reading.edition)
     place = Place(form.code if form else "", grid.sheet, f"A{row + 1}")
@@ -102,10 +119,26 @@ def _read_located(reading: Reading, grid: Grid, row: int) -> None:
         reading.finding("form_twice", place, problem)
     else:
         reading.seen[form.code] = grid.sheet
-        (read_sheet_form if form.kind is FormKind.SHEET else read_form)(reading, grid, row, form)
+        if form.kind is FormKind.SHEET:
+            read_sheet_form(reading, grid, row, form)
+        else:
+            read_form(reading, grid, row, form, issued)
+
+
+def _lost_forms(reading: Reading, grids: Sequence[Grid], meta: dict[str, str]) -> None:
+    """Sheets that bear the name of a form but have no code row: without it nobody can tell which column is which."""
+    present = {grid.sheet: grid for grid in grids}
+    for form in forms_due(reading.edition, reading.period):
+        sheet = meta.get(f"form.{form.code}") or sheet_name(form)
+        if form.code in reading.seen or sheet not in present or sheet in reading.seen.values():
+            continue
+        if any(c not in ("", None) for cells in present[sheet].rows for c in cells):
+            problem = "这张表没有代码行(表头下面写着指标代码的一行),无法对应指标,整张表没有读取;请恢复代码行,或在下发的模板上重填。"
+            reading.finding("no_code_row", Place(form.code, sheet), problem)
 
 
 def _check_meta(reading: Reading, meta: dict[str, str]) -> None:
+    meta_told(reading, meta)
     if not meta:
         problem = "工作簿里没有模板标识(隐藏表 _meta 已被删除);已按代码行识别。请今后直接在下发的模板上填报。"
         reading.finding("no_meta", Place("", None), problem, severity="trial")

@@ -20,6 +20,20 @@ NORMALISED_COLUMNS = {
 }  # fmt: skip
 
 
+FORENSICS_COLUMNS = {
+    "file": pl.String(),
+    "kind": pl.String(),
+    "sheet": pl.String(),
+    "place": pl.String(),
+    "message": pl.String(),
+}
+
+
+def no_forensics() -> pl.DataFrame:
+    """An empty list of what was done to a file."""
+    return pl.DataFrame(schema=FORENSICS_COLUMNS)
+
+
 def no_normalised() -> pl.DataFrame:
     """An empty list of normalised cells."""
     return pl.DataFrame(schema=NORMALISED_COLUMNS)
@@ -46,11 +60,13 @@ class Reading:
     edition: Edition
     period: Period
     park: str
+    programme: str = "park"
     seen: dict[str, str] = field(default_factory=dict)
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     maps: list[tuple[str, str, str, str, str, int | None]] = field(default_factory=list)
     _findings: list[dict[str, object]] = field(default_factory=list)
     _normalised: list[dict[str, object]] = field(default_factory=list)
+    _forensics: list[dict[str, object]] = field(default_factory=list)
 
     def finding(
         self, code: str, place: Place, problem: str, *, rule: str = "", found: str = "", severity: str = "hard"
@@ -73,6 +89,11 @@ class Reading:
             "file": self.name, "sheet": place.sheet, "cell": place.cell, "form": place.form, "column": place.column, "unit_id": place.unit, "code": code,
             "found": found, "value": value, "message": message,
         })  # fmt: skip
+
+    def forensic(self, kind: str, sheet: str | None, place: str | None, told: str) -> None:
+        """Something that was done to the file; ``told`` is the sentence without its place."""
+        message = f"工作表“{sheet}”:{told}" if sheet else f"《{self.name}》:{told}"
+        self._forensics.append({"file": self.name, "kind": kind, "sheet": sheet, "place": place, "message": message})
 
     def note_column(
         self,
@@ -112,6 +133,11 @@ class Reading:
     def findings(self) -> pl.DataFrame:
         """Findings in the order they were made."""
         return as_findings(self._findings) if self._findings else no_findings()
+
+    @property
+    def forensics(self) -> pl.DataFrame:
+        """What was done to the file, in the order it was noticed."""
+        return pl.DataFrame(self._forensics, schema=FORENSICS_COLUMNS) if self._forensics else no_forensics()
 
     @property
     def normalised_cells(self) -> pl.DataFrame:

@@ -27,6 +27,7 @@ from ytb.cli.session import BEIJING, CALL
 
 receipt_app = typer.Typer(no_args_is_help=True, help="回执:查看与核验。")
 SHOWN_FINDINGS = 30
+SHOWN_NOTES = 8
 
 
 def register(root: typer.Typer) -> None:
@@ -88,6 +89,7 @@ def as_json(path: Path | None, checked: Checked) -> dict[str, object]:
         "soft": checked.to_explain,
         "not_run": list(checked.not_run),
         "normalised": checked.normalised,
+        "forensics": checked.forensics,
         "findings": findings,
     }
 
@@ -105,6 +107,11 @@ def lines_of(checked: Checked, name: str) -> list[str]:
     lines = [f"《{name}》 {checked.park or '园区未知'} {checked.period or '报告期未知'}:{STATUS_TEXT[checked.status]}"]
     if checked.normalised.height:
         lines.append(f"  读取时规整了 {checked.normalised.height} 格(全角、千分位、空格等),原值未改。")
+    if checked.forensics.height:
+        lines.append("  读取说明:")
+        lines += [f"    {message}" for message in checked.forensics["message"].head(SHOWN_NOTES)]
+        if checked.forensics.height > SHOWN_NOTES:
+            lines.append(f"    ……共 {checked.forensics.height} 条,其余见 --json。")
     if checked.not_run:
         lines.append(f"  有 {len(checked.not_run)} 条需要其他报告期或名录库的规则没有执行。")
     shown = (

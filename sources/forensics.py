@@ -1,0 +1,187 @@
+"""What was done to a workbook since it was handed out: a list of facts with their places, for the clerk and the reviewer.
+
+Facts, no findings: each thing here was understood and read, or is said as a finding as well. A workbook filled in as it was
+handed out has none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from schemas.layout import AUDIT, CODE_ROW, META_SHEET, OWN_SHEETS, Anchor, SheetLayout, column_letter, sheet_layout
+from schemas.model import Form
+from sources.grid import Grid
+from sources.guard import NOTES, Inspection
+from sources.guard_facts import Area, SheetFacts, address
+from sources.reading import Reading
+
+ORDINARY = frozenset({"comments", "images", "workbook_protection"})
+"""Features a template has itself, or that say nothing about the figures."""
+
+MARKED_SHEETS = frozenset({"审核结果"})
+NAMED_PLACES = 5
+
+CELL_KINDS = {
+    "text_number": "格数字存为文本,已按数字读取",
+    "full_width": "格用了全角字符,已改为半角读取",
+    "thousands": "格数字带千位分隔符,已去掉",
+    "unit_text": "格数字后写了计量单位,已去掉",
+    "code_name": "格代码处填了名称,已按名称对应的代码读取",
+    "missing_mark": "格填“—”“无”等,按未填报处理",
+    "date_serial": "格日期存为序号,已按日期读取",
+    "text_date": "格日期存为文本,已按日期读取",
+    "total_row": "行合计未入库",
+}
+
+
+def workbook_told(reading: Reading, inspection: Inspection, grids: Sequence[Grid], read: Iterable[str]) -> None:
+    """Macros, links and other things of the whole file; sheets hidden, unprotected, renamed, added."""
+    for feature in sorted(inspection.features - ORDINARY):
+        if feature in NOTES:
+            reading.forensic(feature, None, None, NOTES[feature])
+    read = set(read)
+    facts = {sheet.name: sheet for sheet in inspection.worksheets}
+    for grid in grids:
+        if grid.sheet in OWN_SHEETS or grid.sheet in MARKED_SHEETS:
+            continue
+        if grid.sheet not in read:
+            if any(c not in ("", None) for cells in grid.rows for c in cells):
+                reading.forensic("extra_sheet", grid.sheet, None, "不是本期报表,没有读取。")
+            continue
+        _hidden_told(reading, grid)
+        _protection_told(reading, inspection, facts.get(grid.sheet))
+
+
+def _hidden_told(reading: Reading, grid: Grid) -> None:
+    if not grid.visible:
+        reading.forensic("hidden_sheet", grid.sheet, None, "工作表被隐藏,已照常读取。")
+    if grid.has_filter and grid.hidden_rows:
+        reading.forensic("filter", grid.sheet, None, f"开着筛选,有 {len(grid.hidden_rows)} 行看不见,已照常读取。")
+    elif grid.hidden_rows:
+        rows = _some([str(r + 1) for r in sorted(grid.hidden_rows)])
+        reading.forensic("hidden_rows", grid.sheet, rows, f"第 {rows} 行被隐藏,已照常读取。")
+
+
+def _protection_told(reading: Reading, inspection: Inspection, facts: SheetFacts | None) -> None:
+    if inspection.format == "xlsx" and facts is not None and not facts.is_protected:
+        reading.forensic("unprotected", facts.name, None, "工作表保护已取消,锁定的单元格可能被改动。")
+
+
+def _some(places: Sequence[str]) -> str:
+    return "、".join(places[:NAMED_PLACES]) + (f" 等 {len(places)} 处" if len(places) > NAMED_PLACES else "")
+
+
+def sheet_told(reading: Reading, grid: Grid, code_row: int, form: Form, anchors: dict[int, Anchor]) -> None:
+    """How one form's sheet differs from what the template gave: name, rows above, columns."""
+    layout = sheet_layout(reading.edition, form, reading.period)
+    if grid.is_text_file:
+        return
+    if grid.sheet != layout.name:
+        reading.forensic("sheet_renamed", grid.sheet, None, f"原名“{layout.name}”,已改名;按代码行识别,不影响读取。")
+    if code_row + 1 != CODE_ROW:
+        moved = code_row + 1 - CODE_ROW
+        verb = "插入" if moved > 0 else "删除"
+        reading.forensic(
+            "rows_inserted", grid.sheet, str(code_row + 1), f"表头上方{verb}了 {abs(moved)} 行,已按代码行读取。"
+        )
+    if anchors:
+        _columns_told(reading, grid, layout, {n: a.column for n, a in anchors.items()})
+    _hidden_columns_told(reading, grid, layout, anchors)
+
+
+def _columns_told(reading: Reading, grid: Grid, layout: SheetLayout, actual: dict[int, str]) -> None:
+    """Columns inserted, moved or removed, compared with the order of anchors in the template."""
+    issued = [c.anchor for c in layout.columns if Anchor.parse(c.anchor)]
+    standing = [column for _, column in sorted(actual.items())]
+    known = [c for c in standing if c in set(issued)]
+    if removed := [c for c in issued if c not in set(standing)]:
+        reading.forensic("columns_removed", grid.sheet, None, f"缺少模板里的列:{_some(removed)}。")
+    if known != [c for c in issued if c in set(known)]:
+        where = {column: column_letter(n) for n, column in actual.items()}
+        moved = [f"{c}(现在 {where[c]} 列)" for c in _out_of_order(known, issued)]
+        reading.forensic("columns_moved", grid.sheet, None, f"列换了位置:{_some(moved)};已按代码行读取。")
+    last = max(n for n, column in actual.items())
+    others = {c.index for c in layout.columns if not Anchor.parse(c.anchor)}
+    free = [n for n in range(last) if n not in actual]
+    inserted = free[: max(len(free) - sum(n < last for n in others), 0)]
+    if inserted:
+        letters = _some([column_letter(n) for n in inserted])
+        reading.forensic("columns_inserted", grid.sheet, letters, f"插入了 {letters} 列,未作为填报数据读取。")
+
+
+def _out_of_order(standing: Sequence[str], issued: Sequence[str]) -> list[str]:
+    """The columns that do not stand where the order of the template has them among the columns that are there."""
+    expected = [c for c in issued if c in set(standing)]
+    return [c for c, other in zip(standing, expected, strict=True) if c != other]
+
+
+def _hidden_columns_told(reading: Reading, grid: Grid, layout: SheetLayout, anchors: dict[int, Anchor]) -> None:
+    """Columns hidden by somebody; the template itself hides 上期."""
+    ours = {n for n, anchor in anchors.items() if anchor.lag == "last"} | {
+        c.index for c in layout.columns if c.anchor in ("value_last", AUDIT)
+    }
+    hidden = sorted(n for n in grid.hidden_columns - ours if n < len(grid.rows[0]) and (not anchors or n in anchors))
+    if hidden:
+        letters = _some([column_letter(n) for n in hidden])
+        reading.forensic("hidden_columns", grid.sheet, letters, f"{letters} 列被隐藏,已照常读取。")
+
+
+def rows_told(reading: Reading, grid: Grid, form: Form, rows: Sequence[int], left_out: int) -> None:
+    """Blank rows between the data rows of a roster."""
+    if rows and (gap := rows[-1] - rows[0] + 1 - len(rows) - left_out) > 0:
+        reading.forensic("rows_inserted", grid.sheet, None, f"数据行之间有 {gap} 个空行,已跳过。")
+
+
+def merges_told(reading: Reading, grid: Grid, first_row: int, places: Iterable[int]) -> list[tuple[int, int]]:
+    """Cells of these columns below ``first_row`` that hold a value nobody sees, for they lie under a merged area."""
+    if not grid.merges:
+        return []
+    wanted = set(places)
+    covered = [(r, c) for r, c in grid.hidden_by_merges() if r >= first_row and c in wanted]
+    seen = set(covered)
+    for area in grid.merges:
+        if area.first_row >= first_row and area.size > 1 and not _covers(area, seen) and wanted & set(_columns(area)):
+            shown = f"{address(area.first_row, area.first_column)}:{address(area.last_row, area.last_column)}"
+            reading.forensic("merged", grid.sheet, shown, f"{shown} 是合并单元格,只有左上角一格有值。")
+    return covered
+
+
+def _columns(area: Area) -> range:
+    return range(area.first_column, area.last_column + 1)
+
+
+def _covers(area: Area, places: set[tuple[int, int]]) -> bool:
+    return any(area.first_row <= r <= area.last_row and area.first_column <= c <= area.last_column for r, c in places)
+
+
+def cells_told(reading: Reading) -> None:
+    """How many cells of each sheet were taken for something else than they literally say; the cells stand in ``normalised``."""
+    cells = reading.normalised_cells
+    counts: Counter[tuple[str, str]] = Counter()
+    for sheet, code in cells.select("sheet", "code").iter_rows():
+        counts.update((sheet, step) for step in code.split("+") if step in CELL_KINDS)
+    for (sheet, code), count in sorted(counts.items()):
+        reading.forensic(code, sheet, None, f"有 {count} {CELL_KINDS[code]}。")
+
+
+def audit_cells_told(reading: Reading, grid: Grid, code_row: int, rows: Sequence[int]) -> None:
+    """Our own formulas typed over: a number can only stand in the column 校验 where somebody put it."""
+    heads = [n for n, cell in enumerate(grid.rows[code_row]) if isinstance(cell, str) and cell.strip() == AUDIT]
+    if not heads:
+        return
+    places = [address(r, heads[0]) for r in rows if isinstance(grid.rows[r][heads[0]], float | int)]
+    if places:
+        reading.forensic(
+            "formula_overwritten", grid.sheet, places[0], f"“校验”列的公式被数值覆盖({_some(places)});不影响审核。"
+        )
+
+
+def meta_told(reading: Reading, meta: dict[str, str]) -> None:
+    """The template's identity: lost, or of another edition."""
+    if not meta:
+        reading.forensic("no_meta", None, META_SHEET, "模板标识(隐藏表 _meta)已被删除,已按代码行识别。")
+    elif meta.get("edition") and meta["edition"] != reading.edition.id:
+        reading.forensic(
+            "old_edition", None, META_SHEET, f"模板是 {meta['edition']} 版,本期适用 {reading.edition.id} 版。"
+        )

@@ -1,0 +1,37 @@
+"""The oracle by construction: faults of every kind at known places are found there, repairs are listed, clean books are quiet."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.oracle.faults import FAULTS
+from tests.oracle.judge import Tally, judged, run
+from tests.oracle.structure import STRUCTURE
+
+
+def assert_all_found(tally: Tally) -> None:
+    assert (tally.recall, tally.exact, tally.confused) == (1.0, 1.0, 0), "\n".join(tally.notes)
+    assert (tally.false_on_clean, tally.false_beside_faults, tally.misread) == (0, 0, 0), "\n".join(tally.notes)
+
+
+def test_a_dozen_books_with_faults_of_any_kind() -> None:
+    tally = run(range(12))
+    assert tally.clean and tally.planted > 12
+    assert_all_found(tally)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*FAULTS, *STRUCTURE])
+def test_each_kind_of_fault_alone(kind: str) -> None:
+    tally = Tally()
+    for seed in range(3):
+        tally.add(judged(seed, kind))
+    assert tally.kinds[kind]["planted"], f"nowhere to plant {kind}"
+    assert_all_found(tally)
+
+
+@pytest.mark.slow
+def test_some_hundreds_of_books() -> None:
+    tally = run(range(1000, 1300))
+    assert tally.recall >= 0.995 and tally.exact == 1 and tally.confused == 0, "\n".join(tally.notes)
+    assert tally.false_a_clean_book <= 0.1 and tally.misread == 0, "\n".join(tally.notes)
