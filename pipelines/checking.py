@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from pipelines.operands import History, operands_for
 from schemas.errors import SubmissionError
-from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings, no_findings
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
 from schemas.model import FormKind, Programme
-from schemas.observations import Observations, merge
+from schemas.observations import Observations
 from schemas.period import Period
 from sources.audit import AuditResult, Operands, audit
 from sources.pool import Pool
 from sources.reader import FileReading, no_forensics, no_normalised, read_file
+from sources.several_books import PutTogether, put_together
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.register import frozen_register, register_as_of
 
@@ -40,6 +41,7 @@ class Checked:
 
     ``status``: unreadable, failed (hard findings), to_explain (soft ones), clean. ``separable`` are units all of whose
     hard findings stand on forms with ``blocks = "unit"``: the park may report without them, if it says so.
+    ``forensics``: what was done to the files since they were handed out.
     """
 
     status: str
@@ -57,11 +59,7 @@ class Checked:
     readings: tuple[FileReading, ...] = ()
     separable: tuple[str, ...] = ()
     message: str = ""
-
-    @property
-    def forensics(self) -> pl.DataFrame:
-        """What was done to the files since they were handed out."""
-        return pl.concat([r.forensics for r in self.readings] or [no_forensics()])
+    forensics: pl.DataFrame = field(default_factory=no_forensics)
 
     def blocking(self, left_out: Sequence[str] = ()) -> int:
         """Findings that stop the submission, the units ``left_out`` aside."""
@@ -112,8 +110,9 @@ def check(
         return _refused(readings, *disagreement)
     the_park, the_period = next(iter(parks)), next(iter(periods))
     edition = programme.edition_for(the_period)
-    observations = merge([r.observations for r in readings])
-    read_findings = pl.concat([r.findings for r in readings] or [no_findings()])
+    together = put_together(readings, edition, the_park)
+    observations = together.observations
+    read_findings = pl.concat([*(r.findings for r in _once(readings)), together.findings])
     register, operands = None, None
     if history is not None:
         register = register_of(history, the_period, the_park)
@@ -138,7 +137,12 @@ def check(
         known=read_findings,
         file_names={r.sha256: r.name for r in readings},
     )
-    return _judged(readings, programme, the_park, the_period, observations, read_findings, result, operands)
+    return _judged(readings, programme, the_park, the_period, together, read_findings, result, operands)
+
+
+def _once(readings: Sequence[FileReading]) -> list[FileReading]:
+    """The same file given twice, under one name or two, is read once."""
+    return list({r.sha256: r for r in readings}.values())
 
 
 def register_of(history: History, period: Period, park: str) -> pl.DataFrame:
@@ -159,11 +163,12 @@ def _judged(
     programme: Programme,
     park: str,
     period: Period,
-    observations: Observations,
+    together: PutTogether,
     read_findings: pl.DataFrame,
     result: AuditResult,
     operands: Operands | None,
 ) -> Checked:
+    observations = together.observations
     findings = pl.concat([read_findings, result.findings])
     edition = programme.edition_for(period)
     by_unit = [f.code for f in edition.forms.values() if f.blocks == "unit"]
@@ -175,8 +180,9 @@ def _judged(
     status = "failed" if hard.height else "to_explain" if findings.filter(NEEDS_EXPLANATION).height else "clean"
     return Checked(
         status, park, period, edition.id, tuple(c for c in edition.forms if c in observations.frames and observations.frames[c].height),
-        observations, findings, pl.concat([r.normalised for r in readings] or [no_normalised()]), result.outcomes, result.not_run,
+        observations, findings, pl.concat([r.normalised for r in _once(readings)] or [no_normalised()]), result.outcomes, result.not_run,
         result.rule_set_hash, operands.snapshot if operands else "", tuple(readings), separable,
+        forensics=pl.concat([*(r.forensics for r in _once(readings)), together.forensics]),
     )  # fmt: skip
 
 
