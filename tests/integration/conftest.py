@@ -16,6 +16,11 @@ from ytb.cli.session import CALL, system_clock
 from ytb.demo.run import Story, run_demo
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``make golden``: recorded results are written anew; the diff is reviewed."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write the recorded results anew")
+
+
 @dataclass(frozen=True)
 class Province:
     """The home the story left, and what happened in it."""
