@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from schemas.layout import AUDIT, CODE_ROW, META_SHEET, OWN_SHEETS, Anchor, SheetLayout, column_letter, sheet_layout
+from schemas.layout import (
+    AUDIT,
+    CODE_ROW,
+    META_SHEET,
+    OPERANDS_SHEET,
+    OWN_SHEETS,
+    Anchor,
+    SheetLayout,
+    column_letter,
+    sheet_layout,
+)
 from schemas.model import Form
 from sources.grid import Grid
 from sources.guard import NOTES, Inspection
@@ -94,7 +104,7 @@ def _columns_told(reading: Reading, grid: Grid, layout: SheetLayout, actual: dic
     """Columns inserted, moved or removed, compared with the order of anchors in the template."""
     issued = [c.anchor for c in layout.columns if Anchor.parse(c.anchor)]
     standing = [column for _, column in sorted(actual.items())]
-    known = [c for c in standing if c in set(issued)]
+    known = [c for c in dict.fromkeys(standing) if c in set(issued)]
     if removed := [c for c in issued if c not in set(standing)]:
         reading.forensic("columns_removed", grid.sheet, None, f"缺少模板里的列:{_some(removed)}。")
     if known != [c for c in issued if c in set(known)]:
@@ -175,6 +185,13 @@ def audit_cells_told(reading: Reading, grid: Grid, code_row: int, rows: Sequence
         reading.forensic(
             "formula_overwritten", grid.sheet, places[0], f"“校验”列的公式被数值覆盖({_some(places)});不影响审核。"
         )
+
+
+def operands_told(reading: Reading, grids: Sequence[Grid], meta: dict[str, str]) -> None:
+    """The sheet that says which 上年同期 was issued: without it nobody can tell what was changed."""
+    if meta and all(grid.sheet != OPERANDS_SHEET for grid in grids):
+        told = "下发的上年同期数(隐藏表 _ops)已被删除,不能核对上年同期是否改动。"
+        reading.forensic("no_operands", None, OPERANDS_SHEET, told)
 
 
 def meta_told(reading: Reading, meta: dict[str, str]) -> None:
