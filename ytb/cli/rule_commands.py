@@ -1,4 +1,4 @@
-"""``ytb rules check``: rules and a table in, per rule how many items hold, fail and stay undetermined. No home needed."""
+"""``ytb rules check`` and ``ytb rules audit``: rules and a table in, outcomes out; a rule set examined. No home needed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def register(root: typer.Typer) -> None:
     """Hang ``rules`` on the root."""
     rules = typer.Typer(no_args_is_help=True, help="任意表的规则:审核、体检。")
     rules.command("check")(check)
+    rules.command("audit")(audit)
     root.add_typer(rules, name="rules")
 
 
@@ -71,6 +72,16 @@ def check(
         emit({}, _summary(result))
         _closing(result)
     if result.hard_failures:
+        raise typer.Exit(FINDINGS)
+
+
+def audit(rules: RuleOption) -> None:
+    """不看数据,给规则本身体检:矛盾、多余、永不触发、永真、只能取一个值,并给每条规则造出成立、不成立、不判定的例子。"""
+    from pipelines.rule_report import audit_report, audit_text
+
+    report = audit_report(read_rule_file(rules))
+    emit({"rules_file": str(rules), **report}, audit_text(report))
+    if not report["ok"]:
         raise typer.Exit(FINDINGS)
 
 

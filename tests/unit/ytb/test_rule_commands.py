@@ -121,3 +121,19 @@ def test_a_wrong_rule_is_2_and_names_its_line(folder: Path, capsys: pytest.Captu
     shown = capsys.readouterr().err
     assert "rules.toml:2" in shown
     assert "数据里没有列“y”" in shown
+
+
+def test_audit_says_what_is_wrong_and_shows_examples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = folder / "audit.toml"
+    rules.write_text(
+        '[[rule]]\nid = "a"\nexpression = "x > 1"\n[[rule]]\nid = "b"\nexpression = "x > 2"\n', encoding="utf-8"
+    )
+    assert main(["rules", "audit", "--rules", str(rules), "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["redundant"] == [{"rule": "a", "implied_by": ["b"]}]
+    assert answer["removable"] == ["a"]
+    assert answer["rules"][1]["examples"]["fails"]["rows"] == [{"x": "2"}]
+    assert main(["rules", "audit", "--rules", str(rules)]) == 1
+    assert "多余:a 其他规则成立时它必然成立(因 b)" in capsys.readouterr().out
+    rules.write_text('[[rule]]\nid = "a"\nexpression = "x > 1"\n', encoding="utf-8")
+    assert main(["rules", "audit", "--rules", str(rules)]) == 0
