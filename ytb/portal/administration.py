@@ -15,11 +15,25 @@ from warehouse.ledger import access, trail
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.migrate import current_revision
 from warehouse.ledger.parks import parks
+from warehouse.ledger.states import State
 from warehouse.ledger.users import add_user, disable_user, users
 from ytb.portal import pages, passwords
 from ytb.portal.visit import Visit
 
 EVENTS_SHOWN = 200
+#: What the auditor reads for an action of the trail; one that is not here is shown as it is kept.
+ACTIONS = {
+    "received": "接收", "read": "读取", "checked": "审核", "failed": "审核未通过", "explained": "说明齐全", "reported": "报送",
+    "explanations_given": "填写情况说明", "accept": "验收", "return": "退回", "reopen": "撤销验收", "superseded": "被替代",
+    "check_again": "重新审核", "viewed": "查看", "signed_in": "登录", "signed_out": "退出", "sign_in_failed": "登录失败",
+    "password_set": "更改口令", "password_reset": "重置口令", "second_factor_set": "启用两步验证",
+    "second_factor_removed": "取消两步验证", "token_added": "新建令牌", "token_revoked": "作废令牌", "user_added": "登记用户",
+    "user_disabled": "停用用户", "round_open": "开网", "round_close": "关网", "round_extend": "延期", "released": "发布",
+    "withdrawn": "撤回发布", "release_requested": "申请发布", "release_confirmed": "确认发布", "release_declined": "不同意发布",
+    "release_made": "发布完成", "release_failed": "发布未完成", "proposals_recorded": "名录变更申请",
+    "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
+    "answer_statuses": "登记回答状态", "parks_recorded": "登记园区",
+}  # fmt: skip
 LOW_DISK = 2 << 30
 
 
@@ -120,7 +134,7 @@ def trail_page(visit: Visit) -> Response:
     filters = {name: visit.query(name) for name in ("actor", "action", "subject", "from", "until")}
     return pages.page(
         visit, "trail", found=found[:EVENTS_SHOWN], count=len(found), actions=actions, report=report, filters=filters,
-        query=query,
+        query=query, words=ACTIONS, states={str(state): state.label for state in State},
     )  # fmt: skip
 
 

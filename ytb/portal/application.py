@@ -21,11 +21,9 @@ from sources.pool import Pool
 from warehouse.home import Home, load_config, receipt_key
 from warehouse.ledger.migrate import open_ledger
 from warehouse.vault import Vault
-from ytb.portal import problems
 from ytb.portal.door import Door
 from ytb.portal.limits import GuardedBody, SafeHeaders
 from ytb.portal.publishing import fail_interrupted, publisher
-from ytb.portal.route import Route
 from ytb.portal.routes import ROUTES
 from ytb.portal.visit import Portal, Settings
 
@@ -71,16 +69,10 @@ def create_app(portal: Portal) -> ASGIApp:
 
     door = Door(portal)
     addresses = [Address(route.path, door.endpoint(route), methods=[route.method], name=route.name) for route in ROUTES]
-    nowhere = Route("nowhere", "GET", "/", _nowhere, frozenset())
 
     async def missing(request: Request, _: Exception) -> Response:
-        as_api = Route("nowhere", "GET", "/api/", _nowhere, frozenset())
-        return await door.endpoint(as_api if request.url.path.startswith("/api/") else nowhere)(request)
+        return await door.nowhere(request)
 
     app = Starlette(routes=addresses, exception_handlers={404: missing, 405: missing}, lifespan=lifespan)
     app.router.redirect_slashes = False
     return SafeHeaders(GuardedBody(app, portal.settings.limits), is_https=portal.settings.is_https)
-
-
-def _nowhere(_: object) -> Response:
-    raise problems.NOT_FOUND

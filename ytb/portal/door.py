@@ -79,6 +79,17 @@ class Door:
 
         return serve
 
+    async def nowhere(self, request: Request) -> Response:
+        """The answer for an address or a method that no route has."""
+        is_api = request.url.path.startswith("/api/")
+        route = Route("nowhere", "GET", "/api/" if is_api else "/", _no_page, frozenset())
+        visit = self._visit(request, route)
+        try:
+            visit = visit if is_api else await run_in_threadpool(identify, visit)
+        except StatisticsError as error:
+            return problems.answer(visit, problem_of(error))
+        return problems.answer(visit, problems.NOT_FOUND)
+
     def _visit(self, request: Request, route: Route) -> Visit:
         client = request.client.host if request.client else ""
         visitor = request.cookies.get(visitor_cookie(self.portal), "")
@@ -122,6 +133,10 @@ class Door:
                     one.content.close()
         finally:
             self.waiting -= 1
+
+
+def _no_page(_: Visit) -> Response:
+    raise problems.NOT_FOUND
 
 
 def identify(visit: Visit) -> Visit:

@@ -74,6 +74,14 @@ def beijing(at: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     return at.astimezone(BEIJING).strftime(form) if at else "—"
 
 
+def until(deadline: datetime) -> str:
+    """A deadline as the programme writes it: midnight is 24:00 of the day before."""
+    local = deadline.astimezone(BEIJING)
+    if (local.hour, local.minute) == (0, 0):
+        return f"{local - timedelta(days=1):%Y-%m-%d} 24:00"
+    return beijing(deadline)
+
+
 def countdown(deadline: datetime, now: datetime) -> str:
     """How long there is still, or how long it is past."""
     left = deadline - now
@@ -104,7 +112,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"beijing": beijing, "size": size, "path": lambda text: quote(str(text), safe="")}
+    made.filters |= {"beijing": beijing, "until": until, "size": size, "path": lambda text: quote(str(text), safe="")}
     made.globals |= {
         "chip": lambda state: CHIPS[state] if state is not None else NOT_FILED,
         "countdown": countdown,

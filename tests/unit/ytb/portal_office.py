@@ -1,0 +1,159 @@
+"""A small installation for the portal's tests: two parks, one submission of each, one account a role."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.intake import Office, frame_to_blob
+from schemas.catalog import programme
+from schemas.findings import as_findings
+from schemas.observations import Observations
+from schemas.period import Period
+from sources.pool import Pool
+from warehouse.home import Home, create_home
+from warehouse.ledger import access
+from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.intake import IncomingFile, record_received
+from warehouse.ledger.migrate import create_ledger
+from warehouse.ledger.models import ROLES
+from warehouse.ledger.parks import Park, add_parks
+from warehouse.ledger.periods import open_round
+from warehouse.ledger.register import UnitEvent, record_unit_events
+from warehouse.ledger.steps import record_check, report
+from warehouse.ledger.submissions import CheckResult
+from warehouse.ledger.users import add_user
+from warehouse.vault import Vault
+from ytb.portal.application import create_app, portal_of
+from ytb.portal.limits import BodyLimits
+from ytb.portal.passwords import Hasher
+from ytb.portal.visit import Settings
+
+START = datetime(2015, 4, 1, 9, 0, tzinfo=SHANGHAI)
+Q1 = Period(2015, quarter=1)
+PASSWORD = "Tuesday-Rain-7"
+CHEAP = Hasher(n=16, r=1, p=1)
+NASTY = "<script>alert(1)</script>\"'>"
+UNIT = "91620102900001092A"
+
+
+@dataclass
+class Installation:
+    office: Office
+    home: Home
+    app: Any
+    published: list[tuple[int, Period, str, str]] = field(default_factory=list)
+    at: datetime = START + timedelta(hours=1)
+
+    def submission(
+        self, park: str, *, hard: int = 0, soft: int = 0, name: str = "报表.xlsx", reported: bool = False
+    ) -> str:
+        """A submission with recorded findings, without any workbook behind it."""
+        office, data = self.office, f"{park}{hard}{soft}{name}{self.at}".encode()
+        got = record_received(
+            office.vault, office.ledger, [IncomingFile(name, data)], park=park, period=Q1, edition="2015",
+            channel="portal", now=self.at, actor=f"park_reporter-{park}",
+        ).submission  # fmt: skip
+        rows = [finding(park, "hard", n) for n in range(hard)] + [finding(park, "soft", n) for n in range(soft)]
+        basic = pl.DataFrame(
+            {"park": [park], "unit_id": [UNIT], "_file": ["x"], "_sheet": ["s"], "_row": [8], "B02": [NASTY]}
+        )
+        cells = pl.DataFrame(
+            schema={"_file": pl.String, "_sheet": pl.String, "form": pl.String, "column": pl.String, "letter": pl.String, "row": pl.Int64}
+        )  # fmt: skip
+        blob = office.vault.put(Observations({"basic": basic}, cells).to_bytes()).sha256
+        result = CheckResult(
+            "1", "r" * 64, "o" * 64, blob, office.vault.put(frame_to_blob(as_findings(rows))).sha256,
+            ("basic", "finance"), {"units": 1, "cells": 3, "hard": hard, "soft": soft, "normalised": 0, "left_out": 0}, hard, soft,
+        )  # fmt: skip
+        with office.ledger.write() as session:
+            record_check(session, got.number, result, now=self.at, actor="x")
+            if reported and not hard and not soft:
+                report(session, got.number, now=self.at, actor="x")
+        return got.number
+
+    def token(self, name: str, *scopes: str) -> str:
+        """A key of a program for an account."""
+        token = secrets.token_hex(16)
+        with self.office.ledger.write() as session:
+            access.add_token(
+                session, token, name, label="t", scopes=scopes, expires_at=self.at + timedelta(days=1), now=self.at
+            )
+        return token
+
+
+def finding(park: str, severity: str, n: int) -> dict[str, object]:
+    return {
+        "rule": "AF02" if severity == "hard" else "AF26", "severity": severity, "form": "finance",
+        "unit_id": f"{UNIT[:14]}{n:04d}", "park": park, "sheet": "财务状况", "cell": f"E{8 + n}", "row": 8 + n,
+        "column": "F02", "indicator": "主营业务收入", "found": NASTY if n == 0 else f"F01={n},F02=9", "outcome": "failed",
+        "message": f"工作表“财务状况” E{8 + n}“主营业务收入”(F02):填报 F01={n},F02=9,主营业务收入大于营业收入;请核对两项后更正。",
+        "code": "rule",
+    }  # fmt: skip
+
+
+def user_of(role: str, park: str = "LBGX") -> str:
+    return f"{role}-{park}" if role == "park_reporter" else role
+
+
+def installation(
+    root: Path, pool: Pool | None = None, *, second_factor: bool = False, limits: BodyLimits | None = None
+) -> Installation:
+    home = create_home(root, now=START, organisation="测试统计局")
+    ledger = create_ledger(home)
+    office = Office(Vault.open(home.vault), ledger, programme())
+    kept = CHEAP.hash(PASSWORD)
+    with ledger.write() as session:
+        add_parks(
+            session,
+            [Park("LBGX", "兰州高新区", kind="zone"), Park("LBJJ", "兰州经济区", kind="zone")],
+            now=START,
+            actor="root",
+        )
+        for park in ("LBGX", "LBJJ"):
+            unit = f"9162010290000{'1' if park == 'LBGX' else '2'}092A"
+            record_unit_events(
+                session,
+                [UnitEvent(unit, "entry", date(2013, 1, 1), park, "", {"B02": NASTY}, "批复")],
+                now=START,
+                actor="root",
+            )
+            add_user(
+                session,
+                user_of("park_reporter", park),
+                title=NASTY,
+                role="park_reporter",
+                park=park,
+                now=START,
+                actor="root",
+            )
+        for role in ROLES:
+            if role != "park_reporter":
+                add_user(session, role, title=ROLES[role], role=role, now=START, actor="root")
+        for name in [
+            *(user_of("park_reporter", p) for p in ("LBGX", "LBJJ")),
+            *(r for r in ROLES if r != "park_reporter"),
+        ]:
+            access.set_password(session, name, kept, one_time=False, now=START, actor="root")
+        open_round(
+            session, Q1, edition="2015", deadline=START + timedelta(days=14), now=START, actor="province_statistician"
+        )
+    made = Installation(office, home, None)
+    clock: Callable[[], datetime] = lambda: made.at  # noqa: E731
+    settings = Settings(hasher=CHEAP, second_factor=second_factor, limits=limits or BodyLimits())
+    portal = portal_of(
+        home,
+        clock,
+        settings,
+        office=office,
+        pool=pool or Pool(workers=1),
+        publish=lambda *what: made.published.append(what),
+    )
+    made.app = create_app(portal)
+    return made

@@ -1,0 +1,225 @@
+"""Signing in and what guards it: lockout, rotation, idle and absolute time, CSRF, origin, host, one-time codes, second factor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.ytb.portal_browser import Browser, token_in
+from tests.unit.ytb.portal_office import PASSWORD, START, Installation, installation
+from warehouse.ledger.trail import events, verify_trail
+from warehouse.ledger.verify import verify_ledger
+from ytb.portal import passwords
+from ytb.portal.account import inside
+
+CLERK = "park_reporter-LBGX"
+
+
+@pytest.fixture
+def inst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    made = installation(tmp_path_factory.mktemp("access") / "home")
+    yield made
+
+
+def test_sign_in_leads_to_the_page_of_the_role_and_the_cookie_is_for_http_only(inst: Installation) -> None:
+    browser = Browser(inst.app)
+    answer = browser.sign_in(CLERK, PASSWORD)
+    cookie = next(c for c in answer.set_cookies if c.startswith("ytb_session="))
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie
+    assert browser.get("/").location == "/park"
+    assert "兰州高新区" in browser.get("/park").text
+
+
+def test_a_wrong_name_and_a_wrong_password_get_the_same_words(inst: Installation) -> None:
+    one, other = Browser(inst.app).sign_in(CLERK, "wrong"), Browser(inst.app).sign_in("nobody", "wrong")
+    assert one.status == other.status == 422
+    assert "用户名、口令或验证码不对" in one.text and "用户名、口令或验证码不对" in other.text
+
+
+def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour_even_for_the_right_one(
+    inst: Installation,
+) -> None:
+    for n in range(5):
+        assert Browser(inst.app, client=f"10.0.1.{n}").sign_in(CLERK, "wrong").status == 422
+    assert "已暂停登录" in Browser(inst.app).sign_in(CLERK, PASSWORD).text
+    inst.at += timedelta(minutes=15)
+    assert Browser(inst.app).sign_in(CLERK, PASSWORD).status == 303
+
+
+def test_the_session_is_new_at_every_sign_in_and_a_planted_one_is_worth_nothing(inst: Installation) -> None:
+    browser = Browser(inst.app, cookies={"ytb_session": "planted"})
+    browser.sign_in(CLERK, PASSWORD)
+    first = browser.cookies["ytb_session"]
+    assert first != "planted"
+    token = token_in(browser.get("/park").text)
+    browser.post("/sign-in", {"name": CLERK, "password": PASSWORD, "_csrf": token})
+    assert browser.cookies["ytb_session"] != first
+    assert Browser(inst.app, cookies={"ytb_session": first}).get("/park").status == 303
+    assert Browser(inst.app, cookies={"ytb_session": "planted"}).get("/park").status == 303
+
+
+def test_half_an_hour_idle_or_twelve_hours_end_a_session(inst: Installation) -> None:
+    browser = Browser(inst.app)
+    browser.sign_in(CLERK, PASSWORD)
+    for _ in range(24):
+        inst.at += timedelta(minutes=29)
+        assert browser.get("/park").status == 200
+    inst.at += timedelta(minutes=29)
+    assert browser.get("/park").status == 303
+    browser.sign_in(CLERK, PASSWORD)
+    inst.at += timedelta(minutes=31)
+    assert browser.get("/park").status == 303
+
+
+def test_signing_out_ends_the_session_on_the_server(inst: Installation) -> None:
+    browser = Browser(inst.app)
+    browser.sign_in(CLERK, PASSWORD)
+    held = browser.cookies["ytb_session"]
+    assert browser.post("/sign-out", page="/park").location.startswith("/sign-in")
+    assert Browser(inst.app, cookies={"ytb_session": held}).get("/park").status == 303
+
+
+def test_a_form_without_its_token_or_from_elsewhere_does_nothing(inst: Installation) -> None:
+    browser = Browser(inst.app)
+    browser.sign_in("administrator", PASSWORD)
+    fields = {"name": "eve", "title": "Eve", "role": "administrator"}
+    other = Browser(inst.app)
+    other.sign_in("auditor", PASSWORD)
+    foreign_token = token_in(other.get("/trail").text)
+    token = token_in(browser.get("/users").text)
+    assert browser.post("/users", fields).status == 403
+    assert browser.post("/users", {**fields, "_csrf": "0" * 40}).status == 403
+    assert browser.post("/users", {**fields, "_csrf": foreign_token}).status == 403
+    for origin in ("http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:81", ""):
+        assert browser.post("/users", {**fields, "_csrf": token}, Origin=origin).status == 403, origin
+    assert (
+        browser.post("/users", {**fields, "_csrf": token}, Origin="", Referer="http://evil.example/users").status == 403
+    )
+    assert "eve" not in browser.get("/users").text
+    assert browser.post("/users", {**fields, "_csrf": token}).status == 200
+
+
+def test_the_sign_in_form_of_one_browser_does_not_serve_another(inst: Installation) -> None:
+    token = token_in(Browser(inst.app).get("/sign-in").text)
+    victim = Browser(inst.app)
+    victim.get("/sign-in")
+    assert victim.post("/sign-in", {"name": CLERK, "password": PASSWORD, "_csrf": token}).status == 403
+    assert "ytb_session" not in victim.cookies
+
+
+def test_a_host_that_is_not_ours_is_refused(inst: Installation) -> None:
+    assert Browser(inst.app).get("/sign-in", Host="evil.example").status == 400
+
+
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\nb", "javascript:x"]
+)
+def test_no_sign_in_sends_anybody_elsewhere(address: str) -> None:
+    assert inside(address) == "/"
+
+
+def test_after_sign_in_the_page_asked_for_comes(inst: Installation) -> None:
+    browser = Browser(inst.app)
+    sent = browser.get("/park/LBGX/2015-Q1?x=1")
+    assert sent.location == "/sign-in?next=%2Fpark%2FLBGX%2F2015-Q1%3Fx%3D1"
+    token = token_in(browser.get(sent.location).text)
+    answer = browser.post(
+        "/sign-in", {"name": CLERK, "password": PASSWORD, "next": "/park/LBGX/2015-Q1?x=1", "_csrf": token}
+    )
+    assert answer.location == "/park/LBGX/2015-Q1?x=1"
+
+
+def test_a_new_person_gets_a_code_once_and_must_change_it_before_anything_else(inst: Installation) -> None:
+    admin = Browser(inst.app)
+    admin.sign_in("administrator", PASSWORD)
+    shown = admin.post(
+        "/users", {"name": "li", "title": "李", "role": "park_reporter", "park": "LBGX"}, page="/users"
+    ).text
+    code = shown.split('class="big-code">')[1].split("<")[0]
+    assert code not in admin.get("/users").text
+    li = Browser(inst.app)
+    li.sign_in("li", code)
+    assert li.get("/park").location == "/password"
+    weak = li.post("/password", {"old": code, "new": "short", "again": "short"}, page="/password")
+    assert weak.status == 422 and "口令太弱" in weak.text
+    good = {"old": code, "new": "Long-enough-4-me", "again": "Long-enough-4-me"}
+    assert li.post("/password", good, page="/password").location == "/account?done=password"
+    assert li.get("/park").status == 200
+    assert Browser(inst.app).sign_in("li", code).status == 422
+
+
+def test_disabling_a_person_ends_what_they_are_doing(inst: Installation) -> None:
+    clerk, admin = Browser(inst.app), Browser(inst.app)
+    clerk.sign_in(CLERK, PASSWORD)
+    token = inst.token(CLERK, "read")
+    admin.sign_in("administrator", PASSWORD)
+    assert admin.post(f"/users/{CLERK}/disable", {"reason": "离职"}, page="/users").status == 303
+    assert clerk.get("/park").status == 303
+    assert clerk.get("/api/v1/submissions/x", Authorization=f"Bearer {token}").status == 401
+    assert Browser(inst.app).sign_in(CLERK, PASSWORD).status == 422
+
+
+def test_the_second_factor_is_asked_for_set_up_and_then_needed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    inst = installation(tmp_path_factory.mktemp("factor") / "home", second_factor=True)
+    browser = Browser(inst.app)
+    browser.sign_in("reviewer", PASSWORD)
+    assert browser.get("/queue").location == "/second-factor"
+    page = browser.get("/second-factor").text
+    nonce = page.split('name="nonce" value="')[1].split('"')[0]
+    secret = page.split('class="secret">')[1].split("<")[0].replace(" ", "")
+    step = int(inst.at.timestamp()) // 30
+    fields = {"nonce": nonce, "password": PASSWORD, "_csrf": token_in(page)}
+    assert browser.post("/second-factor", {**fields, "code": "000000"}).status == 422
+    assert browser.post("/second-factor", {**fields, "code": passwords.totp_code(secret, step)}).status == 303
+    assert browser.get("/queue").status == 200
+    inst.at += timedelta(minutes=2)
+    code = passwords.totp_code(secret, int(inst.at.timestamp()) // 30)
+    assert Browser(inst.app).sign_in("reviewer", PASSWORD).status == 422
+    assert Browser(inst.app).sign_in("reviewer", PASSWORD, code).status == 303
+    assert Browser(inst.app).sign_in("reviewer", PASSWORD, code).status == 422  # no code serves twice
+    clerk = Browser(inst.app)
+    clerk.sign_in(CLERK, PASSWORD)
+    assert clerk.get("/park").status == 200
+
+
+def test_the_codes_are_those_of_the_standard() -> None:
+    # RFC 6238 appendix B, SHA-1, secret "12345678901234567890", last six of the eight digits
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    assert [passwords.totp_code(secret, at // 30) for at in (59, 1111111109, 1234567890, 20000000000)] == [
+        "287082", "081804", "005924", "353130",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "weak", ["short1A!", "alllowercase", "Password-123", "aaaaaaaaaaaaaaaaaaaa", "li-Something-9", "x" * 129]
+)
+def test_weak_passwords_are_refused(weak: str) -> None:
+    with pytest.raises(passwords.RefusalError):
+        passwords.require_good_password(weak, "li")
+
+
+def test_a_password_hash_tells_its_cost_and_only_the_password_matches() -> None:
+    hasher = passwords.Hasher(n=16, r=1, p=1)
+    kept = hasher.hash("口令 Pass", b"salt" * 4)
+    assert kept.startswith("scrypt$16$1$1$") and passwords.matches("口令 Pass", kept)
+    assert not passwords.matches("口令 pass", kept)
+    assert passwords.Hasher().is_outdated(kept) and not hasher.is_outdated(kept)
+    assert hasher.hash("a") != hasher.hash("a")
+
+
+def test_everything_that_happened_is_in_a_sound_trail_without_any_secret(inst: Installation) -> None:
+    browser = Browser(inst.app)
+    browser.sign_in(CLERK, "wrong-Secret-1")
+    browser.sign_in(CLERK, PASSWORD)
+    browser.get(f"/submissions/{inst.submission('LBGX', soft=1)}")
+    with inst.office.ledger.read() as session:
+        told = events(session)
+        assert verify_trail(session).is_sound and verify_ledger(session).is_sound
+    actions = [one.action for one in told if one.at > START]
+    assert (
+        actions[-6:] == ["sign_in_failed", "signed_in", "received", "checked", "viewed"][-6:] or actions[-1] == "viewed"
+    )
+    text = str(told)
+    assert "wrong-Secret-1" not in text and PASSWORD not in text and browser.cookies["ytb_session"] not in text

@@ -1,0 +1,175 @@
+"""Roles × routes × owners, from the route table: who is let in, who is sent to sign in, for whom a thing does not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.ytb.portal_browser import Browser
+from tests.unit.ytb.portal_office import PASSWORD, Installation, installation, user_of
+from warehouse.ledger.models import ROLES
+from warehouse.ledger.trail import head
+from ytb.portal.route import Owner, Route
+from ytb.portal.routes import ROUTES
+
+# Who may take a route, said a second time on purpose: the table and this list are changed together, by two decisions.
+ALL = set(ROLES)
+PARK, OFFICE = {"park_reporter"}, {"province_statistician", "reviewer"}
+WATCH = OFFICE | {"publisher", "analyst"}
+RELEASE = {"province_statistician", "publisher"}
+PUBLIC: set[str] = set()
+STATISTICIAN, ADMINISTRATOR, AUDITOR = {"province_statistician"}, {"administrator"}, {"auditor"}
+EXPECTED: dict[str, set[str]] = {
+    **dict.fromkeys(["static", "sign_in_page", "sign_in", "verify", "help", "alive", "api_document"], PUBLIC),
+    **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
+    **dict.fromkeys(["add_token", "revoke_token"], PARK | OFFICE),
+    **dict.fromkeys(["park_due", "park_round", "template", "upload", "submission", "explanations", "give_explanations"], PARK),
+    **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
+    **dict.fromkeys(["marked", "original", "receipt", "check_table"], PARK | OFFICE),
+    **dict.fromkeys(["api_submissions", "api_submission", "api_findings", "api_receipt"], PARK | OFFICE),
+    **dict.fromkeys(["queue", "accept_clean", "review", "accept", "return", "reopen", "reminders"], OFFICE),
+    **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
+    "progress": WATCH,
+    **dict.fromkeys(["releases", "release", "release_file"], WATCH | PARK),
+    **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
+    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "sessions", "end_session"], ADMINISTRATOR),
+    **dict.fromkeys(["trail", "trail_csv"], AUDITOR),
+    **dict.fromkeys(["health", "health_json"], ADMINISTRATOR | AUDITOR),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    made = installation(tmp_path_factory.mktemp("matrix") / "home")
+    made.submission("LBGX", hard=2)
+    made.submission("LBJJ", hard=2)
+    return made
+
+
+@pytest.fixture(scope="module")
+def browsers(inst: Installation) -> dict[str, Browser]:
+    found = {"": Browser(inst.app)}
+    for role in ROLES:
+        found[role] = Browser(inst.app)
+        assert found[role].sign_in(user_of(role), PASSWORD).status == 303
+    return found
+
+
+def path_of(route: Route, park: str = "LBGX") -> str:
+    values = {
+        "number": f"2015Q1-{park}-0001" if route.owner is Owner.SUBMISSION else "1", "park": park, "period": "2015-Q1", "position": "1",
+        "name": "portal.css", "release": "2015-Q1.r1", "path:path": "site/index.html",
+    }  # fmt: skip
+    path = route.path
+    for name, value in values.items():
+        path = path.replace("{" + name + "}", value)
+    assert "{" not in path, route.path
+    return path
+
+
+def ask(browser: Browser, route: Route, path: str, inst: Installation, role: str) -> int:
+    if route.is_api and role and not route.is_public:
+        token = inst.token(user_of(role), route.scope)
+        return browser.ask(route.method, path, Authorization=f"Bearer {token}").status
+    if route.method == "GET":
+        return browser.get(path).status
+    # Without a form token nothing happens: what is asked is only whether the door would have gone on.
+    return browser.post(path, {}).status
+
+
+def test_every_route_is_in_the_table_of_expected_roles_and_says_the_same() -> None:
+    assert {route.name: set(route.roles) for route in ROUTES} == EXPECTED
+    assert len({route.name for route in ROUTES}) == len(ROUTES)
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if not r.is_public], ids=lambda r: r.name)
+def test_nobody_gets_in_unsigned(route: Route, inst: Installation, browsers: dict[str, Browser]) -> None:
+    answer = browsers[""].ask(route.method, path_of(route))
+    if route.is_api:
+        assert answer.status == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+    else:
+        assert answer.status == 303
+        assert answer.location.startswith("/sign-in")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", [r for r in ROUTES if not r.is_public], ids=lambda r: r.name)
+def test_a_role_is_let_in_where_the_table_says_so_and_nowhere_else(
+    route: Route, role: str, inst: Installation, browsers: dict[str, Browser]
+) -> None:
+    if route.name in ("sign_out", "marked", "release", "release_file", "template"):
+        pytest.skip("needs a session of its own, or files; has its own tests")
+    status = ask(browsers[role], route, path_of(route), inst, role)
+    if role not in EXPECTED[route.name]:
+        assert status == 404
+    elif route.method == "GET":
+        assert status in (200, 303)
+    elif route.is_api:
+        assert status in (200, 201, 409, 422)
+    else:
+        assert status == 403  # the form carries no token
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if r.owner is not Owner.NOTHING], ids=lambda r: f"{r.method} {r.name}"
+)
+def test_what_is_another_parks_does_not_exist(route: Route, inst: Installation, browsers: dict[str, Browser]) -> None:
+    if "park_reporter" not in route.roles:
+        pytest.skip("not for parks")
+    browser = browsers["park_reporter"]
+    token = inst.token(user_of("park_reporter"), route.scope) if route.is_api else ""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    for path in (path_of(route, "LBJJ"), path_of(route, "LBXX")):
+        if route.method == "GET":
+            foreign = browser.get(path, **headers)
+        elif route.is_api:
+            foreign = browser.upload(path, [("a.xlsx", b"x")], **headers)
+        else:
+            foreign = browser.post(path, {}, page="/park")
+        assert foreign.status == 404, path
+        assert "LBJJ" not in foreign.text.replace("/LBJJ/", "")
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if r.reads and "{" in r.path and not r.is_api], ids=lambda r: r.name
+)
+def test_the_trail_says_who_read_figures_of_units(
+    route: Route, inst: Installation, browsers: dict[str, Browser]
+) -> None:
+    if route.name in ("marked", "template"):
+        pytest.skip("made from files; the journey in tests/integration looks at it")
+    role = next(iter(sorted(route.roles)))
+    with inst.office.ledger.read() as session:
+        before = head(session).seq
+    assert browsers[role].get(path_of(route)).status == 200
+    with inst.office.ledger.read() as session:
+        assert head(session).seq == before + 1
+
+
+def test_paths_that_are_no_route_and_methods_that_no_route_has_are_not_found(browsers: dict[str, Browser]) -> None:
+    for browser in (browsers[""], browsers["administrator"]):
+        for path in (
+            "/nothing",
+            "/static/../app.py",
+            "/static/%2e%2e%2fvisit.py",
+            "/static/portal.py",
+            "/api/v1/x",
+            "/users/",
+        ):
+            assert browser.get(path).status == 404, path
+        assert browser.ask("DELETE", "/users").status == 404
+    assert browsers[""].get("/api/v1/x").headers["content-type"] == "application/problem+json"
+
+
+def test_every_answer_carries_the_safe_headers(
+    inst: Installation, browsers: dict[str, Browser], tmp_path: Path
+) -> None:
+    for path in ("/sign-in", "/nothing", "/park", "/alive", "/static/portal.css", "/api/v1/x"):
+        headers = browsers["park_reporter"].get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store" or path.startswith("/static/")
