@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ def parsed(body: bytes, cuts: list[int]) -> list[tuple[Part, bytes]]:
     parser, found, content = MultipartParser("B"), [], b""
     part: Part | None = None
     edges = [0, *sorted(c % (len(body) + 1) for c in cuts), len(body)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         for item in parser.feed(body[start:end]):
             match item:
                 case Part():
