@@ -66,11 +66,10 @@ def workbook_told(reading: Reading, inspection: Inspection, grids: Sequence[Grid
 def _hidden_told(reading: Reading, grid: Grid) -> None:
     if not grid.visible:
         reading.forensic("hidden_sheet", grid.sheet, None, "工作表被隐藏,已照常读取。")
-    if grid.has_filter and grid.hidden_rows:
-        reading.forensic("filter", grid.sheet, None, f"开着筛选,有 {len(grid.hidden_rows)} 行看不见,已照常读取。")
-    elif grid.hidden_rows:
-        rows = _some([str(r + 1) for r in sorted(grid.hidden_rows)])
-        reading.forensic("hidden_rows", grid.sheet, rows, f"第 {rows} 行被隐藏,已照常读取。")
+    if grid.hidden_rows:
+        # The template has a filter of its own: whether a row was hidden by it or by hand cannot be told.
+        rows, how = _some([str(r + 1) for r in sorted(grid.hidden_rows)]), "隐藏或筛掉" if grid.has_filter else "隐藏"
+        reading.forensic("hidden_rows", grid.sheet, rows, f"第 {rows} 行被{how},看不见,已照常读取。")
 
 
 def _protection_told(reading: Reading, inspection: Inspection, facts: SheetFacts | None) -> None:
@@ -137,9 +136,12 @@ def _hidden_columns_told(reading: Reading, grid: Grid, layout: SheetLayout, anch
         reading.forensic("hidden_columns", grid.sheet, letters, f"{letters} 列被隐藏,已照常读取。")
 
 
-def rows_told(reading: Reading, grid: Grid, form: Form, rows: Sequence[int], left_out: int) -> None:
-    """Blank rows between the data rows of a roster."""
-    if rows and (gap := rows[-1] - rows[0] + 1 - len(rows) - left_out) > 0:
+def rows_told(reading: Reading, grid: Grid, rows: Sequence[int], left_out: Sequence[int]) -> None:
+    """Blank rows between the data rows of a roster; ``left_out`` are totals and repeated heads."""
+    if not rows:
+        return
+    between = sum(rows[0] < r < rows[-1] for r in left_out)
+    if (gap := rows[-1] - rows[0] + 1 - len(rows) - between) > 0:
         reading.forensic("rows_inserted", grid.sheet, None, f"数据行之间有 {gap} 个空行,已跳过。")
 
 

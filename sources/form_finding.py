@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.errors import DefinitionError
-from schemas.layout import AUDIT, META_SHEET, SHEET_ANCHORS, YEAR_EARLIER_REASON, Anchor, is_code_row
+from schemas.layout import (
+    AUDIT,
+    META_SHEET,
+    SHEET_ANCHORS,
+    YEAR_EARLIER_REASON,
+    Anchor,
+    Role,
+    SheetLayout,
+    is_code_row,
+)
 from schemas.model import Edition, Form
 from schemas.period import Period
 from sources.cells import CellValue
@@ -21,7 +30,15 @@ Located = tuple[Grid, int]
 
 
 def code_rows(grid: Grid) -> list[int]:
-    """0-based rows that are code rows, looking at the top of the sheet."""
+    """0-based rows that are code rows, looking at the top of the sheet; one that is only repeated further down counts once."""
+    found: list[int] = []
+    for n in _code_rows(grid):
+        if all(anchors_of(grid.rows[n]) != anchors_of(grid.rows[m]) or not anchors_of(grid.rows[n]) for m in found):
+            found.append(n)
+    return found
+
+
+def _code_rows(grid: Grid) -> list[int]:
     return [
         n
         for n, cells in enumerate(grid.rows[:SCANNED_ROWS])
@@ -76,6 +93,22 @@ def form_of(grid: Grid, row: int, edition: Edition) -> Form | None:
     if "basic" in votes and len(votes) > 1:
         votes["basic"] -= len({"B01", "B02"} & set(codes))
     return edition.forms[max(votes, key=lambda f: votes[f])] if votes else None
+
+
+def heading(text: str) -> str:
+    """A column head without blanks, line breaks and the star of a required column."""
+    return "".join(text.split()).lstrip("*")
+
+
+def looks_like(grid: Grid, layout: SheetLayout) -> bool:
+    """Whether some row of a sheet without a code row is the printed head of this form: most heads of its own columns stand in it."""
+    shared = {column.header for column in layout.columns if column.role in (Role.KEY, Role.REASON, Role.AUDIT)}
+    heads = {heading(column.header) for column in layout.columns if column.header not in shared}
+    for cells in grid.rows[:SCANNED_ROWS]:
+        standing = {heading(c) for c in cells if isinstance(c, str) and c}
+        if len(heads & standing) > len(heads) / 2:
+            return True
+    return False
 
 
 def period_of(meta: dict[str, str], located: Sequence[Located]) -> Period | None:

@@ -15,7 +15,7 @@ from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS
 from sources.cells import CellProblem, CellValue, Normalised, parse_column
 from sources.code_names import codes_for_names, names_for, needs_a_look
 from sources.forensics import audit_cells_told, merges_told, rows_told, sheet_told
-from sources.form_finding import anchors_of
+from sources.form_finding import anchors_of, heading
 from sources.grid import Grid
 from sources.reading import Place, Reading
 from sources.restated import IssuedFigures, entrants_without_figure, restated_cells
@@ -129,7 +129,7 @@ def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: 
     of_wanted: Callable[[Sequence[CellValue]], tuple[CellValue, ...]]
     of_wanted = itemgetter(*wanted.values()) if len(wanted) > 1 else lambda cells: (cells[key],)
     kept: list[int] = []
-    left_out = 0
+    left_out: list[int] = []
     headers = _headers(reading, grid, code_row, form, wanted)
     for n in range(code_row + 1, len(grid.rows)):
         cells = grid.rows[n]
@@ -149,15 +149,15 @@ def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: 
             if label is not None:
                 place = Place(form.code, grid.sheet, f"{column_letter(key)}{n + 1}")
                 reading.normalised(place, "total_row", label, "", "合计行不入库")
-                left_out += n < len(grid.rows)
+                left_out.append(n)
                 continue
             if _is_header(cells, headers):
                 told = f"第 {n + 1} 行重复了表头,不作为数据读取。"
                 reading.forensic("second_header", grid.sheet, f"A{n + 1}", told)
-                left_out += 1 if kept else 0
+                left_out.append(n)
                 continue
         kept.append(n)
-    rows_told(reading, grid, form, kept, left_out)
+    rows_told(reading, grid, kept, left_out)
     return kept
 
 
@@ -170,22 +170,16 @@ def _headers(
     printed = {c.anchor: c.header for c in layout.columns}
     return {
         n: frozenset(
-            _heading(t)
-            for t in (printed.get(column, ""), above[n] if above else "", column)
-            if isinstance(t, str) and t
+            heading(t) for t in (printed.get(column, ""), above[n] if above else "", column) if isinstance(t, str) and t
         )
         for column, n in wanted.items()
     }
 
 
-def _heading(text: str) -> str:
-    return "".join(text.split()).lstrip("*")
-
-
 def _is_header(cells: Sequence[CellValue], headers: Mapping[int, frozenset[str]]) -> bool:
     """Whether a row below the code row repeats the head: everything in it is the heading of its column, two columns at least."""
     filled = [(n, cells[n]) for n in headers if not _is_blank(cells[n])]
-    return len(filled) > 1 and all(isinstance(c, str) and _heading(c) in headers[n] for n, c in filled)
+    return len(filled) > 1 and all(isinstance(c, str) and heading(c) in headers[n] for n, c in filled)
 
 
 def _covered_reported(

@@ -15,12 +15,12 @@ import polars as pl
 from schemas.catalog import programme
 from schemas.errors import DefinitionError, SubmissionError
 from schemas.findings import no_findings
-from schemas.layout import META_SHEET, OPERANDS_SHEET, OWN_SHEETS, forms_due, sheet_name
+from schemas.layout import META_SHEET, OPERANDS_SHEET, OWN_SHEETS, forms_due, sheet_layout, sheet_name
 from schemas.model import FormKind, Programme
 from schemas.observations import Observations
 from schemas.period import Period
-from sources.forensics import cells_told, meta_told, workbook_told
-from sources.form_finding import code_rows, form_of, meta_of, park_in_cells, period_of
+from sources.forensics import cells_told, meta_told, operands_told, workbook_told
+from sources.form_finding import code_rows, form_of, looks_like, meta_of, park_in_cells, period_of
 from sources.form_reading import read_form, read_sheet_form, without_silent_units
 from sources.grid import Grid, read_inspected
 from sources.guard import Inspection, inspect
@@ -95,6 +95,7 @@ def _read(inspection: Inspection, grids: Sequence[Grid], sha256: str, of: Progra
     reading = Reading(name, sha256, edition, period, park or "", of.code)
     _check_meta(reading, meta)
     issued = issued_figures(grids)
+    operands_told(reading, grids, meta)
     for grid, row in located:
         _read_located(reading, grid, row, issued)
     _lost_forms(reading, grids, meta)
@@ -127,12 +128,15 @@ def _read_located(reading: Reading, grid: Grid, row: int, issued: IssuedFigures)
 
 def _lost_forms(reading: Reading, grids: Sequence[Grid], meta: dict[str, str]) -> None:
     """Sheets that bear the name of a form but have no code row: without it nobody can tell which column is which."""
-    present = {grid.sheet: grid for grid in grids}
+    unread = {g.sheet: g for g in grids if g.sheet not in OWN_SHEETS and g.sheet not in reading.seen.values()}
     for form in forms_due(reading.edition, reading.period):
-        sheet = meta.get(f"form.{form.code}") or sheet_name(form)
-        if form.code in reading.seen or sheet not in present or sheet in reading.seen.values():
+        if not unread or form.code in reading.seen:
             continue
-        if any(c not in ("", None) for cells in present[sheet].rows for c in cells):
+        named = meta.get(f"form.{form.code}") or sheet_name(form)
+        layout = sheet_layout(reading.edition, form, reading.period)
+        alike = [name for name, grid in unread.items() if looks_like(grid, layout)]
+        sheet = named if named in unread else alike[0] if alike else ""
+        if sheet and any(c not in ("", None) for cells in unread[sheet].rows for c in cells):
             problem = "这张表没有代码行(表头下面写着指标代码的一行),无法对应指标,整张表没有读取;请恢复代码行,或在下发的模板上重填。"
             reading.finding("no_code_row", Place(form.code, sheet), problem)
 

@@ -167,13 +167,13 @@ def _write_operands(
 
 def _issued(layout: SheetLayout, stated: Prefill, park_code: str) -> Iterator[tuple[str, str, Value]]:
     if layout.form.kind is FormKind.SHEET:
-        for code, value in zip(stated.values("code"), stated.columns.get("value_yoy", ()), strict=False):
+        for code, value in zip(stated.values("code"), stated.issued.get("value_yoy", ()), strict=False):
             if value is not None:
                 yield park_code, f"{code}_yoy", value
         return
     units = stated.columns.get(layout.columns[0].anchor, ())
     for column in layout.columns:
         if column.role is Role.YEAR_EARLIER:
-            for unit, value in zip(units, stated.columns.get(column.anchor, ()), strict=False):
+            for unit, value in zip(units, stated.issued.get(column.anchor, ()), strict=False):
                 if value is not None:
                     yield str(unit), column.anchor, value

@@ -27,6 +27,8 @@ class Prefill:
     spare: int = 0
     columns: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
+    issued: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    """The 上年同期 columns as the system states them, whatever a park filed over them."""
 
     @property
     def rows(self) -> int:
@@ -92,8 +94,9 @@ def _enterprises(layout: SheetLayout, park_code: str, known: Known, units: pl.Da
             stated[code] = _cells(ordered[code], asked[code])
     locked = frozenset({"B01", "B03", "B04"} if is_first_form else {"B01", "B02"})
     columns = {anchor: values for anchor, values in stated.items() if anchor in layout.by_anchor}
-    known_columns = {**columns, **_lagged(layout, known, ids)}
-    return Prefill(len(ids), 0, _over(known_columns, _filed(layout, filed, ids), keep=locked), locked)
+    lagged = _lagged(layout, known, ids)
+    stated_columns = _over({**columns, **lagged}, _filed(layout, filed, ids), keep=locked)
+    return Prefill(len(ids), 0, stated_columns, locked, _year_earlier(layout, lagged))
 
 
 def _known_rows(layout: SheetLayout, known: Known) -> Prefill:
@@ -103,8 +106,9 @@ def _known_rows(layout: SheetLayout, known: Known) -> Prefill:
     if filed is not None and not filed.is_empty():
         filed = filed.filter(pl.col("unit_id").is_not_null()).unique("unit_id", keep="first", maintain_order=True)
         ids = filed["unit_id"].to_list()
-        columns = _over(_lagged(layout, known, ids), _filed(layout, filed, ids))
-        return Prefill(len(ids), spare, columns)
+        lagged = _lagged(layout, known, ids)
+        columns = _over(lagged, _filed(layout, filed, ids))
+        return Prefill(len(ids), spare, columns, issued=_year_earlier(layout, lagged))
     earlier = known.previous.get(layout.form.code)
     if earlier is None or layout.is_enterprise or layout.form.kind is FormKind.CONTEXT or earlier.is_empty():
         return Prefill(0, spare)
@@ -114,7 +118,13 @@ def _known_rows(layout: SheetLayout, known: Known) -> Prefill:
         for i in layout.asked
         if i.code in earlier.columns and i.type is not ValueType.NUMBER
     }
-    return Prefill(earlier.height, spare, {**stated, **_lagged(layout, known, earlier["unit_id"].to_list())})
+    lagged = _lagged(layout, known, earlier["unit_id"].to_list())
+    return Prefill(earlier.height, spare, {**stated, **lagged}, issued=_year_earlier(layout, lagged))
+
+
+def _year_earlier(layout: SheetLayout, lagged: Mapping[str, Sequence[Value]]) -> dict[str, Sequence[Value]]:
+    anchors = {column.anchor for column in layout.columns if column.role is Role.YEAR_EARLIER}
+    return {anchor: values for anchor, values in lagged.items() if anchor in anchors}
 
 
 def _filed(layout: SheetLayout, filed: pl.DataFrame | None, ids: Sequence[str]) -> dict[str, Sequence[Value]]:
@@ -150,7 +160,8 @@ def _sheet(layout: SheetLayout, park_code: str, known: Known) -> Prefill:
     before = row_of(known.previous)
     described = {i.code: before.get(i.code) for i in layout.asked if i.type is not ValueType.NUMBER}
     value = {**described, **row_of(known.values)}
-    year_before = {**row_of(known.year_earlier), **row_of(known.values, "_yoy")}
+    issued = row_of(known.year_earlier)
+    year_before = {**issued, **row_of(known.values, "_yoy")}
     with_year_earlier = {i.code for i in layout.form.with_year_earlier(layout.period)}
     columns: dict[str, list[Value]] = {
         "code": [i.code for i in layout.asked],
@@ -160,8 +171,12 @@ def _sheet(layout: SheetLayout, park_code: str, known: Known) -> Prefill:
         "value_yoy": [year_before.get(i.code) if i.code in with_year_earlier else None for i in layout.asked],
         "value_last": [before.get(i.code) for i in layout.asked],
     }
+    with_issued = [issued.get(i.code) if i.code in with_year_earlier else None for i in layout.asked]
     return Prefill(
-        len(layout.asked), 0, {anchor: values for anchor, values in columns.items() if anchor in layout.by_anchor}
+        len(layout.asked),
+        0,
+        {anchor: values for anchor, values in columns.items() if anchor in layout.by_anchor},
+        issued={"value_yoy": with_issued},
     )
 
 

@@ -150,6 +150,8 @@ def _values(figures: Figures, edition: Edition, park: str, period: Period) -> di
 def _issued(frame: pl.DataFrame) -> pl.DataFrame:
     """The figures of the year before, as the system knew them when it issued the template."""
     restated = [c for c in frame.columns if c.endswith("_yoy")]
+    if restated:  # an entrant has no figure of the year before; it states one itself
+        frame = frame.filter(pl.any_horizontal(pl.col(c).fill_null(0) != 0 for c in restated))
     return frame.select("unit_id", *(pl.col(c).alias(c.removesuffix("_yoy")) for c in restated))
 
 

@@ -454,3 +454,19 @@ def _restated_with_reason(book: Book, where: Where) -> bool:
     book.says[where] = value
     book.expect("改上年同期并选原因码", "forensics", "yoy_changed", page=book.pages[where[0]])
     return True
+
+
+def entrant(book: Book, where: Where) -> bool:
+    """A cell of 上年同期 of an enterprise for which the template stated none, while it stated some of others."""
+    form, unit, column = where
+    if not column.endswith("_yoy") or form == "park" or (form, unit, column[:-4]) not in book.says:
+        return False
+    own = [v for (f, u, c), v in book.says.items() if u == unit and c.endswith("_yoy") and f != "park"]
+    others = [v for (f, u, c), v in book.says.items() if (f, c) == (form, column) and u != unit]
+    return not any(own) and any(others)
+
+
+@fault("新进入单位未填上年同期", entrant)
+def _entrant(book: Book, where: Where) -> bool:
+    put(book, where, None)
+    return wrong(book, where, "新进入单位未填上年同期", "yoy_required", never=("error_cell",))

@@ -77,7 +77,7 @@ def book_number(seed: int, only: str = "") -> Book:
     for kind in (k for k in chosen if k in FAULTS):
         plant(book, kind)
     structural = [k for k in chosen if k in STRUCTURE]
-    for kind in sorted(structural, key=lambda k: k in LAST):
+    for kind in sorted(structural, key=lambda k: LAST.index(k) + 1 if k in LAST else 0):
         STRUCTURE[kind](book)
     return book
 

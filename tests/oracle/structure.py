@@ -9,7 +9,7 @@ from collections.abc import Callable
 from openpyxl.comments import Comment
 from openpyxl.worksheet.worksheet import Worksheet
 
-from schemas.layout import FOOT, HEADER_ROW, META_SHEET
+from schemas.layout import FOOT, HEADER_ROW, META_SHEET, OPERANDS_SHEET
 from tests.oracle.books import Book
 
 STRUCTURE: dict[str, Callable[[Book], None]] = {}
@@ -102,6 +102,56 @@ def _columns_moved(book: Book) -> None:
     book.expect("列换位置", "forensics", "columns_moved", page=page)
 
 
+@structure("主键列移到最右")
+def _key_moved(book: Book) -> None:
+    form, page = _roster_page(book)
+    row = _code_row(page)
+    last = next(c for c in range(page.max_column, 1, -1) if page.cell(row, c).value) + 1
+    for r in range(row - 1, max(int(c.row) for w, c in book.cells.items() if w[0] == form) + 1):
+        cell = page.cell(r, 1)
+        page._cells[r, last] = cell
+        cell.column = last
+        del page._cells[r, 1]
+    book.expect("主键列移到最右", "forensics", "columns_moved", page=page)
+
+
+@structure("重复代码行")
+def _code_row_again(book: Book) -> None:
+    _, page = _roster_page(book)
+    row = _code_row(page)
+    page.insert_rows(row + 4, amount=2)
+    for c in range(1, page.max_column + 1):
+        for n in (0, 1):
+            page.cell(row + 4 + n, c).value = page.cell(row - 1 + n, c).value
+    book.expect("重复代码行", "forensics", "second_header", page=page)
+
+
+@structure("覆盖校验公式")
+def _formula_overwritten(book: Book) -> None:
+    _, page = _roster_page(book)
+    row = _code_row(page)
+    column = next(c.column for c in page[row] if c.value == "audit")
+    page.cell(row + 2, column).value = 0
+    book.expect("覆盖校验公式", "forensics", "formula_overwritten", page=page)
+
+
+@structure("旧版模板")
+def _old_edition(book: Book) -> None:
+    page = book.workbook[META_SHEET]
+    row = next(r for r in range(1, 20) if page.cell(r, 1).value == "edition")
+    page.cell(row, 2).value = "2009"
+    book.expect("旧版模板", "finding", "old_edition")
+
+
+@structure("删除 _ops")
+def _no_operands(book: Book) -> None:
+    del book.workbook[OPERANDS_SHEET]
+    # Without what was issued nobody can tell what was changed.
+    lost = {"yoy_reason", "yoy_required", "yoy_changed"}
+    book.expected = [e for e in book.expected if not e.codes & lost]
+    book.expect("删除 _ops", "forensics", "no_operands")
+
+
 @structure("两行表头")
 def _second_header(book: Book) -> None:
     _, page = _roster_page(book)
@@ -153,7 +203,7 @@ def _filter(book: Book) -> None:
     row = _code_row(page)
     page.auto_filter.ref = f"A{row}:F{row + 6}"
     page.row_dimensions[row + 3].hidden = True
-    book.expect("筛选", "forensics", "filter", page=page)
+    book.expect("筛选", "forensics", "hidden_rows", page=page)
 
 
 @structure("合并单元格盖住数据")
@@ -235,5 +285,5 @@ def _macros(book: Book) -> None:
     book.expect("另存为 .xlsm", "forensics", "macros")
 
 
-LAST = ("删除代码行",)
+LAST = ("主键列移到最右", "删除代码行")
 """Done after everything else: what else was done to the sheet is lost with it."""
