@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.methods.disclosure.atoms import Identity, Term
 from schemas.environment import Environment
 from schemas.errors import DefinitionError
-from schemas.expression import Call, Node, children, distributed, expand, parse, to_text
+from schemas.expression import Binary, Call, In, Name, Node, children, distributed, expand, parse, to_text
 from schemas.model import Edition, PublicationTable
 
 PRODUCT = "innovation"
@@ -184,7 +184,10 @@ def _sides(kind: str, entry: Mapping[str, Any], base: str) -> tuple[str, str, st
     match kind:
         case "percent":
             answered = entry.get("answered") or f"notnull({entry['share']})"
-            return conjunction(base, entry.get("answered", ""), entry["share"]), "", conjunction(base, answered), ""
+            # A condition the share implies is not said again: one count has one text in every product, and what hides
+            # it in one hides it in all (X24 of the index is T21.c2).
+            more = "" if _implied(answered, entry["share"]) else entry.get("answered", "")
+            return conjunction(base, more, entry["share"]), "", conjunction(base, answered), ""
         case "count":
             return conjunction(base, entry["count"]), "", "", ""
         case "sum":
@@ -203,6 +206,18 @@ def _sides(kind: str, entry: Mapping[str, Any], base: str) -> tuple[str, str, st
                 "",
             )
     return conjunction(base, entry["count"]), "", "", ""
+
+
+def _implied(answered: str, share: str) -> bool:
+    """Whether ``share`` is one comparison of the one code that ``answered`` asks to be known: it then holds only there."""
+    if "{" in answered + share:
+        return False
+    compared = parse(share)
+    return (
+        isinstance(compared, Binary | In)
+        and isinstance(code := compared.left if isinstance(compared, Binary) else compared.operand, Name)
+        and parse(answered) == parse(f"notnull({code.code})")
+    )
 
 
 def _formula(kind: str, sides: tuple[str, str, str, str], scale: float) -> str:

@@ -22,6 +22,7 @@ from schemas.model import Indicator
 TABLE: Final = "figures"
 PERCENT: Final = "%"
 POINTS: Final = "百分点"
+MOST_DECIMALS: Final = 6
 UNITS: Final = "户"
 ROW_KEY: Final = (*DIMENSIONS, "measure")
 
@@ -123,6 +124,18 @@ def with_totals(values: pl.DataFrame) -> pl.DataFrame:
     return values.join(totals, on=["area", "indicator"], how="left", validate="m:1", maintain_order="left")
 
 
+def _on_last_decimal(difference: pl.Expr, frame: Frame) -> pl.Expr:
+    """A difference of sums back on the indicator's last decimal, where Float64 has left some 1e-12: nothing changed is 0.
+
+    Weighted sums are no multiples of it and stay as they are.
+    """
+    if frame.weighted:
+        return difference
+    decimals = pl.col("indicator_decimals")
+    rounded = [pl.when(decimals == d).then(difference.round(d) + 0.0) for d in range(MOST_DECIMALS + 1)]
+    return pl.coalesce(*rounded, difference)
+
+
 def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     """Measure → (value, note, whether the cell exists) over the columns of ``with_totals`` and the indicator's."""
     c = pl.col
@@ -134,7 +147,8 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     covered = c("coverage").fill_null(1.0) >= frame.coverage_minimum
     covered_all = c("coverage_all").fill_null(1.0) >= frame.coverage_minimum
     later = flow & pl.lit(not frame.first_quarter)
-    discrete = level if frame.first_quarter else pl.when(sheet).then(level - c("previous")).otherwise(c("discrete"))
+    between = _on_last_decimal(level - c("previous"), frame)
+    discrete = level if frame.first_quarter else pl.when(sheet).then(between).otherwise(c("discrete"))
     no_earlier = _when((pl.lit(not frame.has_previous), NO_PREVIOUS), otherwise=NO_PAIRS)
     revised = c("previous").is_not_null() | c("printed").is_not_null()
     missing = pl.when(sheet).then(pl.lit(NOT_COMPLETE)).otherwise(pl.lit(NOT_REPORTED))
@@ -150,14 +164,16 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
         "cumulative": (level, missing, yes),
         "discrete_quarter": (discrete, no_earlier, flow),
         "correction": (
-            c("previous").fill_null(zero) - c("printed").fill_null(zero)
+            _on_last_decimal(c("previous").fill_null(zero) - c("printed").fill_null(zero), frame)
             if frame.has_previous_published
             else pl.lit(None, dtype=pl.Float64),
             pl.lit(PREVIOUS_NOT_PUBLISHED),
             later & revised,
         ),
         "perimeter": (
-            level.fill_null(zero) - c("discrete").fill_null(zero) - c("previous").fill_null(zero)
+            _on_last_decimal(
+                level.fill_null(zero) - c("discrete").fill_null(zero) - c("previous").fill_null(zero), frame
+            )
             if frame.has_previous
             else pl.lit(None, dtype=pl.Float64),
             pl.lit(NO_PREVIOUS),

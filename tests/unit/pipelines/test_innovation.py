@@ -13,7 +13,7 @@ import pytest
 from pipelines.methods.disclosure import Rules, Spec, attacked, protect
 from pipelines.methods.disclosure.layouts import programme_layout
 from pipelines.methods.innovation import InnovationTables, innovation_tables, precision_cells
-from pipelines.methods.innovation_definition import Column, RowGroup, columns_of, innovation_definitions
+from pipelines.methods.innovation_definition import Column, RowGroup, columns_of, innovation_definitions, part_texts
 from pipelines.methods.innovation_precision import precision_of
 from pipelines.methods.weighting import UNIT_COLUMNS, sampling, weigh
 from schemas.catalog import programme
@@ -335,6 +335,21 @@ def test_the_index_and_the_table_of_cooperation_are_one_figure() -> None:
     data = PeriodData(PERIOD, {"enterprise": frame})
     index = aggregate_many(formulas, data, [], env, weighted=True).values.row(0, named=True)
     assert value(found, "T21.c2") == index["X24"] and value(found, "T29.c3") == pytest.approx(index["X08"])
+
+
+def test_the_index_and_the_table_of_cooperation_are_hidden_together() -> None:
+    """Four of six cooperate: enough for an index (3), too few for a table of the survey (5); equal texts are one cell."""
+    column = next(c for c in columns_of(innovation_definitions(EDITION)) if c.indicator == "T21.c2")
+    index = next(i.formula for i in EDITION.indexes["development"].indicators if i.id == "X24")
+    env = environment_for(programme(), PERIOD)
+    assert part_texts(column.formula, env) == part_texts(index, env) == ("COUNT(N23 == 1)", "COUNT(notnull(N23))")
+
+
+def test_a_condition_the_share_implies_is_not_said_twice() -> None:
+    texts = {c.indicator: c.numerator for c in columns_of(innovation_definitions(EDITION))}
+    assert "notnull" not in texts["T09.c1"] and "N08 == 1" in texts["T09.c1"]
+    # here it is not implied: a firm that answered N01 but not N02 is in neither side
+    assert "notnull(N02)" in texts["T06.c1"]
 
 
 def test_the_choices_of_one_question_add_up_to_a_hundred() -> None:
