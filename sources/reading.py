@@ -65,6 +65,7 @@ class Reading:
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     maps: list[tuple[str, str, str, str, str, int | None]] = field(default_factory=list)
     _findings: list[dict[str, object]] = field(default_factory=list)
+    _complained: set[tuple[int | None, str]] = field(default_factory=set)
     _normalised: list[dict[str, object]] = field(default_factory=list)
     _forensics: list[dict[str, object]] = field(default_factory=list)
 
@@ -73,6 +74,7 @@ class Reading:
     ) -> None:
         """Something that is wrong or unclear; ``problem`` is the sentence without its place."""
         column = place.column
+        self._complained.add((place.row, column))
         indicator = self.edition.indicators.get(column.split("_")[0]) if column else None
         named = f"“{indicator.name}{'上年同期' if column.endswith('_yoy') else ''}”({column})" if indicator else ""
         cell = f" {place.cell}" if place.cell else ""
@@ -118,7 +120,7 @@ class Reading:
 
     def complained_about(self, row: int, column: str) -> bool:
         """Whether there is a finding on this column of this Excel row already."""
-        return any(f["row"] == row and f["column"] == column for f in self._findings)
+        return (row, column) in self._complained
 
     def map_column(self, form: str, sheet: str, column: str, position: int, row: int | None = None) -> None:
         """Remember where a column stands (on a sheet form: one cell)."""

@@ -8,22 +8,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 
 from schemas.layout import OPERANDS_SHEET
 from sources.cells import CellValue
 from sources.grid import Grid
 
 HEAD_ROW = 2
-Issued = Mapping[tuple[str, str, str], Decimal]
 
 
 @dataclass(frozen=True)
 class IssuedFigures:
-    """``figures[roster, unit, column]`` of the hidden sheet ``_ops``; ``units`` and ``columns`` that have any, by roster."""
+    """The hidden sheet ``_ops``: ``rows[roster, unit]`` are its cells as they stand, ``places`` the position of each column.
 
-    figures: Issued = field(default_factory=dict)
-    units: frozenset[tuple[str, str]] = frozenset()
-    columns: frozenset[str] = frozenset()
+    A figure is only read where something is compared with it: most of them stand in the forms as they were issued.
+    """
+
+    rows: Mapping[tuple[str, str], Sequence[CellValue]] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Columns in which any unit has a figure."""
+        return frozenset(
+            column
+            for column, place in self.places.items()
+            if any(_figure(cells[place]) is not None for cells in self.rows.values())
+        )
+
+    def has_figures(self, roster: str, unit: str) -> bool:
+        """Whether the unit has a figure in any column."""
+        cells = self.rows.get((roster, unit))
+        return cells is not None and any(_figure(cells[place]) is not None for place in self.places.values())
 
 
 def issued_figures(grids: Iterable[Grid]) -> IssuedFigures:
@@ -31,17 +47,21 @@ def issued_figures(grids: Iterable[Grid]) -> IssuedFigures:
     grid = next((g for g in grids if g.sheet == OPERANDS_SHEET), None)
     if grid is None or len(grid.rows) <= HEAD_ROW:
         return IssuedFigures()
-    heads = {
-        n: c.strip() for n, c in enumerate(grid.rows[HEAD_ROW]) if isinstance(c, str) and c.strip().endswith("_yoy")
+    places = {
+        c.strip(): n for n, c in enumerate(grid.rows[HEAD_ROW]) if isinstance(c, str) and c.strip().endswith("_yoy")
     }
-    figures: dict[tuple[str, str, str], Decimal] = {}
+    rows: dict[tuple[str, str], Sequence[CellValue]] = {}
     for cells in grid.rows[HEAD_ROW + 1 :]:
-        roster, unit = str(cells[0] or "").strip(), str(cells[1] or "").strip()
-        for n, column in heads.items():
-            value = _figure(cells[n])
-            if value is not None and unit:
-                figures[roster, unit, column] = value
-    return IssuedFigures(figures, frozenset((r, u) for r, u, _ in figures), frozenset(c for _, _, c in figures))
+        key = str(cells[0] or "").strip(), str(cells[1] or "").strip()
+        if key[1]:
+            before = rows.get(key)
+            # a unit in two rows: what is blank in the second one stands in the first
+            rows[key] = (
+                cells
+                if before is None
+                else [n if _figure(n) is not None else b for b, n in zip(before, cells, strict=True)]
+            )
+    return IssuedFigures(rows, places)
 
 
 def _figure(cell: CellValue) -> Decimal | None:
@@ -79,14 +99,16 @@ def restated_cells(
 ) -> list[tuple[int, Restated]]:
     """(row in the frame, cell) for every 上年同期 cell that was changed."""
     found: list[tuple[int, Restated]] = []
+    known = [issued.rows.get((roster, unit)) if unit is not None else None for unit in units]
     for column, values in columns.items():
         if column not in issued.columns:
             continue
-        for n, (unit, value) in enumerate(zip(units, values, strict=True)):
-            if unit is None:
+        place = issued.places[column]
+        for n, (cells, value) in enumerate(zip(known, values, strict=True)):
+            if cells is None or cells[place] == value or cells[place] == "":
                 continue
-            before = issued.figures.get((roster, unit, column))
-            if before is not None and (value is None or value != before):
+            before, unit = _figure(cells[place]), units[n]
+            if before is not None and unit is not None and (value is None or value != before):
                 found.append((n, Restated(roster, unit, column, before, value, reasons[n])))
     return found
 
@@ -109,6 +131,6 @@ def entrants_without_figure(
         for n, (unit, value) in enumerate(zip(units, values, strict=True))
         if unit is not None
         and value is None
-        and (roster, unit) not in issued.units
+        and not issued.has_figures(roster, unit)
         and current.get(column.removesuffix("_yoy"), [None] * len(units))[n] is not None
     ]

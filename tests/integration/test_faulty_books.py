@@ -137,7 +137,13 @@ def faulty(period: Period) -> bytes:
     forms = [f for f in edition.forms.values() if f.asked(period) and f.kind is not FormKind.CONTEXT]
     units = pl.DataFrame({"unit_id": UNITS, "name": [f"企业{u[-4:]}" for u in UNITS]})
     values = {form.code: form_frame(form, period) for form in forms}
-    data = write_template(edition, PROGRAMME, period, PARK, units=units, values=values)
+    issued = {
+        code: frame.select(
+            "unit_id", *(pl.col(c).alias(c.removesuffix("_yoy")) for c in frame.columns if c.endswith("_yoy"))
+        )
+        for code, frame in values.items()
+    }
+    data = write_template(edition, PROGRAMME, period, PARK, units=units, values=values, year_earlier=issued)
     workbook = openpyxl.load_workbook(io.BytesIO(data))
     spoil(workbook)
     buffer = io.BytesIO()
