@@ -29,6 +29,7 @@ from warehouse.ledger.submissions import latest, submissions
 from warehouse.ledger.trail import events
 from warehouse.ledger.users import add_user
 from warehouse.ledger.verify import verify_ledger
+from ytb.cli.main import main
 from ytb.portal.application import create_app, portal_of
 from ytb.portal.limits import BodyLimits
 from ytb.portal.passwords import Hasher
@@ -152,6 +153,20 @@ def test_a_program_submits_twice_and_gets_one_receipt(served: Served) -> None:
     assert (status, problem["type"]) == (404, "urn:ytb:problem:not_found")
     status, problem = call(served, "POST", path, token, *multipart(b"no workbook at all", "报表.xlsx"))
     assert status in (201, 422) and (problem.get("state") == "unreadable" or problem["detail"])
+
+
+def test_ytb_submit_over_the_portal(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = tmp_path / "白银.xlsx"
+    book.write_bytes(broken(served.tiny.workbook("LBBY", Q1)))
+    token = served.token("clerk-lbby")
+    own = ["--json", "submit", str(book), "--server", served.address, "--token"]
+    assert main([*own, token]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["park"], found["period"], found["state"]) == ("LBBY", "2015-Q1", "failed")
+    assert main([*own, "nonsense"]) == 1
+    assert "令牌" in capsys.readouterr().err
+    assert main(["submit", str(book), "--server", "http://example.org", "--token", token]) == 1
+    assert "https" in capsys.readouterr().err
 
 
 def test_a_body_that_stalls_is_cut_off_while_an_honest_one_goes_through(served: Served) -> None:

@@ -23,6 +23,7 @@ from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.states import STANDING
 from ytb.cli.output import emit, progress
+from ytb.cli.remote import Server, submit_to
 from ytb.cli.session import BEIJING, CALL
 
 receipt_app = typer.Typer(no_args_is_help=True, help="回执:查看与核验。")
@@ -182,11 +183,15 @@ def submit_command(
     park: Annotated[str | None, typer.Option()] = None,
     period: Annotated[str | None, typer.Option()] = None,
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
+    server: Annotated[str, typer.Option(help="报送到这个门户(https 地址),不用本机数据目录")] = "",
+    token: Annotated[str, typer.Option(envvar="YTB_TOKEN", help="门户令牌")] = "",
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
     books = books_of(files)
     given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
     given |= read_explanations(explain) if explain else {}
+    if server:
+        _submit_to_server(Server(server, token), books, given, park, period)
     outcome = submit(
         CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
         explanations=given, leave_out=leave_out, progress=progress,
@@ -214,6 +219,29 @@ def submit_command(
     raise typer.Exit(
         0 if outcome.submission.state in STANDING else 2 if outcome.submission.state.value == "unreadable" else 1
     )
+
+
+def _submit_to_server(
+    server: Server,
+    books: Sequence[IncomingBook],
+    given: dict[str, tuple[str, str]],
+    park: str | None,
+    period: str | None,
+) -> None:
+    """Submit over the portal; park and period are read from the books where they are not said."""
+    server.require_sound()
+    if not (park and period):
+        readings = read_books(books, CALL.programme, CALL.pool)
+        park = park or next((r.park for r in readings if r.park), None)
+        period = period or next((str(r.period) for r in readings if r.period), None)
+    if not park or not period:
+        raise SubmissionError("unattributed", "文件里找不到园区或报告期;请写明 --park 与 --period。")
+    found = submit_to(server, books, park=park, period=period, explanations=given)
+    lines = [str(found["receipt"]["text"])]
+    if not found["reported"]:
+        lines.append(f"尚未报送:错误 {found['blocking']},待说明 {found['to_explain']};请登录门户 {server.url} 查看。")
+    emit(found, lines)
+    raise typer.Exit(0 if found["reported"] else 2 if found["state"] == "unreadable" else 1)
 
 
 def hand_back(outcome: Outcome) -> list[Path]:

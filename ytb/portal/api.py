@@ -17,6 +17,7 @@ from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.states import STANDING
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import openapi, park
+from ytb.portal.multipart import BadFormError
 from ytb.portal.visit import BEIJING, Visit
 
 
@@ -68,10 +69,21 @@ def submit(visit: Visit) -> Response:
     holder of the token, as with ``ytb submit``.
     """
     the_park, period = visit.of
-    found = park.take(visit, the_park.code, period, report_at_once=True, channel="api")
+    told = _explanations(visit.form.get("explanations"))
+    found = park.take(visit, the_park.code, period, report_at_once=True, channel="api", explanations=told)
     return answer(
         visit, status_of(found) | {"receipt": _receipt(visit, found)}, 201, f"/api/v1/submissions/{found.number}"
     )
+
+
+def _explanations(text: str) -> dict[str, tuple[str, str]]:
+    """Explanations as sent: a JSON object, finding key (rule|form|unit|column) → [reason code, words]."""
+    if not text:
+        return {}
+    try:
+        return {str(key): (str(code), str(words)) for key, (code, words) in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise BadFormError("explanations") from None
 
 
 def status(visit: Visit) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.responses import Response
 
 from pipelines.checking import IncomingBook
+from pipelines.handing_back import typed_explanations
 from pipelines.intake import submit
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
@@ -72,15 +74,25 @@ def upload(visit: Visit) -> Response:
 
 
 def take(
-    visit: Visit, park: str, period: Period, *, report_at_once: bool = False, channel: str = "portal"
+    visit: Visit,
+    park: str,
+    period: Period,
+    *,
+    report_at_once: bool = False,
+    channel: str = "portal",
+    explanations: Mapping[str, tuple[str, str]] | None = None,
 ) -> Submission:
-    """The uploaded files as a submission, checked. Raises RefusalError or SubmissionError with a sentence for the clerk."""
+    """The uploaded files as a submission, checked; what was explained in marked workbooks counts.
+
+    Raises RefusalError or SubmissionError with a sentence for the clerk.
+    """
     books = [_book(name, one.read()) for name, one in ((f.name, f.content) for f in visit.form.files)]
     if not books:
         raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
+    given = typed_explanations([(book.name, book.data) for book in books], visit.portal.pool)
     outcome = submit(
         visit.office, books, visit.portal.pool, now=visit.now, actor=visit.who.name, park=park, period=period,
-        channel=channel, report_at_once=report_at_once,
+        channel=channel, report_at_once=report_at_once, explanations=given | dict(explanations or {}),
     )  # fmt: skip
     return outcome.submission
 

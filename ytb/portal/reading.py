@@ -13,7 +13,7 @@ from ytb.portal.multipart import BadFormError, MultipartParser, Part
 from ytb.portal.visit import Form, UploadedFile
 
 MOST_FIELDS, MOST_FILES = 8000, 40
-LARGEST_FIELD, LARGEST_PLAIN_FORM = 64 * 1024, 2 << 20
+LARGEST_FIELD, LARGEST_PLAIN_FORM = 1 << 20, 2 << 20
 IN_MEMORY = 256 * 1024
 
 
