@@ -142,6 +142,7 @@ def faulty(period: Period) -> bytes:
             "unit_id", *(pl.col(c).alias(c.removesuffix("_yoy")) for c in frame.columns if c.endswith("_yoy"))
         )
         for code, frame in values.items()
+        if any(c.endswith("_yoy") for c in frame.columns)
     }
     data = write_template(edition, PROGRAMME, period, PARK, units=units, values=values, year_earlier=issued)
     workbook = openpyxl.load_workbook(io.BytesIO(data))
