@@ -16,6 +16,7 @@ from schemas.expression import Logic, Name, expand, functions, names, operand_co
 from schemas.model import AuditRule, Edition, Form, Indicator, Programme
 from schemas.period import Period
 from schemas.polars_rows import row_of, with_missing_columns
+from schemas.syntax import to_text
 from schemas.typed_expression import AGGREGATES, Typed
 
 PROVINCE_FUNCTIONS = frozenset({"COUNT_PARK"})
@@ -39,7 +40,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class PlannedRule:
-    """A rule with what is known of it: ``codes`` are its operands of the period itself, ``lagged`` those of other periods."""
+    """A rule with what is known of it: ``codes`` are its operands of the period itself, ``lagged`` those of other periods.
+
+    ``parts``: where one rule checks the codes of several cells, each cell's column with its own condition.
+    """
 
     rule: AuditRule
     holds: Condition
@@ -50,6 +54,7 @@ class PlannedRule:
     over_all_parks: bool
     asks_register: bool
     asks_answers: bool
+    parts: tuple[tuple[str, Condition], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,20 @@ def _planned_rule(rule: AuditRule, edition: Edition, env: Environment) -> Planne
         bool(functions(parse(rule.expression)) & PROVINCE_FUNCTIONS),
         REGISTER_LIST in rule.expression,
         ANSWER_STATUS in names(parse(rule.expression)),
+        _parts(rule, edition, env),
     )
+
+
+def _parts(rule: AuditRule, edition: Edition, env: Environment) -> tuple[tuple[str, Condition], ...]:
+    """A list of code checks joined by "and", cell by cell: the finding belongs on the cell whose code is wrong."""
+    node = expand(parse(rule.expression), edition.derivations)
+    if rule.kind != "code_valid" or not (isinstance(node, Logic) and node.op == "and"):
+        return ()
+    own = {i.code for i in edition.forms[rule.form].indicators}
+    named = [[n.code for n in walk(part) if isinstance(n, Name) and n.code in own] for part in node.operands]
+    if any(len(set(codes)) != 1 for codes in named):
+        return ()
+    return tuple((codes[0], _condition(to_text(part), env)) for codes, part in zip(named, node.operands, strict=True))
 
 
 def _planned_form(

@@ -139,10 +139,24 @@ def _found(
     frame = run.frame_of(form)
     codes = [c for c in planned.codes if c in frame.columns]
     applies = evaluated.filter(pl.col(_applies(planned)))
-    yield from _failures(planned, frame, codes, applies.filter(~pl.col(planned.rule.id))["unit_id"])
+    failing = applies.filter(~pl.col(planned.rule.id))["unit_id"]
+    wrong = _wrong_cells(run, planned, frame, failing)
+    for finding in _failures(planned, frame, codes, failing):
+        cells = wrong.get(str(finding["unit_id"]), ())
+        yield from ({**finding, "column": column} for column in cells or (planned.column,))
     if planned.rule.severity is Severity.HARD and codes and planned.rule.kind != "conditional_required":
         unknown = applies.filter(pl.col(planned.rule.id).is_null())["unit_id"]
         yield from _undetermined(planned, frame, codes, unknown, run.plan.edition, blank)
+
+
+def _wrong_cells(run: Run, planned: PlannedRule, frame: pl.DataFrame, failing: pl.Series) -> dict[str, tuple[str, ...]]:
+    """Unit → the cells that break a rule which checks several cells one by one; nothing for other rules."""
+    parts = [(column, condition) for column, condition in planned.parts if column in frame.columns]
+    if failing.is_empty() or not parts:
+        return {}
+    rows = frame.filter(pl.col("unit_id").is_in(failing.implode()))
+    broken = rows.select("unit_id", *((~condition.on(run.env)).fill_null(False).alias(c) for c, condition in parts))
+    return {row["unit_id"]: tuple(c for c, _ in parts if row[c]) for row in broken.iter_rows(named=True)}
 
 
 def _base(planned: PlannedRule) -> dict[str, object]:

@@ -18,7 +18,7 @@ from sources.forensics import audit_cells_told, merges_told, rows_told, sheet_to
 from sources.form_finding import anchors_of, heading
 from sources.grid import Grid
 from sources.reading import Place, Reading
-from sources.restated import IssuedFigures, entrants_without_figure, restated_cells
+from sources.restated import IssuedFigures, Restated, entrants_without_figure, restated_cells
 
 TOTALS = re.compile(r"^\s*(合\s*计|总\s*计|小\s*计|本页合计|累\s*计)\s*[::]?\s*$")
 CREDIT_CODES = frozenset({"B01", "J15"})
@@ -225,23 +225,25 @@ def _restated_reported(
         return Place(form.code, grid.sheet, f"{letter}{rows[n] + 1}", column, rows[n] + 1, units[n])
 
     for n, cell in restated_cells(issued, form.roster, units, columns, reasons):
-        place = at(n, cell.column)
-        if reading.complained_about(rows[n] + 1, cell.column):
-            continue
-        now = "空" if cell.now is None else f"{cell.now:f}" if not isinstance(cell.now, int) else str(cell.now)
-        if cell.reason:
-            told = f"{place.cell} 上年同期由 {cell.issued:f} 改为 {now},原因码 {cell.reason}。"
-            reading.forensic("yoy_changed", grid.sheet, place.cell, told)
-        else:
-            problem = (
-                f"上年同期数改动了(下发 {cell.issued:f}),但没有选改动原因;请在“上年同期改动原因”列选原因码,或恢复原数。"
-            )
-            reading.finding("yoy_reason", place, problem, found=now)
+        _change_reported(reading, at(n, cell.column), cell)
     current = {c: frame[c].to_list() for c in frame.columns if f"{c}_yoy" in columns}
     for n, column in entrants_without_figure(issued, form.roster, units, current, columns):
         if not reading.complained_about(rows[n] + 1, column):
             problem = "本期新进入的单位没有填上年同期数;请补填,上年没有发生的填 0。"
             reading.finding("yoy_required", at(n, column), problem)
+
+
+def _change_reported(reading: Reading, place: Place, changed: Restated) -> None:
+    """A changed 上年同期: with a reason code it is listed, without one it is a finding."""
+    if place.row is not None and reading.complained_about(place.row, place.column):
+        return
+    now = "空" if changed.now is None else str(changed.now)
+    if changed.reason:
+        told = f"{place.cell} 上年同期由 {changed.issued} 改为 {now},原因码 {changed.reason}。"
+        reading.forensic("yoy_changed", place.sheet, place.cell, told)
+    else:
+        before = f"上年同期数改动了(下发 {changed.issued}),但没有选改动原因;"
+        reading.finding("yoy_reason", place, before + "请在“上年同期改动原因”列选原因码,或恢复原数。", found=now)
 
 
 def _is_blank(cell: CellValue) -> bool:
@@ -309,7 +311,7 @@ def _duplicates_reported(
             reading.finding("duplicate", place, problem, rule=rule, found=unit)
 
 
-def read_sheet_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> None:
+def read_sheet_form(reading: Reading, grid: Grid, code_row: int, form: Form, issued: IssuedFigures) -> None:
     """A form of kind sheet, the park itself: one row an indicator, codes down the column headed ``code``."""
     heads = {c.strip(): n for n, c in enumerate(grid.rows[code_row]) if isinstance(c, str) and c.strip()}
     asked = {i.code: i for i in form.asked(reading.period)}
@@ -332,6 +334,11 @@ def read_sheet_form(reading: Reading, grid: Grid, code_row: int, form: Form) -> 
             values[column], problems, normalised = _typed(reading, grid, column, [cells[position]])
             reading.map_column(form.code, grid.sheet, column, position, n + 1)
             reading.note_column(place, position, [n], [unit], problems, normalised)
+            if column.endswith("_yoy"):
+                reason = str(cells[heads[YEAR_EARLIER_REASON]] or "").strip() if YEAR_EARLIER_REASON in heads else ""
+                figures = {column: values[column].to_list()}
+                for _, changed in restated_cells(issued, form.roster, [unit], figures, [reason]):
+                    _change_reported(reading, place, changed)
     if any(s.null_count() == 0 for s in values.values()):
         keys = {"park": [unit], "unit_id": [unit], "_file": [reading.sha256], "_sheet": [grid.sheet], "_row": [None]}
         reading.frames[form.code] = pl.DataFrame(keys, schema=KEY_COLUMNS).with_columns(

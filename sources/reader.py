@@ -121,7 +121,7 @@ def _read_located(reading: Reading, grid: Grid, row: int, issued: IssuedFigures)
     else:
         reading.seen[form.code] = grid.sheet
         if form.kind is FormKind.SHEET:
-            read_sheet_form(reading, grid, row, form)
+            read_sheet_form(reading, grid, row, form, issued)
         else:
             read_form(reading, grid, row, form, issued)
 

@@ -438,16 +438,29 @@ def _relation(book: Book, where: Where, kind: str, wanted: Callable[..., bool]) 
 
 @fault("改上年同期无原因码", lambda b, w: w[2].endswith("_yoy") and number(b, (w[0], w[1], w[2][:-4])))
 def _restated(book: Book, where: Where) -> bool:
-    old = book.says[where]
-    value = int(old) + 1  # type: ignore[call-overload]
+    return _restated_as(book, where, "改上年同期无原因码")
+
+
+def _restated_as(book: Book, where: Where, kind: str) -> bool:
+    form, unit, _ = where
+    if not any(v for (f, u, c), v in book.says.items() if (f, u) == (form, unit) and c.endswith("_yoy")):
+        return False  # an entrant on this form: nothing was issued
+    value = int(book.says[where]) + 1  # type: ignore[call-overload]
     put(book, where, value)
     book.says[where] = value
-    book.expect("改上年同期无原因码", "finding", "yoy_reason", at=where)
+    book.expect(kind, "finding", "yoy_reason", at=where)
     return True
+
+
+@fault("园区表改上年同期", lambda b, w: w[0] == "park" and w[2].endswith("_yoy") and number(b, (*w[:2], w[2][:-4])))
+def _park_restated(book: Book, where: Where) -> bool:
+    return _restated_as(book, where, "园区表改上年同期")
 
 
 @fault("改上年同期并选原因码", lambda b, w: w[2] == "F01_yoy")
 def _restated_with_reason(book: Book, where: Where) -> bool:
+    if not book.says[where]:
+        return False
     value = int(book.says[where]) + 1  # type: ignore[call-overload]
     put(book, where, value)
     put(book, (where[0], where[1], "yoy_reason"), "05")
