@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import socket
 import threading
@@ -234,6 +235,11 @@ class Person:
         self.page.click(what)
         self.page.wait_for_load_state()
 
+    def shot(self, name: str) -> None:
+        """A picture for the guides, where they are being made (YTB_SCREENSHOTS names the folder)."""
+        if folder := os.environ.get("YTB_SCREENSHOTS"):
+            self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
     def choose(self, name: str, data: bytes) -> None:
         self.page.set_input_files("#file", {"name": name, "mimeType": "application/octet-stream", "buffer": data})
 
@@ -276,7 +282,12 @@ def test_a_clean_book_from_sign_in_to_accepted_in_under_ten_clicks(
     served: Served, browser: Any, how: str, park: str
 ) -> None:
     clerk = Person(browser, served, f"clerk-{park.lower()}", **SIZES[how])
+    is_shown = how == "desk"
+    if is_shown:
+        clerk.shot("park-due")
     clerk.click("a.button:has-text('开始填报')")
+    if is_shown:
+        clerk.shot("park-upload")
     with clerk.page.expect_download() as template:
         clerk.page.click("a:has-text('下载本期模板')")
     assert template.value.suggested_filename == f"2015-Q1_{park}_填报模板.xlsx"
@@ -284,11 +295,17 @@ def test_a_clean_book_from_sign_in_to_accepted_in_under_ten_clicks(
     clerk.click("button:has-text('上传并审核')")
     clerk.explain()
     clerk.report()
+    if is_shown:
+        clerk.shot("park-receipt")
     assert "本回执表示数据已报送" in clerk.page.inner_text("main")
     assert state_of(served, park) is State.REPORTED
     reviewer = Person(browser, served, "reviewer", **SIZES[how])
+    if is_shown:
+        reviewer.shot("progress")
     reviewer.click("nav >> text=待审")
     reviewer.click(f"a:has-text('2015Q1-{park}')")
+    if is_shown:
+        reviewer.shot("review")
     reviewer.click("button:has-text('验收')")
     assert state_of(served, park) is State.ACCEPTED
     assert clerk.clicks + reviewer.clicks < 12 and clerk.clicks < 10
@@ -314,6 +331,7 @@ def test_a_faulty_book_is_marked_corrected_and_the_difference_is_shown(served: S
     clerk.choose("报表.xlsx", broken(right))
     clerk.click("button:has-text('上传并审核')")
     said = clerk.page.inner_text("main")
+    clerk.shot("park-findings")
     assert "处错误,须改正后才能报送" in said and "1,2O0" in said
     with clerk.page.expect_download() as marked:
         clerk.page.click("a:has-text('下载标注工作簿')")

@@ -154,6 +154,20 @@ def user_disable(name: str, reason: Annotated[str, typer.Option()] = "") -> None
     emit({"disabled": name}, f"已停用 {name}。")
 
 
+@user_app.command("code")
+def user_code(name: str) -> None:
+    """生成门户的一次性代码,交给本人;首次登录后须更改。"""
+    # The hash costs a package of its own modules; other commands need not load it.
+    from warehouse.ledger import access
+    from ytb.portal.passwords import Hasher, one_time_code
+
+    code = one_time_code()
+    kept = Hasher().hash(code)
+    with CALL.office.ledger.write() as session:
+        access.set_password(session, name, kept, one_time=True, now=CALL.now, actor=CALL.who)
+    emit({"user": name, "code": code}, f"{name} 的一次性代码(只显示这一次):{code}")
+
+
 # ── rounds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def statutory_deadline(edition: Edition, period: Period) -> datetime:
     """The deadline the edition sets for a period; 24时 of a day is 00:00 of the next. Raises DefinitionError without one."""
