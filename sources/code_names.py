@@ -59,7 +59,9 @@ def names_for(indicator: Indicator, programme_code: str, period: Period, park: s
 
 def needs_a_look(values: Sequence[CellValue]) -> bool:
     """Whether anything in a column of codes is neither plain ASCII nor free of a leading ``="``."""
-    together = "".join(v for v in values if isinstance(v, str))
+    kinds = set(map(type, values))
+    texts: Sequence[CellValue] = values if kinds == {str} else [v for v in values if isinstance(v, str)]
+    together = "".join(texts)  # type: ignore[arg-type]
     return not together.isascii() or '="' in together
 
 

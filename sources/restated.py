@@ -104,10 +104,13 @@ def restated_cells(
         if column not in issued.columns:
             continue
         place = issued.places[column]
-        for n, (cells, value) in enumerate(zip(known, values, strict=True)):
-            if cells is None or cells[place] == value or cells[place] == "":
+        stated = [None if cells is None or cells[place] == "" else cells[place] for cells in known]
+        if stated == values:
+            continue  # as they were issued, all of them
+        for n, (cell, value) in enumerate(zip(stated, values, strict=True)):
+            if cell is None or cell == value:
                 continue
-            before, unit = _figure(cells[place]), units[n]
+            before, unit = _figure(cell), units[n]
             if before is not None and unit is not None and (value is None or value != before):
                 found.append((n, Restated(roster, unit, column, before, value, reasons[n])))
     return found
@@ -124,13 +127,14 @@ def entrants_without_figure(
 
     Only where the template stated figures of other units in that column: else nothing tells who is an entrant.
     """
-    return [
-        (n, column)
-        for column, values in columns.items()
-        if column in issued.columns
-        for n, (unit, value) in enumerate(zip(units, values, strict=True))
-        if unit is not None
-        and value is None
-        and not issued.has_figures(roster, unit)
-        and current.get(column.removesuffix("_yoy"), [None] * len(units))[n] is not None
-    ]
+    found: list[tuple[int, str]] = []
+    for column, values in columns.items():
+        reported = current.get(column.removesuffix("_yoy"))
+        if column not in issued.columns or reported is None or None not in values:
+            continue
+        found += [
+            (n, column)
+            for n, (unit, value, now) in enumerate(zip(units, values, reported, strict=True))
+            if value is None and now is not None and unit is not None and not issued.has_figures(roster, unit)
+        ]
+    return found
