@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from sources.pool import Pool
-from sources.reader import READER_VERSION, FileReading
 
 from pipelines.checking import Checked, IncomingBook, check, read_books, tally
 from pipelines.operands import History
@@ -18,6 +16,8 @@ from schemas.findings import NEEDS_EXPLANATION
 from schemas.model import Programme
 from schemas.observations import Observations
 from schemas.period import Period
+from sources.pool import Pool
+from sources.reader import READER_VERSION, FileReading
 from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.intake import IncomingFile, record_received

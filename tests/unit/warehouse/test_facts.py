@@ -66,7 +66,9 @@ def test_loading_twice_or_in_another_order_gives_the_same_content(con: duckdb.Du
 
 def test_a_cell_knows_its_workbook_address(con: duckdb.DuckDBPyConnection) -> None:
     fill(con, ["s1", "s2"])
-    cells = con.sql("SELECT submission_id, file, sheet, cell, \"column\", value FROM meta.cells WHERE \"column\" = 'F01'").fetchall()
+    cells = con.sql(
+        'SELECT submission_id, file, sheet, cell, "column", value FROM meta.cells WHERE "column" = \'F01\''
+    ).fetchall()
     assert cells == [("s2", "f1", "财务状况", "D9", "F01", "120")]
 
 
