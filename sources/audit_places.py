@@ -20,7 +20,17 @@ def located(run: Run, raw: pl.DataFrame) -> pl.DataFrame:
             for code, frame in run.observations.frames.items()
         ]
     )
-    placed = raw.join(rows, on=["form", "unit_id"], how="left", maintain_order="left").join(
+    placed = raw.join(rows, on=["form", "unit_id"], how="left", maintain_order="left")
+    # A sheet that stands in the workbook without a single figure has no row, but every indicator has its cell.
+    blank = (
+        run.observations.cell_map.filter(pl.col("row").is_not_null())
+        .select("form", file="_file", sheet="_sheet")
+        .unique("form")
+    )
+    placed = placed.join(blank, on="form", how="left", maintain_order="left").with_columns(
+        _file=pl.coalesce("_file", "file"), _sheet=pl.coalesce("_sheet", "sheet")
+    )
+    placed = placed.drop("file", "sheet").join(
         run.observations.cell_map.unique(["_file", "_sheet", "form", "column"], keep="first"),
         on=["_file", "_sheet", "form", "column"],
         how="left",

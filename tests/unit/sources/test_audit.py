@@ -318,3 +318,10 @@ def test_the_hash_of_the_rules_says_which_rules_were_applied() -> None:
     edition = PROGRAMME.edition_for(YEAR)
     assert audited().rule_set_hash == rule_set_hash(edition, YEAR) == audited(personnel={A: {"P01": 1}}).rule_set_hash
     assert rule_set_hash(edition, QUARTER) != rule_set_hash(edition, YEAR)
+
+
+def test_a_sheet_without_a_single_figure_still_has_its_cells() -> None:
+    cell_map = pl.DataFrame([("f1", "园区综合情况", "park", "K05", "D", 12)], schema=CELL_MAP_COLUMNS, orient="row")
+    found = audit(Observations({}, cell_map), programme(), Period(2014), park="LBGX").findings
+    place = found.filter(pl.col("column") == "K05").row(0, named=True)
+    assert (place["file"], place["sheet"], place["cell"], place["code"]) == ("f1", "园区综合情况", "D12", "required")
