@@ -7,7 +7,7 @@ import polars as pl
 
 from pipelines.methods.disclosure.atoms import Remainder
 from pipelines.methods.disclosure.rules import Rules, protection
-from pipelines.methods.disclosure.table import AdditiveTable, Equation, Floats, flags
+from pipelines.methods.disclosure.table import AdditiveTable, Equation, Floats, Index, flags
 
 
 def assemble(
@@ -22,6 +22,8 @@ def assemble(
     extra = len(remainders)
     rest = np.array([r.value for r in remainders], dtype=float)
     few = np.array([r.is_few for r in remainders], dtype=bool)
+    # Behind a remainder of one stands a unit of which nothing more is known; numbers of atoms end at their count.
+    alone = np.array([atoms.height + 1 + i if r.n == 1 else -1 for i, r in enumerate(remainders)], dtype=np.int64)
     values = np.concatenate([atoms["total"].fill_null(0.0).to_numpy(), rest])
     primary = np.concatenate([atoms["reason"].is_not_null().to_numpy(), few])
     shown = atoms["shown"].to_numpy()
@@ -38,9 +40,7 @@ def assemble(
         primary=primary,
         free=np.concatenate([~shown & ~fixed, np.ones(extra, dtype=bool)]),
         fixed=np.concatenate([fixed, np.zeros(extra, dtype=bool)]),
-        singleton=np.concatenate(
-            [(atoms["n"].fill_null(0) == 1).to_numpy(), np.array([r.n == 1 for r in remainders], dtype=bool)]
-        ),
+        owner=np.concatenate([_owners(atoms), alone]),
         need=np.where(primary & (values != 0), need, 0.0),
         cost=np.concatenate([size if cost is None else cost, np.zeros(extra)]),
         below=below,
@@ -48,6 +48,21 @@ def assemble(
         empty=np.concatenate([(values[: atoms.height] == 0) & idle & shown & ~primary[: atoms.height], flags(extra)]),
         equations=tuple(equal),
     )
+
+
+def _owners(atoms: pl.DataFrame) -> Index:
+    """The single unit behind each atom as a number: by its name where it is given, else one for each group of units.
+
+    A count tells nothing of whose it is, so each is taken for another unit's.
+    """
+    itself = pl.int_range(pl.len()).cast(pl.String)
+    group = [c for c in ("area", "breakdown", "category") if c in atoms.columns]
+    whose = pl.when("is_count").then(itself).otherwise(pl.concat_str(group, separator="\n") if group else itself)
+    if "max1_unit" in atoms.columns:
+        whose = pl.coalesce("max1_unit", whose)
+    numbered = whose.rank("dense").cast(pl.Int64)
+    single = pl.col("n").fill_null(0) == 1
+    return atoms.select(owner=pl.when(single).then(numbered).otherwise(-1))["owner"].to_numpy()
 
 
 def _knowledge(atoms: pl.DataFrame, values: Floats, rules: Rules) -> tuple[Floats, Floats]:

@@ -6,19 +6,22 @@ constraints, J. Am. Stat. Assoc. 95: the attacker's two problems, min and max of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from pipelines.methods.disclosure import solver
-from pipelines.methods.disclosure.table import AdditiveTable, Flags, Floats, Index, connected, grouped, scaled
+from pipelines.methods.disclosure.movable import COLUMNS_A_CALL, Movable, chunks, movable_cells, move
+from pipelines.methods.disclosure.table import AdditiveTable, Flags, Floats, Index, flags
 
-_TOLERANCE = 1e-6  # relative to what is asked, against the rounding of the solver
-_PATTERNS = 12
-_PATIENCE = 2
+TOLERANCE = 1e-6  # relative to what is asked, against the rounding of the solver
+_LARGEST = 1e4  # the unit of measure of a joint programme: its largest value is this many
+_SMALLEST = 1e-3  # needs below this are asked for one by one in a unit of their own; the solver is exact to 1e-7
+_FAR = 1e4  # no cell has to move further than this many times what the one cell asked for needs
 _MARGIN = 1.2
+_PATIENCE = 2
+_PATTERNS = 24
 
 
 @dataclass(frozen=True)
@@ -30,126 +33,208 @@ class Interval:
     high: float
 
 
-def intervals(table: AdditiveTable, hidden: Flags, targets: Index | None = None) -> list[Interval]:
-    """The feasible interval of every hidden cell (or of ``targets``), each by two linear programmes.
+@dataclass(frozen=True)
+class Open:
+    """Per cell of the table: whether it is not yet shown that it can lie its protection higher (``up``), lower (``down``)."""
 
-    An unbounded side is reported as infinite. Published and empty cells are known exactly.
-    """
-    small = scaled(table)
-    factor = _factor(table, small)
-    wanted = set(map(int, np.flatnonzero(hidden) if targets is None else targets))
-    found: dict[int, Interval] = {}
-    for part in _hidden_components(small, hidden):
-        for place in (i for i, cell in enumerate(part.cells) if int(cell) in wanted):
-            cell = int(part.cells[place])
-            down = _extreme(part, place, -1.0) / factor
-            up = _extreme(part, place, 1.0) / factor
-            found[cell] = Interval(cell, float(table.values[cell] - down), float(table.values[cell] + up))
-    for cell in wanted - found.keys():
-        found[cell] = Interval(cell, float(table.values[cell]), float(table.values[cell]))
-    return [found[cell] for cell in sorted(wanted)]
+    up: Flags
+    down: Flags
+
+    @property
+    def any(self) -> Flags:
+        """Cells open on either side."""
+        found: Flags = self.up | self.down
+        return found
+
+    def close(self, cells: Index, moved: Floats, need: Floats) -> None:
+        """Take away what a movement shows."""
+        enough = need * (1 - TOLERANCE)
+        self.up[cells[moved >= enough]] = False
+        self.down[cells[-moved >= enough]] = False
 
 
 def exposed(table: AdditiveTable, hidden: Flags) -> list[int]:
     """Primary cells that the attacker narrows to less than their protection on one side.
 
-    First a few programmes that move many cells at once and so clear most of them; then two for each cell left.
+    First programmes that move many cells at once and so clear most of them; then one for each cell and side left.
     """
-    small = scaled(table)
-    found = [int(i) for i in np.flatnonzero(table.primary & (~hidden | table.fixed) & (table.need > 0))]
-    for part in _hidden_components(small, hidden):
-        targets = np.flatnonzero(small.primary[part.cells] & (small.need[part.cells] > 0))
+    bare = table.primary & (~hidden | table.fixed) & (table.need > 0)
+    movable = movable_cells(table, hidden)
+    left = _unsettled(table, movable, _not_cleared(table, movable))
+    return [int(i) for i in np.flatnonzero(bare | left.any)]
+
+
+def not_cleared(table: AdditiveTable, hidden: Flags) -> Open:
+    """Hidden primary cells for which no joint movement shows that they are protected; most, not all, are exposed."""
+    return _not_cleared(table, movable_cells(table, hidden))
+
+
+def intervals(table: AdditiveTable, hidden: Flags, targets: Index | None = None) -> list[Interval]:
+    """The feasible interval of every hidden cell (or of ``targets``), each by two linear programmes.
+
+    An unbounded side is reported as infinite. Published and empty cells are known exactly.
+    """
+    wanted = np.unique(np.flatnonzero(hidden) if targets is None else targets).astype(np.int64)
+    movable = movable_cells(table, hidden)
+    asked = np.flatnonzero(np.isin(movable.cells, wanted))
+    down, up = _extremes(table, movable, asked)
+    reach = np.zeros((2, table.size))
+    reach[:, movable.cells[asked]] = down, up
+    low, high = table.values - reach[0], table.values + reach[1]
+    return [Interval(int(cell), float(low[cell]), float(high[cell])) for cell in wanted]
+
+
+# -- many cells at once -------------------------------------------------------------------------------------------------
+def _not_cleared(table: AdditiveTable, movable: Movable) -> Open:
+    """What no joint movement clears.
+
+    Each movement takes as many of the cells still open as possible, each in a direction it still lacks, as far as it
+    needs; until in two movements running fewer are cleared than there are components, which one programme each could do.
+    """
+    left = _asked(table, movable)
+    need = table.need[movable.cells]
+    scale = _scales(table, movable)
+    size = need * scale[movable.label]
+    large = size >= _SMALLEST
+    idle = round_ = 0
+    while idle < _PATIENCE and round_ < _PATTERNS:
+        targets = np.flatnonzero(left.any[movable.cells] & large & movable.tied[movable.label])
         if len(targets) == 0:
-            continue
-        need = small.need[part.cells]
-        for place, up in _not_cleared(part, targets, need):
-            if not _reaches(part, int(place), 1.0 if up else -1.0, float(need[place])):
-                found.append(int(part.cells[place]))
-    return sorted(set(found))
+            break
+        cells = movable.cells[targets]
+        pattern = np.where((np.arange(len(targets)) >> (round_ // 2)) % 2 == round_ % 2, 1.0, -1.0)
+        signs = np.where(left.up[cells] & left.down[cells], pattern, np.where(left.up[cells], 1.0, -1.0))
+        before = left.up.sum() + left.down.sum()
+        numbers = np.unique(movable.label[targets])
+        moved = _joint_move(movable, numbers, targets, signs, scale, size)
+        left.close(movable.cells[large], moved[large], size[large])
+        idle = idle + 1 if before - left.up.sum() - left.down.sum() < len(numbers) else 0
+        round_ += 1
+    return left
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Hidden cells that hang together: their equations with everything published taken out."""
-
-    cells: Index
-    matrix: sparse.csr_matrix
-    below: Floats
-    above: Floats
-
-    @property
-    def bounds(self) -> Floats:
-        """Least and greatest movement of each cell."""
-        return np.column_stack([-self.below, self.above])
+def _asked(table: AdditiveTable, movable: Movable) -> Open:
+    """What has to be shown: the hidden primary cells, less those no equation ties."""
+    asked = flags(table.size)
+    asked[movable.cells] = True
+    asked &= table.primary & (table.need > 0)
+    tied = flags(table.size)
+    tied[movable.cells] = movable.tied[movable.label]
+    return Open(asked & (tied | (table.above < table.need)), asked & (tied | (table.below < table.need)))
 
 
-def _factor(table: AdditiveTable, small: AdditiveTable) -> float:
-    largest = int(np.argmax(np.abs(table.values))) if table.size else 0
-    return float(small.values[largest] / table.values[largest]) if table.size and table.values[largest] else 1.0
+def _scales(table: AdditiveTable, movable: Movable) -> Floats:
+    largest = np.zeros(movable.count)
+    np.maximum.at(largest, movable.label, np.abs(table.values[movable.cells]))
+    return _LARGEST / np.where(largest > 0, largest, _LARGEST)
 
 
-def _hidden_components(table: AdditiveTable, hidden: Flags) -> Iterator[_Part]:
-    moving = np.flatnonzero(hidden & ~table.fixed & ~table.empty)
-    if len(moving) == 0:
-        return
-    matrix = table.matrix[:, moving] if table.equations else sparse.csr_matrix((0, len(moving)))
-    count, label = connected(matrix)
-    columns = matrix.tocsc()
-    for inside in grouped(label, count):
-        block = columns[:, inside].tocsr()
-        rows = np.flatnonzero(np.diff(block.indptr))
-        cells = moving[inside]
-        yield _Part(cells, block[rows], table.below[cells], table.above[cells])
+def _joint_move(movable: Movable, numbers: Index, targets: Index, signs: Floats, scale: Floats, size: Floats) -> Floats:
+    """The scaled movement that takes as many targets as possible, each by its sign, as far as each needs.
 
-
-def _extreme(part: _Part, place: int, direction: float) -> float:
-    """How far one cell can move up (+1) or down (-1)."""
-    objective = np.zeros(len(part.cells))
-    objective[place] = -direction
-    if part.matrix.shape[0] == 0:
-        limit = part.above[place] if direction > 0 else part.below[place]
-        return float(limit)
-    found = solver.least(objective, part.matrix, part.bounds)
-    return -found.objective if found else 0.0
-
-
-def _reaches(part: _Part, place: int, direction: float, need: float) -> bool:
-    return _extreme(part, place, direction) >= need * (1 - _TOLERANCE)
-
-
-def _not_cleared(part: _Part, targets: Index, need: Floats) -> list[tuple[int, bool]]:
-    """(cell, upwards) that no joint movement has cleared.
-
-    Each programme moves as many of the cells still open as possible, each in a direction it still lacks, until two
-    programmes in a row clear nothing more.
+    A target may move somewhat more than it needs, but not so far that it uses up what others could move.
     """
-    many = len(targets)
-    up, down = np.zeros(many, dtype=np.bool_), np.zeros(many, dtype=np.bool_)
-    if part.matrix.shape[0] == 0:
-        up, down = part.above[targets] >= need[targets], part.below[targets] >= need[targets]
-    idle = 0 if many > 1 and part.matrix.shape[0] else _PATIENCE
-    round_ = 0
-    while idle < _PATIENCE and not (up & down).all():
-        pattern = np.where((np.arange(many) >> (round_ // 2)) % 2 == round_ % 2, 1.0, -1.0)
-        signs = np.where(up & down, 0.0, np.where(up, -1.0, np.where(down, 1.0, pattern)))
-        moved = _joint_move(part, targets, need, signs)
-        enough = need[targets] * (1 - _TOLERANCE)
-        new = int(((moved >= enough) & ~up).sum() + ((-moved >= enough) & ~down).sum())
-        up, down = up | (moved >= enough), down | (-moved >= enough)
-        idle, round_ = 0 if new else idle + 1, (round_ + 1) % _PATTERNS
-    return [(int(targets[i]), True) for i in np.flatnonzero(~up)] + [
-        (int(targets[i]), False) for i in np.flatnonzero(~down)
-    ]
-
-
-def _joint_move(part: _Part, targets: Index, need: Floats, signs: Floats) -> Floats:
-    """How far each target moves in the movement that takes as many as possible as far as each needs."""
-    # A target may move somewhat more than it needs, but not so far that it uses up what others could move.
-    reach = _MARGIN * need[targets]
-    bounds = part.bounds
+    bounds = _bounds(movable, scale)
+    reach = _MARGIN * size[targets]
     bounds[targets, 0] = np.maximum(bounds[targets, 0], -reach)
     bounds[targets, 1] = np.minimum(bounds[targets, 1], reach)
-    objective = np.zeros(len(part.cells))
-    objective[targets] = -signs / need[targets]
-    found = solver.least(objective, part.matrix, bounds)
-    return found.values[targets] if found is not None and len(found.values) else np.zeros(len(targets))
+    objective = np.zeros(len(movable.cells))
+    objective[targets] = -signs / size[targets]
+    return move(movable, numbers, objective, bounds)
+
+
+def _bounds(movable: Movable, scale: Floats) -> Floats:
+    factor = scale[movable.label]
+    return np.column_stack([-movable.below * factor, movable.above * factor])
+
+
+# -- one cell a component -----------------------------------------------------------------------------------------------
+def _unsettled(table: AdditiveTable, movable: Movable, left: Open) -> Open:
+    """What is exposed for certain: of each component one cell and side a call, in a unit in which it needs 1."""
+    exposed_ = Open(flags(table.size), flags(table.size))
+    for cell in np.flatnonzero(left.any & ~_within(table, movable)):
+        exposed_.up[cell], exposed_.down[cell] = left.up[cell], left.down[cell]
+        left.up[cell] = left.down[cell] = False
+    need = table.need[movable.cells]
+    while (open_columns := np.flatnonzero(left.any[movable.cells])).size:
+        numbers, first = np.unique(movable.label[open_columns], return_index=True)
+        targets = open_columns[first]
+        cells = movable.cells[targets]
+        up = left.up[cells]
+        scale = np.ones(movable.count)
+        scale[numbers] = 1.0 / need[targets]
+        moved = _single_moves(movable, numbers, targets, np.where(up, 1.0, -1.0), scale)
+        size = need * scale[movable.label]
+        fair = (size >= _SMALLEST) & np.isin(movable.label, numbers)
+        left.close(movable.cells[fair], moved[fair], size[fair])
+        for side, here in ((left.up, up), (left.down, ~up)):
+            failed = cells[here & side[cells]]
+            (exposed_.up if side is left.up else exposed_.down)[failed] = True
+            side[failed] = False
+    return exposed_
+
+
+def _within(table: AdditiveTable, movable: Movable) -> Flags:
+    """Cells tied by an equation to others that move."""
+    found = flags(table.size)
+    found[movable.cells] = movable.tied[movable.label]
+    return found
+
+
+def _single_moves(movable: Movable, numbers: Index, targets: Index, signs: Floats, scale: Floats) -> Floats:
+    bounds = np.clip(_bounds(movable, scale), -_FAR, _FAR)
+    bounds[targets, 0] = np.maximum(bounds[targets, 0], -_MARGIN)
+    bounds[targets, 1] = np.minimum(bounds[targets, 1], _MARGIN)
+    objective = np.zeros(len(movable.cells))
+    objective[targets] = -signs
+    return move(movable, numbers, objective, bounds)
+
+
+# -- whole intervals ----------------------------------------------------------------------------------------------------
+def _extremes(table: AdditiveTable, movable: Movable, asked: Index) -> tuple[Floats, Floats]:
+    """How far each of the columns ``asked`` can move down and up."""
+    scale = _scales(table, movable)
+    reach = np.full((2, len(asked)), np.inf)
+    loose = ~movable.tied[movable.label[asked]]
+    reach[0, loose], reach[1, loose] = movable.below[asked[loose]], movable.above[asked[loose]]
+    jobs = np.repeat(np.flatnonzero(~loose), 2)
+    signs = np.where(np.arange(len(jobs)) % 2 == 0, -1.0, 1.0)
+    bounds = _bounds(movable, scale)
+    blocks = {int(n): _block(movable, int(n)) for n in np.unique(movable.label[asked[jobs]])}
+    for chunk in chunks(movable.sizes()[movable.label[asked[jobs]]], COLUMNS_A_CALL):
+        here = list(zip(jobs[chunk].tolist(), signs[chunk].tolist(), strict=True))
+        for (job, sign), far in zip(here, _far(movable, blocks, bounds, asked, here), strict=True):
+            reach[int(sign > 0), job] = far / scale[movable.label[asked[job]]]
+    return reach[0], reach[1]
+
+
+def _block(movable: Movable, number: int) -> sparse.csr_matrix:
+    one = np.array([number], dtype=np.int64)
+    return movable.matrix[movable.rows(one)][:, movable.columns(one)]
+
+
+def _far(
+    movable: Movable,
+    blocks: dict[int, sparse.csr_matrix],
+    bounds: Floats,
+    asked: Index,
+    jobs: list[tuple[int, float]],
+) -> list[float]:
+    """The scaled reach of each (column, sign), every one in a copy of its component, all in one call."""
+    numbers = [int(movable.label[asked[job]]) for job, _ in jobs]
+    starts = np.cumsum([0, *(movable.starts[n + 1] - movable.starts[n] for n in numbers)])
+    objective, limits = np.zeros(int(starts[-1])), np.zeros((int(starts[-1]), 2))
+    places, caps = [], []
+    for (job, sign), number, start in zip(jobs, numbers, starts, strict=False):
+        own = bounds[movable.starts[number] : movable.starts[number + 1]]
+        # A side without limit shows as a movement beyond all that the limited cells together could bring about.
+        cap = 100 * max(float(np.abs(own[np.isfinite(own)]).sum()), _LARGEST)
+        limits[start : start + len(own)] = np.clip(own, -cap, cap)
+        places.append(int(start + asked[job] - movable.starts[number]))
+        objective[places[-1]] = -sign
+        caps.append(cap)
+    found = solver.least(objective, sparse.csr_matrix(sparse.block_diag([blocks[n] for n in numbers])), limits)
+    if found is None:
+        return [0.0] * len(jobs) if len(jobs) == 1 else [_far(movable, blocks, bounds, asked, [j])[0] for j in jobs]
+    moved = np.abs(found.values[places])
+    return [float("inf") if far > cap / 10 else float(far) for far, cap in zip(moved, caps, strict=True)]

@@ -35,8 +35,8 @@ class AdditiveTable:
     """Cells and equations. Arrays run parallel over the cells.
 
     ``primary``: must be hidden and protected by ``need`` on both sides. ``free``: not published anyway, so hidden at no
-    cost. ``fixed``: known to the public, cannot be hidden. ``singleton``: one single unit is behind it, which knows the
-    value itself. ``below`` and ``above``: how far an outsider's knowledge lets the value fall or rise. ``cost``: what
+    cost. ``fixed``: known to the public, cannot be hidden. ``owner``: -1, or where one single unit is behind a cell, which
+    knows the value itself, the number of that unit; cells of one number may be the same unit's. ``below`` and ``above``: how far an outsider's knowledge lets the value fall or rise. ``cost``: what
     hiding loses. ``empty``: nothing is behind it and everybody knows: hiding it protects nobody.
     """
 
@@ -44,7 +44,7 @@ class AdditiveTable:
     primary: Flags
     free: Flags
     fixed: Flags
-    singleton: Flags
+    owner: Index
     need: Floats
     cost: Floats
     below: Floats
@@ -114,7 +114,7 @@ def subtable(table: AdditiveTable, members: Index, numbers: Index) -> AdditiveTa
     equations = tuple(
         Equation(place[e.total], tuple(place[i] for i in e.parts)) for e in (table.equations[n] for n in numbers)
     )
-    arrays = ("values", "primary", "free", "fixed", "singleton", "need", "cost", "below", "above", "empty")
+    arrays = ("values", "primary", "free", "fixed", "owner", "need", "cost", "below", "above", "empty")
     return AdditiveTable(**{name: getattr(table, name)[members] for name in arrays}, equations=equations)
 
 
@@ -160,8 +160,22 @@ def opened_by_singletons(table: AdditiveTable, hidden: Flags) -> list[int]:
     primary = hidden & table.primary
     pair = np.asarray(abs(table.matrix) @ hidden.astype(float)).ravel() == 2
     both = np.asarray(parts @ primary.astype(float)).ravel() == 2
-    single = np.asarray(parts @ (primary & table.singleton).astype(float)).ravel() > 0
-    return [int(i) for i in np.flatnonzero(pair & both & single)]
+    found = []
+    for number in np.flatnonzero(pair & both).tolist():
+        first, second = (i for i in table.equations[number].parts if hidden[i])
+        if tells_another(table, first, second):
+            found.append(number)
+    return found
+
+
+def tells_another(table: AdditiveTable, first: int, second: int) -> bool:
+    """Whether a single unit behind one of two cells whose sum is known learns of another unit by it.
+
+    Not where both are its own: what left a group stands there with either sign.
+    """
+    mine, other = int(table.owner[first]), int(table.owner[second])
+    cancels = abs(table.values[first] + table.values[second]) <= 1e-9 * abs(table.values[first])
+    return max(mine, other) >= 0 and not (mine == other and cancels)
 
 
 def flags(size: int, members: Sequence[int] | Index = ()) -> Flags:
