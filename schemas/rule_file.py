@@ -71,6 +71,23 @@ class KeySet:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """How ``ytb correct`` looks for slips. ``None`` leaves the choice to it: every figure of a failing identity may have lost
+    its sign, every two with opposite signs in one identity may have been swapped.
+
+    ``fixate``: columns that are never touched; ``rounding``: a gap up to this is a rounding error; ``typos``: how many digits may
+    be wrong; ``actions``: how many signs and swaps at once.
+    """
+
+    fixate: frozenset[str] = frozenset()
+    sign: tuple[str, ...] | None = None
+    swap: tuple[tuple[str, str], ...] | None = None
+    rounding: Decimal = Decimal(0)
+    typos: int = 1
+    actions: int = 4
+
+
+@dataclass(frozen=True)
 class RuleFile:
     """A rule file: what identifies a record, what the columns are, and the rules in written order."""
 
@@ -84,6 +101,7 @@ class RuleFile:
     keysets: tuple[KeySet, ...] = ()
     other_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str = ""
+    correction: Correction = field(default_factory=Correction)
 
 
 def rule_file(
@@ -118,6 +136,18 @@ def rule_file(
         tuple(_keyset(entry, read_rows) for entry in data.get("keys", [])),
         {name: tuple(entry["key"]) for name, entry in data.get("other", {}).items()},
         data.get("title", ""),
+        _correction(data.get("correct", {})),
+    )
+
+
+def _correction(entry: Mapping[str, Any]) -> Correction:
+    return Correction(
+        frozenset(entry.get("fixate", ())),
+        tuple(entry["sign"]) if "sign" in entry else None,
+        tuple((a, b) for a, b in entry["swap"]) if "swap" in entry else None,
+        Decimal(str(entry.get("rounding", 0))),
+        entry.get("typos", 1),
+        entry.get("actions", 4),
     )
 
 

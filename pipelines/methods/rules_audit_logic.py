@@ -541,3 +541,8 @@ def _day(node: Node) -> int | None:
         return date.fromisoformat(text.value).toordinal()
     except ValueError:
         raise NotExactError(text.value) from None
+
+
+def pieces_of(node: Node, universe: Universe) -> list[Piece]:
+    """The value of a numeric expression, case by case. Raises NotExactError."""
+    return _Translation(universe, Fraction(0)).pieces(node)

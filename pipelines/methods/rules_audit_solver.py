@@ -280,7 +280,59 @@ def short_point(atoms: Sequence[Linear], whole: frozenset[str]) -> dict[str, Fra
             point = {n: Fraction(round(v)) if n in integers else v for n, v in point.items()}
             if all(a.holds(point) for a in atoms):
                 return point
+        snapped = _snapped(atoms, found[0], integers)
+        if snapped is not None:
+            return snapped
     return None
+
+
+def _snapped(atoms: Sequence[Linear], near: Mapping[str, float], whole: frozenset[str]) -> dict[str, Fraction] | None:
+    """An exact point by the one found: equations, and the inequalities it touches, solved in fractions.
+
+    What they leave free is rounded; the result is checked, None where it fails.
+    """
+    names = sorted(near)
+    equations = [a for a in atoms if a.op == "=="]
+    touched = [
+        a for a in atoms if a.op == "<=" and abs(_at(a, near)) <= 1e-6 * max(1.0, *(abs(float(c)) for _, c in a.terms))
+    ]
+    for chosen in (equations, [*equations, *touched]):
+        rows = [[dict(a.terms).get(n, Fraction(0)) for n in names] + [-a.constant] for a in chosen]
+        pivots = reduced(rows, len(names))
+        if any(not any(row[:-1]) and row[-1] for row in rows):
+            continue
+        bound = {names[column]: rows[r] for r, column in pivots}
+        for digits in (1, 100, 10**6, 10**12):
+            point = {n: Fraction(near[n]).limit_denominator(digits) for n in names if n not in bound}
+            for name, row in bound.items():
+                others = sum((c * point[n] for n, c in zip(names, row[:-1], strict=True) if n in point), Fraction(0))
+                point[name] = row[-1] - others
+            if all(a.holds(point) for a in atoms) and all(point[n].denominator == 1 for n in names if n in whole):
+                return point
+    return None
+
+
+def _at(atom: Linear, near: Mapping[str, float]) -> float:
+    return sum((float(c) * near[v] for v, c in atom.terms), float(atom.constant))
+
+
+def reduced(rows: list[list[Fraction]], width: int) -> list[tuple[int, int]]:
+    """Reduced row echelon form in place; (row, column) of the pivots."""
+    pivots: list[tuple[int, int]] = []
+    top = 0
+    for column in range(width):
+        found = next((r for r in range(top, len(rows)) if rows[r][column]), None)
+        if found is None:
+            continue
+        rows[top], rows[found] = rows[found], rows[top]
+        divisor = rows[top][column]
+        rows[top] = [v / divisor for v in rows[top]]
+        for r in range(len(rows)):
+            if r != top and (factor := rows[r][column]):
+                rows[r] = [a - factor * b for a, b in zip(rows[r], rows[top], strict=True)]
+        pivots.append((top, column))
+        top += 1
+    return pivots
 
 
 def _tightened(atom: Linear, whole: frozenset[str]) -> Linear:

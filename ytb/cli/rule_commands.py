@@ -1,10 +1,10 @@
-"""``ytb rules check`` and ``ytb rules audit``: rules and a table in, outcomes out; a rule set examined. No home needed."""
+"""``ytb rules check``, ``ytb rules audit`` and ``ytb correct``: rules and any table; no home needed."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from ytb.cli.session import CALL
 
 FINDINGS = 1
 SHOWN = 20
+CORRECTION_HEADS = ("row", "line", "key", "field", "current", "proposed", "reason", "rules", "alternatives")
 
 RuleOption = Annotated[Path, typer.Option("--rules", help="规则文件(TOML),格式见 docs/formats/rule-file.md")]
 DataOption = Annotated[Path, typer.Option("--data", help="要审核的表(CSV,UTF-8 或 GB18030)")]
@@ -26,11 +27,12 @@ SEVERITY = {"hard": "强制", "soft": "核实", "trial": "试行"}
 
 
 def register(root: typer.Typer) -> None:
-    """Hang ``rules`` on the root."""
+    """Hang ``rules`` and ``correct`` on the root."""
     rules = typer.Typer(no_args_is_help=True, help="任意表的规则:审核、体检。")
     rules.command("check")(check)
     rules.command("audit")(audit)
     root.add_typer(rules, name="rules")
+    root.command("correct")(correct)
 
 
 def check(
@@ -81,6 +83,26 @@ def audit(rules: RuleOption) -> None:
 
     report = audit_report(read_rule_file(rules))
     emit({"rules_file": str(rules), **report}, audit_text(report))
+    if not report["ok"]:
+        raise typer.Exit(FINDINGS)
+
+
+def correct(
+    rules: RuleOption,
+    data: DataOption,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="建议另存为 CSV,一个字段一行")] = None,
+) -> None:
+    """找出每条不满足强制性规则的记录里最少要改哪些字段,认出常见差错;只列建议,不改数据。有建议时退出码为 1。"""
+    from pipelines.correcting import correct_table, correction_report, correction_rows, correction_text
+
+    defined = read_rule_file(rules)
+    tables = read_tables(defined, data)
+    for text in tables.data.notes:
+        progress(text)
+    report = correction_report(correct_table(defined, tables, progress))
+    if output is not None:
+        _save(output, correction_rows(report), CORRECTION_HEADS)
+    emit({"rules_file": str(rules), "data_file": str(data), **report}, correction_text(report))
     if not report["ok"]:
         raise typer.Exit(FINDINGS)
 
@@ -143,10 +165,10 @@ def _flat(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _save(path: Path, rows: list[dict[str, Any]]) -> None:
+def _save(path: Path, rows: list[dict[str, Any]], heads: Sequence[str] = ("rule",)) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(list(rows[0]) if rows else ["rule"])
+        writer.writerow(list(rows[0]) if rows else heads)
         for row in rows:
             writer.writerow(["" if v is None else safe_csv(v) if isinstance(v, str) else v for v in row.values()])
 

@@ -137,3 +137,52 @@ def test_audit_says_what_is_wrong_and_shows_examples(folder: Path, capsys: pytes
     assert "多余:a 其他规则成立时它必然成立(因 b)" in capsys.readouterr().out
     rules.write_text('[[rule]]\nid = "a"\nexpression = "x > 1"\n', encoding="utf-8")
     assert main(["rules", "audit", "--rules", str(rules)]) == 0
+
+
+BALANCE = """
+[table]
+key = ["id"]
+[[rule]]
+id = "sum"
+expression = "z == x + y"
+[[rule]]
+id = "nn"
+columns = ["x", "y", "z"]
+expression = "it >= 0"
+"""
+
+
+def test_correct_lists_proposals_and_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules, data, out = folder / "balance.toml", folder / "balance.csv", folder / "out.csv"
+    rules.write_text(BALANCE, encoding="utf-8")
+    data.write_text("id,x,y,z\nA,1,2,3\nB,123,192,252\nC,11,22,95\n", encoding="utf-8")
+    words = ["correct", "--rules", str(rules), "--data", str(data)]
+    assert main([*words, "--json", "-o", str(out)]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["counts"] == {"records": 2, "proposals": 2, "with_value": 1}
+    assert [(r["key"], r["rules"], r["proposals"]) for r in answer["records"]] == [
+        (
+            {"id": "B"},
+            ["sum"],
+            [{"field": "y", "current": "192", "proposed": "129", "kind": "typo", "reason": "相邻两位数字换位"}],
+        ),
+        (
+            {"id": "C"},
+            ["sum"],
+            [
+                {
+                    "field": "x",
+                    "current": "11",
+                    "proposed": "须核实",
+                    "kind": "localised",
+                    "reason": "改动最少的字段之一,另有 2 种同样少的改法",
+                }
+            ],
+        ),
+    ]
+    assert out.read_text(encoding="utf-8-sig").splitlines()[1].startswith("2,3,id=B,y,192,129,相邻两位数字换位,sum,")
+    assert data.read_text(encoding="utf-8") == "id,x,y,z\nA,1,2,3\nB,123,192,252\nC,11,22,95\n"
+    assert main(words) == 1
+    assert "y:现为 192,建议 129(相邻两位数字换位)" in capsys.readouterr().out
+    data.write_text("id,x,y,z\nA,1,2,3\n", encoding="utf-8")
+    assert main(words) == 0
