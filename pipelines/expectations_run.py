@@ -82,6 +82,7 @@ def _run(cells: pl.DataFrame, suite: Suite, scratch: Path) -> tuple[list[Expecta
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.row_conditions import Column
 
     context: Any = gx.get_context(mode="file", project_root_dir=scratch)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -90,8 +91,7 @@ def _run(cells: pl.DataFrame, suite: Suite, scratch: Path) -> tuple[list[Expecta
     configurations = [
         ExpectationConfiguration(
             type=e.type,
-            kwargs=dict(e.kwargs)
-            | ({"row_condition": e.row_condition, "condition_parser": "pandas"} if e.where else {}),
+            kwargs=dict(e.kwargs) | ({"row_condition": Column(e.where[0]).is_in(list(e.where[1]))} if e.where else {}),
             severity=e.severity,
             notes=e.note,
             meta={"position": n},

@@ -149,8 +149,10 @@ def _schema_problems(
             schema.validate(own, lazy=True)
         except (pe.SchemaErrors, pe.SchemaError) as error:
             cases = getattr(error, "failure_cases", None)
-            failed = (
-                cases["check"].unique(maintain_order=True).to_list() if isinstance(cases, pl.DataFrame) else ["结构"]
+            pairs = (
+                cases.select(pl.col("column").fill_null("整表"), "check").unique(maintain_order=True).iter_rows()
+                if isinstance(cases, pl.DataFrame)
+                else [("整表", "结构")]
             )
-            problems += [f"{park}:{check}" for check in failed]
+            problems += [f"{park}:{column} {check}" for column, check in pairs]
     return problems

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-import duckdb
 import polars as pl
 
 from exports.manifest import SubmissionRef, read_manifest
-from pipelines.intake import Office, frame_to_blob
+from pipelines.intake import Office
 from pipelines.loading import Loaded, load_all
 from pipelines.methods.product import PART_FIELDS, Product
 from pipelines.production import DUE, compute, live_inputs, store
@@ -27,7 +27,7 @@ from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import first_reports
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.releases import Release, current_release
-from warehouse.ledger.submissions import accepted_else_reported
+from warehouse.ledger.submissions import Submission, accepted_else_reported
 from warehouse.snapshots import publish_snapshot
 from warehouse.stages import StageProfile, stage_profile
 
@@ -151,29 +151,35 @@ def publish_if_changed(
 
 
 def _has_changed(office: Office, home: Home, standing: Release) -> bool:
+    """Whether a release made now would rest on anything else. Registers are compared by content, the rest as written."""
     folder = home.releases / standing.id
     if not folder.is_dir():
         return True
     document = read_manifest(folder).document
     with facts.writer(home.live) as con:
         load_all(office, con)
-        basis = release_basis(office, con)
-    rested_on = {key: document.get(key) for key in basis} | {"register": document["parameters"].get("register")}
-    return rested_on != basis
+        inputs = live_inputs(office, con)
+    basis = release_basis(office.programme, inputs.submissions)
+    registers: Mapping[str, str] = document["parameters"].get("register", {})
+    return (
+        any(document.get(key) != value for key, value in basis.items())
+        or registers.keys() != inputs.register.keys()
+        or any(
+            not pl.read_ipc(io.BytesIO(office.vault.read(sha))).equals(inputs.register[period])
+            for period, sha in registers.items()
+        )
+    )
 
 
-def release_basis(office: Office, con: duckdb.DuckDBPyConnection) -> dict[str, object]:
-    """What a release made now would rest on, as its manifest would say it."""
-    inputs = live_inputs(office, con)
-    listed = [
+def release_basis(programme: Programme, listed: Sequence[Submission]) -> dict[str, object]:
+    """What a release made now would rest on, the register aside, as its manifest would say it."""
+    refs = [
         SubmissionRef(s.number, s.park, str(s.period), s.revision, s.state.value, tuple(f.sha256 for f in s.files))
-        for s in inputs.submissions
+        for s in listed
     ]
-    register = {p: hashlib.sha256(frame_to_blob(f)).hexdigest() for p, f in inputs.register.items()}
-    plain = [asdict(s) for s in sorted(listed, key=lambda s: (s.park, s.period, s.revision, s.id))]
+    plain = [asdict(ref) for ref in sorted(refs, key=lambda r: (r.park, r.period, r.revision, r.id))]
     return {
         "submissions": json.loads(json.dumps(plain)),
-        "register": dict(sorted(register.items())),
-        "programme_sha256": office.programme.fingerprint,
+        "programme_sha256": programme.fingerprint,
         "code_version": code_version(),
     }

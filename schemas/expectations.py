@@ -39,11 +39,6 @@ class Expectation:
     note: str
     where: tuple[str, tuple[str, ...]] | None = None
 
-    @property
-    def row_condition(self) -> str:
-        """``where`` as a condition on a pandas frame; empty for all rows."""
-        return f"{self.where[0]} in {list(self.where[1])}" if self.where else ""
-
 
 @dataclass(frozen=True)
 class Suite:
