@@ -58,6 +58,29 @@ def protect_products(
     return protect_jointly({name: (p.cells, _complete_parts(p, edition)) for name, p in found.items()}, rules, spec)
 
 
+def _protected(
+    found: Mapping[str, Product],
+    programme: Programme,
+    period: Period,
+    earlier: pl.DataFrame,
+    progress: Callable[[str], None],
+) -> Protected:
+    """Protection that leaves nothing within an outsider's reach. Raises RefusalError where that is not possible.
+
+    What only an earlier release of the same period lets an outsider work out is out already and cannot be called back by
+    keeping the revision from the public; it is told, and stands in the internal report.
+    """
+    protected = protect_products(found, programme, period, earlier)
+    if protected.exposed.height and earlier.height:
+        alone = protect_products(found, programme, period, earlier.clear())
+        if alone.exposed.is_empty():
+            progress(f"提醒:有 {protected.exposed.height} 个数可由先前的发布推算,本次发布本身没有。")
+            return protected
+    if protected.exposed.height:
+        raise RefusalError(f"披露控制后仍有 {protected.exposed.height} 个数可被推算,不能发布;请减少分组。")
+    return protected
+
+
 def _complete_parts(product: Product, edition: Edition) -> pl.DataFrame:
     """Parts with one more for each figure of a park's own form that names none: it has one provider, who is public."""
     sheets = [i.code for f in edition.forms.values() if f.kind is FormKind.SHEET for i in f.indicators]
@@ -115,15 +138,14 @@ def publish(
         )
         found = compute(inputs, period, progress=progress)
         progress("披露控制")
-        protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
-        if protected.exposed.height:
-            raise RefusalError(f"披露控制后仍有 {protected.exposed.height} 个数可被推算,不能发布;请减少分组。")
+        protected = _protected(found, office.programme, period, _atoms_before(home, period, release_id), progress)
         frames = published_frames(protected, release_id)
         progress("写发布文件")
         folder = home.releases / f".{release_id}.partial"
         shutil.rmtree(folder, ignore_errors=True)
         manifest = write_files(home, frames, folder, meta, series)
         _internal(home, release_id, protected)
+        _set_aside_unrecorded(home, release_id)
         folder.rename(home.releases / release_id)
         with facts.transaction(con):
             store(con, period, found)
@@ -141,6 +163,16 @@ def publish(
             )
         publish_snapshot(con, home.snapshots)
     return made, manifest
+
+
+def _set_aside_unrecorded(home: Home, release_id: str) -> None:
+    """A folder under a number the ledger has not given out: left by a publication that died in between, or by a ledger
+    restored from an older backup. It is kept under another name and never stands in the way of the next attempt."""
+    stranded, n = home.releases / release_id, 1
+    while (aside := home.releases / f".{release_id}.unrecorded-{n}").exists():
+        n += 1
+    if stranded.exists():
+        stranded.rename(aside)
 
 
 def write_files(
