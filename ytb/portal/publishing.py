@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from pipelines.intake import Office
 from schemas.period import Period
 from warehouse.home import Home
 from warehouse.ledger.release_requests import finish_release, release_requests
+from warehouse.ledger.releases import releases
 
 LONGEST_SECONDS = 4 * 3600
 COMMAND = "import sys; from ytb.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -29,27 +29,31 @@ def publisher(office: Office, home: Home, clock: Callable[[], datetime]) -> Call
         work.start()
 
     def run(number: int, period: Period, reason: str, actors: str) -> None:
-        release, message = make(home, period, reason, actors)
+        message = make(home, period, reason, actors)
         with office.ledger.write() as session:
-            finish_release(session, number, release=release, message=message, now=clock(), actor=actors)
+            made = None if message else releases(session, period)[-1].id
+            finish_release(session, number, release=made, message=message, now=clock(), actor=actors)
 
     return start
 
 
-def make(home: Home, period: Period, reason: str, actors: str) -> tuple[str | None, str]:
-    """Run ``ytb publish``: the release, or None and why there is none."""
-    words = ["--home", str(home.root), "--json", "--user", actors, "publish", "--period", str(period)]
+def make(home: Home, period: Period, reason: str, actors: str) -> str:
+    """Run ``ytb publish``: why there is no release, empty where there is one. What it prints is for people, not for us."""
+    words = ["--home", str(home.root), "--user", actors, "publish", "--period", str(period)]
     words += [f"--reason={reason}"] if reason else []
+    command = [sys.executable, "-c", COMMAND, *words]
     try:
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, *words], cwd=_ROOT, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
-        )  # fmt: skip
+            command, cwd=_ROOT, capture_output=True, text=True, errors="replace", timeout=LONGEST_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
-        return None, "计算超过规定时间,已停止。"
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("错误:") or "系统内部错误" in line]
-        return None, (lines[-1] if lines else "没有完成,请交维护人员查看日志。")[:300]
-    return str(json.loads(done.stdout)["release"]), ""
+        return "计算超过规定时间,已停止。"
+    except OSError as cause:
+        return f"不能启动计算:{cause.strerror}。"
+    if not done.returncode:
+        return ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("错误:") or "系统内部错误" in line]
+    return (lines[-1] if lines else "没有完成,请交维护人员查看日志。")[:300]
 
 
 def fail_interrupted(office: Office, now: datetime) -> None:

@@ -10,12 +10,14 @@ from urllib.parse import quote
 
 import pytest
 
+from schemas.period import Period
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import NASTY, PASSWORD, Installation, installation
+from warehouse.ledger import release_requests
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
-from ytb.portal import pages
+from ytb.portal import pages, publishing
 
 
 @pytest.fixture(scope="module")
@@ -290,3 +292,17 @@ def test_a_form_left_open_over_a_new_sign_in_is_told_to_be_stale(inst: Installat
 )
 def test_the_countdown_in_words(inst: Installation, hours: int, words: str) -> None:
     assert pages.countdown(inst.at + timedelta(hours=hours), inst.at) == words
+
+
+def test_a_release_that_cannot_be_made_says_why_and_one_that_was_interrupted_is_closed(inst: Installation) -> None:
+    at, period = inst.at, Period.parse("2013-Q4")
+    office = inst.office
+    with office.ledger.write() as session:
+        asked = release_requests.request_release(session, period, reason="", now=at, actor="province_statistician")
+        release_requests.confirm_release(session, asked.id, now=at, actor="publisher")
+    message = publishing.make(inst.home, period, "--reason=x", "publisher")
+    assert message.startswith("错误:") and "不能发布" in message
+    publishing.fail_interrupted(office, at)
+    with office.ledger.read() as session:
+        found = release_requests.release_requests(session)[0]
+    assert (found.state, found.release) == ("failed", None) and "重新申请" in (found.message or "")
