@@ -232,11 +232,11 @@ def _blank(book: Book, where: Where) -> bool:
 
 @fault("必填项填“—”", starred)
 def _dash(book: Book, where: Where) -> bool:
+    if book.indicator(where).type is ValueType.TEXT:
+        return False
     put(book, where, book.chance.choice(("—", "/", "无", "……")))
     if book.indicator(where).type is ValueType.BOOLEAN and book.cells[where].value == "无":
         put(book, where, "—")
-    if book.indicator(where).type is ValueType.TEXT:
-        return False
     wrong(book, where, "必填项填“—”", "required", "rule", never=("error_cell", "uncalculated"))
     return repaired(book, where, "“—”按未填报", "missing_mark")
 
