@@ -12,6 +12,7 @@ from schemas.errors import RefusalError
 from ytb.cli.output import emit, progress
 from ytb.cli.session import CALL
 from ytb.demo.run import AREA, SIZES, Story, run_demo
+from ytb.portal.demo_accounts import seed_demo_accounts
 
 BOX_ROWS = range(108, 118)
 TITLE = "兰白试验区 2014 年(规划专栏1)"
@@ -33,9 +34,11 @@ def demo(size: Annotated[str, typer.Option(help=f"{'、'.join(SIZES)}")] = "smal
     story = run_demo(root, size, progress)
     CALL.clock, CALL.json, CALL.lang, CALL.home_option = clock, as_json, lang, root
     box = box_figures(story)
+    accounts = seed_demo_accounts(CALL.office, CALL.now)
     data = {
         "home": root, "books": story.books, "accepted": story.accepted, "planted": len(story.planted), "found": len(story.found),
         "beyond": story.beyond, "releases": story.releases, "box_1": box,
+        "accounts": [{"role": r, "name": n, "password": p} for r, n, p in accounts],
     }  # fmt: skip
     lines = [
         f"演示完成:{story.books} 本工作簿报送,{story.accepted} 份验收;埋下 {len(story.planted)} 处差错,查出 {len(story.found)} 处(单元格全部相符),此外多查出 {len(story.beyond)} 处。",
@@ -52,6 +55,8 @@ def demo(size: Annotated[str, typer.Option(help=f"{'、'.join(SIZES)}")] = "smal
         else "",
         f"  查 SQL        ytb --home {root} sql 'select park, count(*) from in_force.finance group by 1'",
         f"  核验          ytb --home {root} verify",
+        f"  打开门户      ytb --home {root} serve    (演示账号如下,只用于演示)",
+        *(f"    {role}:{name} / {password}" for role, name, password in accounts),
     ]
     emit(data, [line for line in lines if line is not None])
     raise typer.Exit(0 if len(story.found) == len(story.planted) and all(r["agrees"] for r in box) else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -57,8 +58,17 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
 
 
 def run() -> None:
-    """The entry point: every error becomes one sentence and an exit code, never a traceback."""
-    sys.exit(main(sys.argv[1:]))
+    """The entry point: every error becomes one sentence and an exit code, never a traceback.
+
+    Native libraries that print (the solver does) write to descriptor 1 past Python; they are sent to stderr, so that
+    stdout holds the result and nothing else.
+    """
+    results = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(results, "w", encoding="utf-8", errors="replace", buffering=1)
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str]) -> int:
