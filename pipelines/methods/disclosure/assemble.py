@@ -15,7 +15,7 @@ def assemble(
 ) -> AdditiveTable:
     """The additive table over judged atoms and their remainders, remainders last.
 
-    ``atoms`` has total, n, absolute_total, part, is_count, reason, shown and fixed; row i is cell i of the equations. A
+    ``atoms`` has total, n, absolute_total, part, is_count, reason, shown, fixed and kept; row i is cell i of the equations. A
     primary cell of value zero is hidden but asks for no interval: any other hidden cell of its row keeps it open.
     ``cost`` is what hiding an atom loses, by default its value (survey_system.md 10.4: the smallest first).
     """
@@ -39,7 +39,8 @@ def assemble(
         values=values,
         primary=primary,
         free=np.concatenate([~shown & ~fixed, np.ones(extra, dtype=bool)]),
-        fixed=np.concatenate([fixed, np.zeros(extra, dtype=bool)]),
+        fixed=np.concatenate([fixed, flags(extra)]),
+        kept=np.concatenate([atoms["kept"].to_numpy() & ~fixed, flags(extra)]),
         owner=np.concatenate([_owners(atoms), alone]),
         need=np.where(primary & (values != 0), need, 0.0),
         cost=np.concatenate([size if cost is None else cost, np.zeros(extra)]),

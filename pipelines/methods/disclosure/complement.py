@@ -65,8 +65,9 @@ def suppress(table: AdditiveTable, *, exact: bool | None = None) -> Suppression:
     if solved < len(parts):
         complete(table, hidden)
     left = set(attack.exposed(table, hidden)) | {int(i) for i in np.flatnonzero(table.primary & table.fixed)}
+    guarded = table.primary | table.kept
     for number in alone(table, hidden):
-        left.update(i for i in hidden_cells(table, table.equations[number], hidden) if table.primary[i])
+        left.update(i for i in hidden_cells(table, table.equations[number], hidden) if guarded[i])
     for number in opened_by_singletons(table, hidden):
         left.update(hidden_cells(table, table.equations[number], hidden))
     return Suppression(hidden, tuple(sorted(left)), solved, len(parts) - solved)

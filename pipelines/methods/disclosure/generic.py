@@ -205,6 +205,7 @@ def _judged(cells: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
         administrative=pl.lit(False),
         consented=pl.lit(False),
         shown=pl.lit(True),
+        kept=pl.lit(False),
         _signed=pl.col("total"),
     )
     size = prepared if is_count else prepared.with_columns(total=pl.col("absolute_total"))

@@ -28,8 +28,14 @@ from pipelines.methods.disclosure.rules import CONSENT_COLUMNS, REASONS, Rules, 
 from pipelines.methods.disclosure.table import Equation
 from schemas.errors import DefinitionError
 
+COMPLEMENT = "complement"
 HIDDEN_NOTE = "为保护单个单位资料而不公布"
-EARLIER_COLUMNS = {**{k: pl.String() for k in KEYS}, "total": pl.Float64(), "hidden": pl.Boolean()}
+EARLIER_COLUMNS = {
+    **{k: pl.String() for k in KEYS},
+    "total": pl.Float64(),
+    "hidden": pl.Boolean(),
+    "reason": pl.String(),  # of REASONS; null where it was shown or only not published
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class Spec:
     """What ``protect`` goes by besides the figures.
 
     ``consents``: consents in force (``rules.consents_in_force``). ``earlier``: atoms of earlier releases
-    (``Protected.published_atoms``); what they showed cannot be hidden any more, what they hid stays hidden while its value
-    stands. ``changes``: (KEYS, n, max1, max2, total) of what units changed since the earlier release, from
+    (``Protected.published_atoms``), the oldest first; what they showed cannot be hidden any more, what they hid stays
+    hidden while its value stands. ``changes``: (KEYS, n, max1, max2, total) of what units changed since the earlier release, from
     ``rules.contributions`` over the differences. ``without_parts``: what to do with a value that names no parts: "refuse"
     or "publish".
     """
@@ -116,7 +122,7 @@ def protect_jointly(
     judged = judged.with_columns(hidden=(pl.col("hidden") & pl.col("shown")).any().over(KEYS) | pl.col("hidden"))
     judged = judged.with_columns(
         reason=pl.when(pl.col("hidden") & pl.col("shown"))
-        .then(pl.coalesce("reason", pl.lit("complement")))
+        .then(pl.coalesce("reason", pl.lit(COMPLEMENT)))
         .otherwise("reason")
     )
     exposed = _exposed(judged, pattern.exposed, equal)
@@ -126,7 +132,7 @@ def protect_jointly(
         "values": int(cells["value"].is_not_null().sum()),
         "hidden": report.select("mart", "row_key").n_unique(),
         "primary_atoms": int(table.primary[: judged.height].sum()),
-        "complement_atoms": judged.filter(reason="complement").height,
+        "complement_atoms": judged.filter(reason=COMPLEMENT).height,
         "exact_parts": pattern.exact,
         "heuristic_parts": pattern.heuristic,
         "conflicting_atoms": judged.filter(pl.col("variant") > 0).height,
@@ -214,35 +220,58 @@ def _judged(atoms: pl.DataFrame, spec: Spec) -> pl.DataFrame:
 
 
 def _with_earlier(atoms: pl.DataFrame, spec: Spec) -> tuple[pl.DataFrame, int]:
-    """Atoms together with what earlier releases showed and hid (survey_system.md 10.5, 10.9)."""
+    """Atoms together with what earlier releases showed and hid (survey_system.md 10.5, 10.9).
+
+    What was hidden as primary is primary again; what was hidden for the sake of others is only ``kept`` hidden. What no
+    earlier release published binds nothing.
+    """
+    bare = atoms.with_columns(kept=pl.lit(False))
     if spec.earlier.height == 0:
-        return atoms, 0
-    earlier = canonical(spec.earlier, spec.layout).unique(list(KEYS), keep="last", maintain_order=True)
-    before = earlier.select(*KEYS, pl.col("total").alias("before"), pl.col("hidden").alias("was_hidden"))
-    joined = atoms.join(before, on=list(KEYS), how="left", maintain_order="left")
-    same = (pl.col("total") - pl.col("before")).abs() <= 1e-6 * pl.max_horizontal(pl.col("total").abs(), pl.lit(1e-9))
+        return bare, 0
+    earlier = canonical(spec.earlier, spec.layout)
+    joined = bare.join(_standing(atoms, earlier), on="atom", how="left", maintain_order="left")
     joined = joined.with_columns(
-        reason=pl.when((pl.col("variant") == 0) & pl.col("was_hidden") & same)
-        .then(pl.coalesce("reason", pl.lit("earlier")))
-        .otherwise("reason"),
-        fixed=pl.col("fixed") | ((pl.col("variant") == 0) & ~pl.col("was_hidden") & same).fill_null(False),
-    ).drop("before", "was_hidden")
+        reason=pl.when("was_primary").then(pl.coalesce("reason", pl.lit("earlier"))).otherwise("reason"),
+        kept=pl.col("was_kept").fill_null(False),
+        fixed=pl.col("fixed") | pl.col("was_shown").fill_null(False),
+    ).drop("was_primary", "was_kept", "was_shown")
     joined = _with_revisions(joined, spec)
-    new = earlier.join(atoms, on=list(KEYS), how="anti").with_columns(
+    gone = earlier.unique(list(KEYS), keep="last", maintain_order=True).join(atoms, on=list(KEYS), how="anti")
+    new = gone.with_columns(
         fixed=~pl.col("hidden"),
         shown=pl.lit(False),
+        kept=pl.lit(False),
         variant=pl.lit(0, dtype=pl.Int64),
         is_count=pl.col("part").str.contains(r"\bCOUNT\b"),
         administrative=pl.lit(False),
         consented=pl.lit(False),
         least=pl.lit(spec.rules.threshold, dtype=pl.Int64),
         population=pl.lit(0, dtype=pl.Int64),
+        reason=pl.lit(None, dtype=pl.String),
     )
     new = new.with_columns(
-        *(pl.lit(None, dtype=t).alias(c) for c, t in ATOM_COLUMNS.items() if c not in new.columns),
-        reason=pl.lit(None, dtype=pl.String),
+        pl.lit(None, dtype=t).alias(c) for c, t in ATOM_COLUMNS.items() if c not in new.columns
     ).with_columns(atom=pl.int_range(pl.len(), dtype=pl.Int64) + atoms.height)
     return pl.concat([joined, new.select(joined.columns)]), new.height
+
+
+def _standing(atoms: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """(atom, was_primary, was_kept, was_shown) of atoms whose value an earlier release had, shown or hidden, as it is now."""
+    before = earlier.select(*KEYS, before="total", was_hidden="hidden", was_reason="reason")
+    same = (pl.col("total") - pl.col("before")).abs() <= 1e-6 * pl.max_horizontal(pl.col("total").abs(), pl.lit(1e-9))
+    reason = pl.col("was_reason")
+    return (
+        atoms.filter(variant=0)
+        .select("atom", "total", *KEYS)
+        .join(before, on=list(KEYS), how="inner")
+        .filter(same)
+        .group_by("atom")
+        .agg(
+            was_primary=(pl.col("was_hidden") & reason.is_not_null() & (reason != COMPLEMENT)).any(),
+            was_kept=(pl.col("was_hidden") & (reason == COMPLEMENT)).any(),
+            was_shown=(~pl.col("was_hidden")).any(),
+        )
+    )
 
 
 def _with_revisions(atoms: pl.DataFrame, spec: Spec) -> pl.DataFrame:
@@ -282,7 +311,7 @@ def _report(rows: pl.DataFrame, atoms: pl.DataFrame) -> pl.DataFrame:
         .select("mart", "row_key", "atom", *KEYS)
         .join(causes, on="atom", how="inner")
         .with_columns(
-            kind=pl.when(pl.col("reason") == "complement").then(pl.lit("complement")).otherwise(pl.lit("primary")),
+            kind=pl.when(pl.col("reason") == COMPLEMENT).then(pl.lit(COMPLEMENT)).otherwise(pl.lit("primary")),
             reason_text=pl.col("reason").replace_strict(REASONS, default=""),
         )
         .select("mart", "row_key", *KEYS, "kind", "reason", "reason_text")

@@ -35,7 +35,7 @@ class AdditiveTable:
     """Cells and equations. Arrays run parallel over the cells.
 
     ``primary``: must be hidden and protected by ``need`` on both sides. ``free``: not published anyway, so hidden at no
-    cost. ``fixed``: known to the public, cannot be hidden. ``owner``: -1, or where one single unit is behind a cell, which
+    cost. ``fixed``: known to the public, cannot be hidden. ``kept``: hidden before for the sake of others. ``owner``: -1, or where one single unit is behind a cell, which
     knows the value itself, the number of that unit; cells of one number may be the same unit's. ``below`` and ``above``: how far an outsider's knowledge lets the value fall or rise. ``cost``: what
     hiding loses. ``empty``: nothing is behind it and everybody knows: hiding it protects nobody.
     """
@@ -44,6 +44,7 @@ class AdditiveTable:
     primary: Flags
     free: Flags
     fixed: Flags
+    kept: Flags
     owner: Index
     need: Floats
     cost: Floats
@@ -75,7 +76,7 @@ class AdditiveTable:
 
     def hidden_at_first(self) -> Flags:
         """What is hidden before any complement is chosen."""
-        found: Flags = (self.primary & ~self.fixed) | self.free
+        found: Flags = ((self.primary | self.kept) & ~self.fixed) | self.free
         return found
 
 
@@ -87,7 +88,7 @@ def components(table: AdditiveTable) -> Iterator[tuple[Index, Index]]:
     cells = grouped(label, count)
     equations = grouped(label[[e.total for e in table.equations]], count)
     for number in range(count):
-        if len(cells[number]) > 1 and table.primary[cells[number]].any():
+        if len(cells[number]) > 1 and (table.primary | table.kept)[cells[number]].any():
             yield cells[number], equations[number]
 
 
@@ -114,7 +115,7 @@ def subtable(table: AdditiveTable, members: Index, numbers: Index) -> AdditiveTa
     equations = tuple(
         Equation(place[e.total], tuple(place[i] for i in e.parts)) for e in (table.equations[n] for n in numbers)
     )
-    arrays = ("values", "primary", "free", "fixed", "owner", "need", "cost", "below", "above", "empty")
+    arrays = ("values", "primary", "free", "fixed", "kept", "owner", "need", "cost", "below", "above", "empty")
     return AdditiveTable(**{name: getattr(table, name)[members] for name in arrays}, equations=equations)
 
 

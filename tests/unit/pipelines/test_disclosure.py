@@ -336,7 +336,7 @@ def crossed(values: np.ndarray, counts: np.ndarray, rules: Rules) -> AdditiveTab
     primary = (n > 0) & (n < rules.threshold) & (value > 0)
     none = flags(len(value))
     return AdditiveTable(
-        values=value, primary=primary, free=none, fixed=none, owner=np.where(n == 1, np.arange(len(n)), -1),
+        values=value, primary=primary, free=none, fixed=none, kept=none, owner=np.where(n == 1, np.arange(len(n)), -1),
         need=np.where(primary, rules.p_percent / 100 * value, 0.0), cost=value, below=value,
         above=np.full(len(value), np.inf), empty=(value == 0) & ~primary, equations=tuple(equal),
     )  # fmt: skip
