@@ -14,8 +14,8 @@ def assert_all_found(tally: Tally) -> None:
     assert (tally.false_on_clean, tally.false_beside_faults, tally.misread) == (0, 0, 0), "\n".join(tally.notes)
 
 
-def test_a_dozen_books_with_faults_of_any_kind() -> None:
-    tally = run(range(12))
+def test_a_few_books_with_faults_of_any_kind() -> None:
+    tally = run(range(6))
     assert tally.clean and tally.planted > 12
     assert_all_found(tally)
 
@@ -24,14 +24,14 @@ def test_a_dozen_books_with_faults_of_any_kind() -> None:
 @pytest.mark.parametrize("kind", [*FAULTS, *STRUCTURE])
 def test_each_kind_of_fault_alone(kind: str) -> None:
     tally = Tally()
-    for seed in range(3):
+    for seed in range(1):
         tally.add(judged(seed, kind))
     assert tally.kinds[kind]["planted"], f"nowhere to plant {kind}"
     assert_all_found(tally)
 
 
 @pytest.mark.slow
-def test_some_hundreds_of_books() -> None:
-    tally = run(range(1000, 1300))
+def test_a_hundred_books_and_more() -> None:
+    tally = run(range(1000, 1120))
     assert tally.recall >= 0.995 and tally.exact == 1 and tally.confused == 0, "\n".join(tally.notes)
     assert tally.false_a_clean_book <= 0.1 and tally.misread == 0, "\n".join(tally.notes)
