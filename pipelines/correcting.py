@@ -17,7 +17,8 @@ from pipelines.methods.error_localisation import Localiser, Value
 from pipelines.methods.identities import identity_of
 from pipelines.methods.record_correction import VERIFY, Correctable, Corrector
 from pipelines.methods.rules_audit import ExactRule, variables
-from pipelines.methods.rules_audit_logic import NotExactError, Universe, meaning_of, universe_of
+from pipelines.methods.rules_audit_logic import NotExactError, meaning_of
+from pipelines.methods.rules_audit_universe import Universe, universe_of
 from pipelines.methods.slips import figure_text
 from schemas.errors import DefinitionError
 from schemas.model import Severity

@@ -12,7 +12,7 @@ from schemas.model import Severity
 from schemas.syntax import Name, Node, Number, Text
 from schemas.table_model import CodeList
 from schemas.table_parser import column_names, parse_table, substituted
-from schemas.table_typing import NO_TOLERANCE, Scope, Tolerance, resolved
+from schemas.table_terms import NO_TOLERANCE, Scope, Tolerance, resolved
 from schemas.table_values import Declared
 from schemas.table_vocabulary import TABLE_FUNCTIONS
 

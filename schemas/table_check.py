@@ -12,15 +12,16 @@ from schemas.model import Severity
 from schemas.rule_file import RuleFile, TableRule
 from schemas.syntax import Node
 from schemas.table_calls import typed_table
-from schemas.table_engine import OPERATIONS, Engine
+from schemas.table_engine import Engine
 from schemas.table_groups import GROUP_OPERATIONS
 from schemas.table_model import Tables
 from schemas.table_relations import RELATION_OPERATIONS
-from schemas.table_typing import NO_TOLERANCE, TableMissingError, is_scalar
+from schemas.table_scalars import SCALAR_OPERATIONS
+from schemas.table_terms import NO_TOLERANCE, TableMissingError, is_scalar
 from schemas.variables import BOOLEAN
 
 HOLDS, FAILS, UNDETERMINED, NOT_APPLICABLE = "holds", "fails", "undetermined", "not_applicable"
-ALL_OPERATIONS = {**OPERATIONS, **GROUP_OPERATIONS, **RELATION_OPERATIONS}
+ALL_OPERATIONS = {**SCALAR_OPERATIONS, **GROUP_OPERATIONS, **RELATION_OPERATIONS}
 
 
 @dataclass(frozen=True)

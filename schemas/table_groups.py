@@ -15,8 +15,8 @@ from typing import cast
 
 import polars as pl
 
-from schemas.table_engine import Engine, Operation, dtype_of, finite, frame_of, period_step, unscaled
-from schemas.table_typing import Aggregate
+from schemas.table_engine import Engine, Operation, combined, dtype_of, finite, frame_of, period_step, unscaled
+from schemas.table_terms import Aggregate
 from schemas.typed_expression import Typed
 from schemas.variables import INTEGER, Family
 
@@ -230,7 +230,7 @@ def _no_gaps(e: Engine, t: Typed) -> pl.Series:
     size = pl.Series("s", [float(step) * 10.0**scale])
     if t.args[0].op == "period_index":
         text = e.series(t.args[0].args[0])
-        size = text.to_frame("c0").select(period_step(V).cast(pl.Float64) * float(step))["c0"]
+        size = combined(lambda a: period_step(a).cast(pl.Float64) * float(step), text)
     frame = frame_of([numbers, size, *by], e.height)
     steps, size_ = V.sort().diff().drop_nulls(), pl.col("c1")
     regular = (steps.min().fill_null(size_.min()) == size_.min()) & (steps.max().fill_null(size_.min()) == size_.min())

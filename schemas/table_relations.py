@@ -26,7 +26,7 @@ from schemas.table_engine import (
 )
 from schemas.table_groups import aggregate_of
 from schemas.table_model import PREVIOUS
-from schemas.table_typing import Aggregate, Pattern, Tolerance
+from schemas.table_terms import Aggregate, Pattern, Tolerance
 from schemas.typed_expression import Typed
 from schemas.variables import Family
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import NoReturn, TypeAlias
 
-from schemas.errors import StatisticsError
 from schemas.syntax import COMPARISONS, Binary, Call, In, Logic, Name, Node, Number, Place, Text, Unary, fault
-from schemas.table_model import PREVIOUS, REGISTER, Column, Table, Tables
-from schemas.table_parser import LIST, OPTION, column_names, parse_table, substituted, table_text
+from schemas.table_model import Column, Table, Tables
+from schemas.table_parser import LIST, OPTION, table_text
+from schemas.table_terms import BLANK, NO_TOLERANCE, TableMissingError, Tolerance
 from schemas.table_values import UNAMBIGUOUS_BLANKS, number_of
 from schemas.table_vocabulary import BY, GROUPED, MISSING, SYNONYMS, TABLE_FUNCTIONS, TableFunction
 from schemas.typed_expression import Typed
@@ -25,121 +25,6 @@ from schemas.variables import BOOLEAN, DATE, FLOAT, INTEGER, TEXT, Family, Kind
 MAX_SCALE = 12
 _IN_CHINESE = {"exact": "数值", "float": "数值", "boolean": "真假", "text": "文字", "date": "日期"}
 _COMPARE = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-
-SCALAR_OPS = frozenset({"is_linear_sequence", "all_unique", "all_complete"})
-ROW_OPS = frozenset(
-    [
-        "column",
-        "raw",
-        "blank",
-        "is_unique",
-        "exists_any",
-        "exists_one",
-        "share",
-        "rank",
-        "value_of",
-        "lag",
-        "z_score",
-        "robust_z",
-        "within_fences",
-        "hb",
-        "hb_effect",
-        "hb_within",
-        "in_linear_sequence",
-        "no_gaps",
-        "part_whole",
-        "hierarchy",
-        "contains_exactly",
-        "contains_at_least",
-        "contains_at_most",
-        "does_not_contain",
-        "prev",
-        "yoy",
-        "last",
-        "in_previous",
-        "in_other",
-        "other_value",
-        "other_agg",
-        "parent",
-        "has_parent",
-        "children",
-    ]
-)
-
-
-class TableMissingError(StatisticsError):
-    """A rule needs a table that was not given; it stays undetermined."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        option = {PREVIOUS: "--previous", REGISTER: "--register"}.get(name, f"--other {name}=文件")
-        super().__init__(f"没有提供 {option}")
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """Two numbers count as equal when they differ by at most ``absolute`` or ``relative`` × the larger magnitude."""
-
-    absolute: Decimal = Decimal(0)
-    relative: Decimal = Decimal(0)
-
-    def __bool__(self) -> bool:
-        return bool(self.absolute or self.relative)
-
-
-NO_TOLERANCE = Tolerance()
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What names in an expression can stand for besides columns."""
-
-    parameters: Mapping[str, Node] = field(default_factory=dict)
-    definitions: Mapping[str, str] = field(default_factory=dict)
-
-
-def resolved(node: Node, scope: Scope, inside: tuple[str, ...] = ()) -> Node:
-    """The tree with parameters and definitions put in. Raises DefinitionError where definitions go in a circle."""
-    meaning = dict(scope.parameters)
-    for name, text in scope.definitions.items():
-        if name in inside:
-            meaning[name] = Call("circle", (Text(" → ".join((*inside, name))),))
-        elif _mentions(node, name):
-            meaning[name] = resolved(parse_table(text), scope, (*inside, name))
-    return substituted(node, meaning)
-
-
-def _mentions(node: Node, name: str) -> bool:
-    return name in column_names(node)
-
-
-def is_scalar(expression: Typed) -> bool:
-    """Whether the value is one for the whole table, so that the rule is judged once."""
-    if expression.op in SCALAR_OPS:
-        return True
-    if expression.op == "agg":
-        return isinstance(expression.value, Aggregate) and not expression.value.groups
-    if expression.op in ROW_OPS:
-        return False
-    return all(map(is_scalar, expression.args))
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """The part of an aggregate that is no operand: which one, how many of the arguments are groups, what blanks do."""
-
-    function: str
-    groups: int = 0
-    skip: bool = False
-    number: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """Labels named one by one, or by a regular expression."""
-
-    kind: str
-    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -210,10 +95,10 @@ class Typing:
             hint = f"是否指“{near}”?" if near else ""
             where = "数据" if self.table is self.tables.data else f"表 {self.table.name}"
             fault(f"{where}里没有列“{name}”", place, f"{hint}请核对列名;文字要用引号括起。")
-        return Typed("column", column.kind, value=name)
+        return Typed("column", column.kind, value=name, roster=BLANK if column.blank and not column.declared else "")
 
     def _is_blank(self, found: Typed) -> bool:
-        return found.op == "column" and self._spec(found).blank and not self._spec(found).declared
+        return found.roster == BLANK
 
     def _spec(self, found: Typed) -> Column:
         return self.table.columns[str(found.value)]
@@ -458,6 +343,9 @@ def _listed(node: Node) -> tuple[Node, ...]:
 
 def _decimal(literal: Typed) -> Decimal:
     return literal.value if isinstance(literal.value, Decimal) else Decimal(0)
+
+
+Handler: TypeAlias = Callable[[Typing, Given], Typed]
 
 
 def as_float(expression: Typed) -> Typed:

@@ -8,9 +8,8 @@ or flags; in a text column only where the rule file says so, since NA is also a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Context, Decimal
 
 import polars as pl
@@ -21,14 +20,15 @@ from schemas.variables import BOOLEAN, DATE, FLOAT, TEXT, Family, Kind
 UNAMBIGUOUS_BLANKS = frozenset({"NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "—", "…", ".."})
 MAX_DIGITS = 30
 MAX_SCALE = 12
+
+_NUMBER = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?$"
+_PATTERN = re.compile(_NUMBER)
 # Wide enough that no cell is rounded while it is read.
 _EXACT = Context(prec=200)
-
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?")
-_TRUE = frozenset({"true", "TRUE", "True"})
-_FALSE = frozenset({"false", "FALSE", "False"})
-_DECLARED_TRUE = _TRUE | {"1", "是", "T", "Y", "yes", "Yes", "YES", "t", "y"}
-_DECLARED_FALSE = _FALSE | {"0", "否", "F", "N", "no", "No", "NO", "f", "n"}
+_TRUE = ("true", "TRUE", "True")
+_FALSE = ("false", "FALSE", "False")
+_DECLARED_TRUE = (*_TRUE, "1", "是", "T", "Y", "yes", "Yes", "YES", "t", "y")
+_DECLARED_FALSE = (*_FALSE, "0", "否", "F", "N", "no", "No", "NO", "f", "n")
 
 
 @dataclass(frozen=True)
@@ -52,63 +52,53 @@ class ReadColumn:
 
 def number_of(text: str) -> Decimal | None:
     """The exact number a cell holds, or None."""
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
-
-
-def date_of(text: str) -> date | None:
-    """The date a cell holds as YYYY-MM-DD, or None."""
-    if len(text) != 10 or text[4] != "-":
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def boolean_of(text: str) -> bool | None:
-    """The flag a cell holds as true or false, or None."""
-    return True if text in _TRUE else False if text in _FALSE else None
-
-
-def _declared_boolean(text: str) -> bool | None:
-    return True if text in _DECLARED_TRUE else False if text in _DECLARED_FALSE else None
+    return Decimal(text) if _PATTERN.fullmatch(text) else None
 
 
 def read_column(name: str, cells: Sequence[str | None], declared: Declared | None = None) -> ReadColumn:
     """A column from its cells (null where blank), by its declaration or by what the cells are."""
-    if declared is None:
-        return _inferred(name, cells)
-    if declared.type == "text":
-        return ReadColumn(Column(name, TEXT, True, not any(cells)), _texts(name, cells))
-    read: Callable[[str], object] = {"number": number_of, "date": date_of, "boolean": _declared_boolean}[declared.type]
-    distinct = {cell: read(cell.strip()) for cell in set(cells) if cell is not None}
-    blanks = {c for c, v in distinct.items() if v is None and c.strip() in UNAMBIGUOUS_BLANKS}
-    wrong = {c for c, v in distinct.items() if v is None and c not in blanks}
+    raw = pl.Series(name, cells, dtype=pl.String)
+    if declared is not None and declared.type == "text":
+        return ReadColumn(Column(name, TEXT, True, raw.null_count() == len(raw)), raw)
+    trimmed = raw.str.strip_chars()
+    stands_for_blank = trimmed.is_in(list(UNAMBIGUOUS_BLANKS)).fill_null(False)
+    filled = trimmed.set(stands_for_blank, None)
+    blanks = tuple(sorted(raw.filter(stands_for_blank).unique().to_list()))
+    if declared is not None:
+        return _declared(name, filled, declared, blanks)
+    if filled.null_count() == len(filled):
+        return ReadColumn(Column(name, TEXT, False, True), filled, (), blanks)
+    for type_ in ("number", "date", "boolean"):
+        fits = _fits(filled, type_, declared=False)
+        if fits.all():
+            return _made(name, filled, type_, False, 0, (), blanks)
+    return ReadColumn(Column(name, TEXT), raw)
+
+
+def _declared(name: str, filled: pl.Series, declared: Declared, blanks: tuple[str, ...]) -> ReadColumn:
+    wrong = ~_fits(filled, declared.type, declared=True).fill_null(True)
     if declared.type == "number" and declared.decimals is not None:
-        wrong |= {c for c, v in distinct.items() if isinstance(v, Decimal) and _scale(v) > declared.decimals}
-    for cell in wrong:
-        distinct[cell] = None
-    made = _made(name, cells, distinct, declared.type, True, declared.decimals or 0)
-    rows = tuple(row for row, cell in enumerate(cells) if cell in wrong) if wrong else ()
-    return ReadColumn(made.column, made.values, rows, tuple(sorted(blanks)), made.inexact)
+        wrong = wrong | (_decimals(filled.set(wrong, None)) > declared.decimals).fill_null(False)
+    rows = tuple(wrong.arg_true().to_list())
+    return _made(name, filled.set(wrong, None), declared.type, True, declared.decimals or 0, rows, blanks)
 
 
-def _inferred(name: str, cells: Sequence[str | None]) -> ReadColumn:
-    distinct = {cell for cell in cells if cell is not None}
-    if not distinct:
-        return ReadColumn(Column(name, TEXT, False, True), _texts(name, cells))
-    blanks = {c for c in distinct if c.strip() in UNAMBIGUOUS_BLANKS}
-    filled = distinct - blanks
-    for type_, read in (("number", number_of), ("date", date_of), ("boolean", boolean_of)):
-        found = {c: read(c.strip()) for c in filled}
-        if filled and all(v is not None for v in found.values()):
-            made = _made(name, cells, {**found, **dict.fromkeys(blanks)}, type_, False, 0)
-            return ReadColumn(made.column, made.values, (), tuple(sorted(blanks)), made.inexact)
-    return ReadColumn(Column(name, TEXT), _texts(name, cells))
+def _fits(filled: pl.Series, type_: str, *, declared: bool) -> pl.Series:
+    """Whether each cell is of a type; null where it is blank."""
+    if type_ == "number":
+        return filled.str.contains(_NUMBER)
+    if type_ == "date":
+        shaped = filled.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+        return shaped & filled.str.to_date("%Y-%m-%d", strict=False).is_not_null()
+    yes, no = (_DECLARED_TRUE, _DECLARED_FALSE) if declared else (_TRUE, _FALSE)
+    return filled.is_in([*yes, *no])
 
 
-def _texts(name: str, cells: Sequence[str | None]) -> pl.Series:
-    return pl.Series(name, cells, dtype=pl.String)
+def _decimals(numbers: pl.Series) -> pl.Series:
+    """How many decimals each number has, without closing zeros."""
+    if numbers.str.contains("[eE]").any():
+        return pl.Series([None if v is None else _scale(Decimal(v)) for v in numbers.to_list()], dtype=pl.Int64)
+    return numbers.str.extract(r"\.([0-9]*?)0*$", 1).str.len_chars().fill_null(0).cast(pl.Int64)
 
 
 def _scale(value: Decimal) -> int:
@@ -116,27 +106,33 @@ def _scale(value: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _digits(value: Decimal) -> int:
-    return max(value.adjusted() + 1, 1) if value else 1
-
-
 def _made(
-    name: str, cells: Sequence[str | None], meaning: dict[str, object | None], type_: str, declared: bool, least: int
+    name: str,
+    filled: pl.Series,
+    type_: str,
+    declared: bool,
+    least: int,
+    wrong: tuple[int, ...],
+    blanks: tuple[str, ...],
 ) -> ReadColumn:
-    """The series of a column whose cells have been read; ``meaning`` holds each distinct cell once."""
-    blank = not any(v is not None for v in meaning.values())
-    meant = [None if cell is None else meaning[cell] for cell in cells]
+    """The column of cells that have been found to be of a type."""
+    blank = filled.null_count() == len(filled)
     if type_ == "date":
-        return ReadColumn(Column(name, DATE, declared, blank), pl.Series(name, meant, dtype=pl.Date))
+        values = filled.str.to_date("%Y-%m-%d", strict=False)
+        return ReadColumn(Column(name, DATE, declared, blank), values, wrong, blanks)
     if type_ == "boolean":
-        return ReadColumn(Column(name, BOOLEAN, declared, blank), pl.Series(name, meant, dtype=pl.Boolean))
-    numbers = [v for v in meaning.values() if isinstance(v, Decimal)]
-    scale = max([least, *map(_scale, numbers)])
-    if scale > MAX_SCALE or any(_digits(v) + scale > MAX_DIGITS for v in numbers):
-        floats = [float(v) if isinstance(v, Decimal) else None for v in meant]
-        return ReadColumn(Column(name, FLOAT, declared, blank), pl.Series(name, floats, dtype=pl.Float64), inexact=True)
-    unit = Decimal(1).scaleb(-scale)
-    exact = {cell: v.quantize(unit, context=_EXACT) for cell, v in meaning.items() if isinstance(v, Decimal)}
-    values = [None if cell is None else exact.get(cell) for cell in cells]
-    series = pl.Series(name, values, dtype=pl.Decimal(38, scale))
-    return ReadColumn(Column(name, Kind(Family.EXACT, scale), declared, blank), series)
+        values = filled.is_in(list(_DECLARED_TRUE if declared else _TRUE))
+        return ReadColumn(Column(name, BOOLEAN, declared, blank), values.set(filled.is_null(), None), wrong, blanks)
+    if filled.str.contains("[eE]").any():
+        filled = pl.Series(name, [None if v is None else _written_out(v) for v in filled.to_list()], dtype=pl.String)
+    scale = max(least, int(_decimals(filled).max() or 0))  # type: ignore[arg-type]
+    whole = int(filled.str.extract(r"^-?([0-9]+)", 1).str.len_chars().max() or 0)  # type: ignore[arg-type]
+    if scale > MAX_SCALE or whole + scale > MAX_DIGITS:
+        return ReadColumn(Column(name, FLOAT, declared, blank), filled.cast(pl.Float64), wrong, blanks, inexact=True)
+    exact = filled.cast(pl.Decimal(38, scale))
+    return ReadColumn(Column(name, Kind(Family.EXACT, scale), declared, blank), exact, wrong, blanks)
+
+
+def _written_out(text: str) -> str:
+    """``6e+05`` as 600000."""
+    return format(_EXACT.create_decimal(text), "f")

@@ -20,20 +20,9 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from pipelines.methods.rules_audit import ExactRule, variables
-from pipelines.methods.rules_audit_logic import (
-    FALSE,
-    TRUE,
-    All,
-    Any,
-    Flag,
-    Formula,
-    Linear,
-    Member,
-    Universe,
-    both,
-    either,
-)
+from pipelines.methods.rules_audit_logic import FALSE, TRUE, All, Any, Flag, Formula, Linear, Member, both, either
 from pipelines.methods.rules_audit_solver import Verdict, satisfiable
+from pipelines.methods.rules_audit_universe import Universe
 
 MAX_SOLUTIONS = 20
 MAX_CONFLICTS = 200

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.methods.rules_audit_logic import Form, NotExactError, Universe, pieces_of
-from pipelines.methods.rules_audit_solver import reduced
+from pipelines.methods.linear_points import reduced
+from pipelines.methods.rules_audit_logic import Form, NotExactError, pieces_of
+from pipelines.methods.rules_audit_universe import Universe
 from schemas.rule_file import TableRule
 from schemas.syntax import Binary
 

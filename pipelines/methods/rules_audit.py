@@ -25,16 +25,15 @@ from pipelines.methods.rules_audit_logic import (
     Meaning,
     Member,
     NotExactError,
-    Universe,
     both,
     condition,
     either,
     formula_of,
     meaning_of,
     opposite,
-    universe_of,
 )
 from pipelines.methods.rules_audit_solver import Record, Verdict, extreme, satisfiable
+from pipelines.methods.rules_audit_universe import Universe, universe_of
 from schemas.model import Severity
 from schemas.rule_file import RuleFile, TableRule
 from schemas.syntax import Call

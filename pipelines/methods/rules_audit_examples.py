@@ -16,8 +16,9 @@ from fractions import Fraction
 import polars as pl
 
 from pipelines.methods.rules_audit import Audit, records_for
-from pipelines.methods.rules_audit_logic import ELSEWHERE, Universe
+from pipelines.methods.rules_audit_logic import ELSEWHERE
 from pipelines.methods.rules_audit_solver import OTHER_TEXT, Record
+from pipelines.methods.rules_audit_universe import Universe
 from schemas.errors import DefinitionError
 from schemas.rule_file import RuleFile, TableRule
 from schemas.syntax import Call, Name, Node, Number, Text, walk

@@ -9,40 +9,22 @@ multiplied out by the sign of its denominator. What is not piecewise linear rais
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 from typing import TypeAlias
 
-from schemas.rule_file import RuleFile, TableRule
+from pipelines.methods.rules_audit_universe import Universe
+from schemas.rule_file import TableRule
 from schemas.syntax import COMPARISONS, Binary, Call, In, Logic, Name, Node, Number, Text, Unary, children, walk
 from schemas.table_parser import LIST, table_text
-from schemas.table_typing import NO_TOLERANCE, Tolerance
+from schemas.table_terms import NO_TOLERANCE, Tolerance
 from schemas.table_vocabulary import SYNONYMS
 
 MAX_PIECES = 64
-GROUP = "group"
-PRESENCE_TESTS = frozenset({"is_missing", "is_present", "is_complete", "nz", "coalesce"})
 ELSEWHERE = frozenset({"prev", "yoy", "last", "register", "other"})
-_TEXT_FUNCTIONS = frozenset(
-    {"length", "field_length", "matches", "field_format", "number_format", "starts_with", "ends_with", "contains"}
-    | {
-        "substr",
-        "upper",
-        "lower",
-        "trim",
-        "concat",
-        "number",
-        "raw",
-        "valid_uscc",
-        "in_codelist",
-        "date",
-        "period_index",
-    }
-)
-_DATE_FUNCTIONS = frozenset({"year", "quarter", "month", "day", "days_between"})
 
 
 class NotExactError(Exception):
@@ -178,18 +160,9 @@ def condition(form: Form, op: str) -> Formula:
     return opposite(_less(terms, form.constant, "=="))
 
 
-@dataclass(frozen=True)
-class Universe:
-    """What the variables are: kind (number, text, date, boolean), closed code sets, who may be blank, whole numbers."""
-
-    kinds: Mapping[str, str]
-    domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
-    whole: frozenset[str] = frozenset()
-    codelists: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    def present(self, name: str) -> Formula:
-        return Flag(f"present:{name}") if name in self.optional else TRUE
+def present(universe: Universe, name: str) -> Formula:
+    """That a column is filled: a fact where it is never blank."""
+    return Flag(f"present:{name}") if name in universe.optional else TRUE
 
 
 @dataclass(frozen=True)
@@ -202,88 +175,6 @@ class Meaning:
     @property
     def turned(self) -> Meaning:
         return Meaning(self.false, self.true)
-
-
-def universe_of(rules: RuleFile) -> Universe:
-    """Kinds of all columns the rules mention, as declared or as they are used; who is tested for blanks."""
-    nodes = [n for r in rules.rules for n in ((r.node,) if r.applies is None else (r.node, r.applies))]
-    kinds: dict[str, str] = {}
-    for node in nodes:
-        _infer(node, kinds, "boolean")
-    kinds = {name: "text" if kind == GROUP else kind for name, kind in kinds.items()}
-    kinds |= {name: c.declared.type for name, c in rules.columns.items() if c.declared}
-    optional = frozenset(
-        n.code
-        for node in nodes
-        for call in walk(node)
-        if isinstance(call, Call) and SYNONYMS.get(call.function, call.function) in PRESENCE_TESTS
-        for n in walk(call)
-        if isinstance(n, Name)
-    )
-    domains = {name: frozenset(c.values) for name, c in rules.columns.items() if c.values}
-    whole = frozenset(
-        name
-        for name, c in rules.columns.items()
-        if c.declared and c.declared.type == "number" and c.declared.decimals == 0
-    )
-    whole |= frozenset(n for n, k in kinds.items() if k == "date")
-    lists = {name: codelist.members for name, codelist in rules.codelists.items()}
-    return Universe(kinds, domains, optional, whole, lists)
-
-
-def _infer(node: Node, kinds: dict[str, str], wanted: str) -> None:
-    """Note for each name the kind its place asks for; the first place that says more than number rules."""
-    match node:
-        case Name(code=name):
-            if kinds.get(name, GROUP) in (GROUP, "number") and not (wanted == GROUP and name in kinds):
-                kinds[name] = wanted
-        case Logic(operands=operands):
-            for operand in operands:
-                _infer(operand, kinds, "boolean")
-        case Unary(op=op, operand=operand):
-            _infer(operand, kinds, "boolean" if op == "not" else "number")
-        case In(operand=operand, choices=choices):
-            _infer(operand, kinds, "text" if any(isinstance(c, Text) for c in choices) else "number")
-        case Binary(op="=", left=Name(code=option), right=right):
-            _infer(right, kinds, GROUP if option in ("by", "order") else "number")
-        case Call(function="list", arguments=arguments):
-            for argument in arguments:
-                _infer(argument, kinds, wanted)
-        case Binary(op=op, left=left, right=right):
-            sides = (left, right)
-            is_text = op in COMPARISONS and any(isinstance(s, Text) for s in sides)
-            is_date = op in COMPARISONS and any(_is_date(s) for s in sides)
-            is_flag = any(isinstance(s, Call) and s.function in ("true", "false") for s in sides)
-            for side in sides:
-                kind = "date" if is_date else "text" if is_text else "boolean" if is_flag else "number"
-                _infer(side, kinds, kind)
-        case Call(function="if", arguments=(test, *branches)):
-            _infer(test, kinds, "boolean")
-            for branch in branches:
-                _infer(branch, kinds, wanted)
-        case Call(function=function, arguments=arguments):
-            for place, argument in enumerate(arguments):
-                _infer(argument, kinds, _kind_of_argument(function, place, argument))
-
-
-def _is_date(node: Node) -> bool:
-    if isinstance(node, Text):
-        return len(node.value) == 10 and node.value[4] == "-" and node.value[:4].isdigit()
-    return isinstance(node, Call) and node.function == "date"
-
-
-def _kind_of_argument(function: str, place: int, argument: Node) -> str:
-    if function in _TEXT_FUNCTIONS or (function in ("part_whole", "part_whole_relation", "hierarchy") and place == 1):
-        return "text"
-    if function in _DATE_FUNCTIONS:
-        return "date"
-    if function in ("is_unique", "all_unique", "all_complete", *PRESENCE_TESTS - {"nz", "coalesce"}):
-        return GROUP
-    if function in ("any", "all", "exists_any", "exists_one") or (function == "value_of" and place == 1):
-        return "boolean"
-    if (function.startswith("group_") or function.endswith("_by")) and (place or function == "group_count"):
-        return GROUP
-    return "boolean" if function == "count" and not isinstance(argument, Name) else "number"
 
 
 def formula_of(node: Node, universe: Universe, tolerance: Tolerance = NO_TOLERANCE) -> Meaning:
@@ -325,8 +216,8 @@ class _Translation:
         raise NotExactError(table_text(node))
 
     def _literal(self, name: str, literal: Formula) -> Meaning:
-        present = self.universe.present(name)
-        return Meaning(both(present, literal), both(present, opposite(literal)))
+        filled = present(self.universe, name)
+        return Meaning(both(filled, literal), both(filled, opposite(literal)))
 
     def _if(self, node: Call) -> Meaning:
         premise, *rest = node.arguments
@@ -345,7 +236,7 @@ class _Translation:
             case "true" | "false":
                 return Meaning(TRUE, FALSE) if function == "true" else Meaning(FALSE, TRUE)
             case "is_present" | "is_missing" | "is_complete" if all(isinstance(a, Name) for a in node.arguments):
-                filled = both(*(self.universe.present(a.code) for a in node.arguments if isinstance(a, Name)))
+                filled = both(*(present(self.universe, a.code) for a in node.arguments if isinstance(a, Name)))
                 found = Meaning(filled, opposite(filled))
                 return found.turned if function == "is_missing" else found
             case "in_range":
@@ -444,7 +335,7 @@ class _Translation:
             case Number(value=value):
                 return [(TRUE, Form({}, Fraction(value)))]
             case Name(code=name) if self.universe.kinds.get(name, "number") in ("number", "date"):
-                return [(self.universe.present(name), Form({name: Fraction(1)}))]
+                return [(present(self.universe, name), Form({name: Fraction(1)}))]
             case Unary(op="-", operand=operand):
                 return [(g, f.times(Fraction(-1))) for g, f in self.pieces(operand)]
             case Binary(op="+" | "-" as op, left=left, right=right):
@@ -481,7 +372,7 @@ class _Translation:
             ):
                 return reduce(lambda a, b: _larger(a, b, function), map(self.pieces, arguments))
             case "nz" if isinstance(arguments[0], Name):
-                absent = opposite(self.universe.present(arguments[0].code))
+                absent = opposite(present(self.universe, arguments[0].code))
                 return [*self.pieces(arguments[0]), (absent, Form({}))]
             case "coalesce" if all(isinstance(a, Name) for a in arguments[:-1]):
                 found: list[Piece] = []
@@ -489,7 +380,7 @@ class _Translation:
                 for argument in arguments:
                     found += [(both(absent, g), f) for g, f in self.pieces(argument)]
                     if isinstance(argument, Name):
-                        absent = both(absent, opposite(self.universe.present(argument.code)))
+                        absent = both(absent, opposite(present(self.universe, argument.code)))
                 return found
             case _ if function in ELSEWHERE and not any(
                 isinstance(a, Call) and a.function == LIST for a in children(node)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pipelines.correcting import CorrectionResult, correct_table, correction_report, correction_text
 from pipelines.methods.error_localisation import Localisation, Localiser, Value
 from pipelines.methods.rules_audit import ExactRule
-from pipelines.methods.rules_audit_logic import meaning_of, universe_of
+from pipelines.methods.rules_audit_logic import meaning_of
+from pipelines.methods.rules_audit_universe import universe_of
 from schemas.rule_file import RuleFile
 from schemas.table_model import Tables
 from tests.unit.schemas.rule_tables import rules_of, table

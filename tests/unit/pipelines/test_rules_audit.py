@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pipelines.methods.rules_audit import Audit, audit_rules
 from pipelines.methods.rules_audit_examples import examples_of
-from pipelines.methods.rules_audit_logic import formula_of, universe_of
+from pipelines.methods.rules_audit_logic import formula_of
 from pipelines.methods.rules_audit_solver import Verdict, extreme, satisfiable
+from pipelines.methods.rules_audit_universe import universe_of
 from schemas.table_parser import parse_table
 from tests.unit.schemas.rule_tables import result_of, rules_of, table
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.methods.identities import Identity, fixed_values, identity_of
-from pipelines.methods.rules_audit_logic import Universe
+from pipelines.methods.rules_audit_universe import Universe
 from pipelines.methods.slips import (
     MAGNITUDE,
     Slip,
