@@ -105,26 +105,23 @@ def _applies(planned: PlannedRule) -> str:
 
 
 def _counts(rules: Sequence[PlannedRule], evaluated: pl.DataFrame) -> list[dict[str, object]]:
-    """How often each rule held, failed, stayed undetermined or did not apply; one pass over all rules of a form."""
-    exprs: dict[str, pl.Expr] = {}
-    for r in rules:
-        applies, holds = pl.col(_applies(r)), pl.col(r.rule.id)
-        exprs[_applies(r)] = applies.sum()
-        exprs[f"{r.rule.id} failed"] = (applies & ~holds).sum()
-        exprs[f"{r.rule.id} unknown"] = (applies & holds.is_null()).sum()
-    sums = evaluated.select(expr.alias(name) for name, expr in exprs.items()).row(0, named=True)
+    """How often each rule held, failed, stayed undetermined or did not apply."""
     counts: list[dict[str, object]] = []
+    asked_of: dict[str, int] = {}
     for r in rules:
-        asked, failed, unknown = (
-            int(sums[_applies(r)]),
-            int(sums[f"{r.rule.id} failed"]),
-            int(sums[f"{r.rule.id} unknown"]),
-        )
+        name = _applies(r)
+        applies, holds = evaluated[name], evaluated[r.rule.id]
+        if name not in asked_of:
+            asked_of[name] = int(applies.sum())
+        asked = asked_of[name]
+        if asked < evaluated.height:
+            holds = holds.filter(applies)
+        unknown, held = holds.null_count(), int(holds.sum())
         counts.append(
             {
                 "rule": r.rule.id,
-                "holds": asked - failed - unknown,
-                "failed": failed,
+                "holds": held,
+                "failed": asked - held - unknown,
                 "undetermined": unknown,
                 "not_applicable": evaluated.height - asked,
             }

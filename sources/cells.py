@@ -164,7 +164,6 @@ def parse_column(
             )
     if clean is not None:
         return clean, [], []
-    # Equal cells, of which code and yes-no columns are full, are read once.
     keys = _keys(values)
     known = {key: read(key[1] if isinstance(key, tuple) else key) for key in dict.fromkeys(keys)}
     if not any(reading.code for reading in known.values()):
@@ -179,8 +178,12 @@ def parse_column(
 
 
 def _keys(values: Sequence[CellValue]) -> Sequence[CellValue | tuple[type, CellValue]]:
-    """What tells different cells apart: 1, 1.0 and True are equal, but not the same in a cell."""
-    return values if set(map(type, values)) <= _TEXT_OR_NOTHING else list(zip(map(type, values), values, strict=True))
+    """What tells different cells apart, so that equal ones are read once; 1, 1.0 and True are equal, but not the same in a cell.
+
+    Only text equals text: where all that differs is text, no other type hides behind it.
+    """
+    is_text = set(map(type, dict.fromkeys(values))) <= _TEXT_OR_NOTHING
+    return values if is_text else list(zip(map(type, values), values, strict=True))
 
 
 class _Book:

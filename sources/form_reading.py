@@ -215,20 +215,20 @@ def _restated_reported(
     if not restated or not issued.columns or frame.is_empty():
         return
     heads = [n for n, c in enumerate(grid.rows[code_row]) if isinstance(c, str) and c.strip() == YEAR_EARLIER_REASON]
-    rows = [int(r) - 1 for r in frame["_row"]]
-    reasons = [str(grid.rows[r][heads[0]] or "").strip() if heads else "" for r in rows]
-    units = frame["unit_id"].to_list()
+    rows, units = frame["_row"].to_list(), frame["unit_id"].to_list()
     columns = {c: frame[c].to_list() for c in restated}
 
     def at(n: int, column: str) -> Place:
-        letter = column_letter(wanted[column])
-        return Place(form.code, grid.sheet, f"{letter}{rows[n] + 1}", column, rows[n] + 1, units[n])
+        return Place(form.code, grid.sheet, f"{column_letter(wanted[column])}{rows[n]}", column, rows[n], units[n])
 
-    for n, cell in restated_cells(issued, form.roster, units, columns, reasons):
+    def reason_of(n: int) -> str:
+        return str(grid.rows[rows[n] - 1][heads[0]] or "").strip() if heads else ""
+
+    for n, cell in restated_cells(issued, form.roster, units, columns, reason_of):
         _change_reported(reading, at(n, cell.column), cell)
-    current = {c: frame[c].to_list() for c in frame.columns if f"{c}_yoy" in columns}
+    current = {c: frame[c].to_list() for c in frame.columns if None in columns.get(f"{c}_yoy", ())}
     for n, column in entrants_without_figure(issued, form.roster, units, current, columns):
-        if not reading.complained_about(rows[n] + 1, column):
+        if not reading.complained_about(rows[n], column):
             problem = "本期新进入的单位没有填上年同期数;请补填,上年没有发生的填 0。"
             reading.finding("yoy_required", at(n, column), problem)
 
@@ -337,7 +337,7 @@ def read_sheet_form(reading: Reading, grid: Grid, code_row: int, form: Form, iss
             if column.endswith("_yoy"):
                 reason = str(cells[heads[YEAR_EARLIER_REASON]] or "").strip() if YEAR_EARLIER_REASON in heads else ""
                 figures = {column: values[column].to_list()}
-                for _, changed in restated_cells(issued, form.roster, [unit], figures, [reason]):
+                for _, changed in restated_cells(issued, form.roster, [unit], figures, [reason].__getitem__):
                     _change_reported(reading, place, changed)
     if any(s.null_count() == 0 for s in values.values()):
         keys = {"park": [unit], "unit_id": [unit], "_file": [reading.sha256], "_sheet": [grid.sheet], "_row": [None]}

@@ -5,7 +5,7 @@ A figure that was changed needs a reason code, an entrant needs a figure; both a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -95,24 +95,24 @@ def restated_cells(
     roster: str,
     units: Sequence[str | None],
     columns: Mapping[str, Sequence[Decimal | int | None]],
-    reasons: Sequence[str],
+    reason_of: Callable[[int], str],
 ) -> list[tuple[int, Restated]]:
-    """(row in the frame, cell) for every 上年同期 cell that was changed."""
+    """(row in the frame, cell) for every 上年同期 cell that was changed; ``reason_of`` gives the code beside a row."""
     found: list[tuple[int, Restated]] = []
     known = [issued.rows.get((roster, unit)) if unit is not None else None for unit in units]
     for column, values in columns.items():
         if column not in issued.columns:
             continue
         place = issued.places[column]
-        stated = [None if cells is None or cells[place] == "" else cells[place] for cells in known]
+        stated: list[CellValue] = [None if cells is None else cells[place] for cells in known]
         if stated == values:
             continue  # as they were issued, all of them
         for n, (cell, value) in enumerate(zip(stated, values, strict=True)):
-            if cell is None or cell == value:
+            if cell is None or cell == "" or cell == value:
                 continue
             before, unit = _figure(cell), units[n]
             if before is not None and unit is not None and (value is None or value != before):
-                found.append((n, Restated(roster, unit, column, before, value, reasons[n])))
+                found.append((n, Restated(roster, unit, column, before, value, reason_of(n))))
     return found
 
 
