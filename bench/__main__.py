@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from openpyxl import load_workbook
 from python_calamine import CalamineWorkbook
@@ -93,11 +96,20 @@ def main() -> None:
     parser.add_argument("--enterprises", type=int, nargs="+", default=[50, 500])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--faults-every", type=int, default=20, help="three faults in every so-many-th enterprise")
+    parser.add_argument("--json", type=Path, help="the same as JSON, with the peak memory of the whole run")
     asked = parser.parse_args()
+    results = []
     for enterprises in asked.enterprises:
         print(f"{enterprises} …", file=sys.stderr)
         book = park_book(enterprises, faults_every=asked.faults_every)
-        print(report(book, best_of(asked.rounds, book.data)), flush=True)
+        best = best_of(asked.rounds, book.data)
+        print(report(book, best), flush=True)
+        size = {"enterprises": book.enterprises, "cells": book.cells, "bytes": len(book.data), "faults": book.faults}
+        results.append({**size, "cpu_seconds": best, "times_calamine": {k: v / best[RIVAL] for k, v in best.items()}})
+    if asked.json:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # Linux counts in KiB
+        text = json.dumps({"books": results, "peak_memory_mib": peak}, ensure_ascii=False, indent=1)
+        asked.json.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
