@@ -94,7 +94,7 @@ def test_an_address_in_the_publication_workbook_leads_to_the_same_figure(provinc
     code, found, said = province.ytb("trace", "2015-Q2.r1", place["sheet"], place["cell"])
     assert code == 0, said
     assert found["cell"]["row_key"] == total
-    workbook = openpyxl.load_workbook(release / "publication" / place["workbook"], read_only=True)
+    workbook = openpyxl.load_workbook(release / place["workbook"], read_only=True)
     assert workbook[place["sheet"]][place["cell"]].value == found["cell"]["value"]
 
 
