@@ -34,7 +34,7 @@ def round_job(letter: str, words: str) -> Any:
         JOB_OF_ROUND[letter],
         selection=dg.AssetSelection.assets(*stage_keys(letter), RELEASE),
         description=words,
-        tags={"round": letter},
+        tags={"round": letter, "writes": WAREHOUSE},
     )
 
 
@@ -72,7 +72,7 @@ def take_in(context: dg.OpExecutionContext, installation: Installation, config: 
         raise dg.Failure(description="\n".join(faults), allow_retries=False)
 
 
-@dg.job(description="投递箱:把已放稳的文件收为报送,回执和标注工作簿放入发件箱")
+@dg.job(tags={"writes": INBOX}, description="投递箱:把已放稳的文件收为报送,回执和标注工作簿放入发件箱")
 def intake() -> None:
     take_in()
 
@@ -87,7 +87,7 @@ def verify_all(context: dg.OpExecutionContext, installation: Installation) -> No
         raise dg.Failure(description="\n".join(proof.problems), allow_retries=False)
 
 
-@dg.job(description="核验:留痕链、文件库哈希、台账与仓库一致、发布文件未变")
+@dg.job(tags={"writes": WAREHOUSE}, description="核验:留痕链、文件库哈希、台账与仓库一致、发布文件未变")
 def scrub() -> None:
     verify_all()
 

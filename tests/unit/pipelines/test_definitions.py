@@ -88,6 +88,9 @@ def test_one_process_one_writer_no_telemetry() -> None:
     settings = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8"))
     assert settings["telemetry"] == {"enabled": False}
     assert settings["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
+    limits = {(t["key"], t["value"]): t["limit"] for t in settings["concurrency"]["runs"]["tag_concurrency_limits"]}
+    for job in ("quarterly", "annual", "intake", "scrub"):
+        assert limits["writes", defs.resolve_job_def(job).tags["writes"]] == 1
     assert settings["run_monitoring"]["enabled"] and settings["run_monitoring"]["max_runtime_seconds"]
     writers = {GRAPH.get(k).pools == {"warehouse"} for k in GRAPH.get_all_asset_keys()}
     assert writers == {True}
