@@ -246,6 +246,8 @@ def _lag(t: Typing, g: Given) -> Typed:
 def _score(op: str) -> Handler:
     def handler(t: Typing, g: Given) -> Typed:
         by = t.keys(g.by)
+        if op == "hb" and len(g.values) == 2:
+            return Typed("hb_against", FLOAT, tuple(as_float(t.number(v)) for v in g.values))
         number = t.plain_number(g.values[1], "栅栏倍数") if len(g.values) > 1 else None
         kind = BOOLEAN if op == "within_fences" else FLOAT
         return Typed(op, kind, (as_float(t.number(g.values[0])), *by), value=Aggregate(op, len(by), number=number))
@@ -254,14 +256,14 @@ def _score(op: str) -> Handler:
 
 
 def _hb(op: str) -> Handler:
-    defaults = {"u": Decimal("0.5"), "a": Decimal("0.05"), "c": Decimal(4)}
+    defaults = {"u": Decimal("0.5"), "a": Decimal("0.05"), "c": Decimal(4), "pct": Decimal("0.25")}
 
     def handler(t: Typing, g: Given) -> Typed:
         by = t.keys(g.by)
         given = {n: t.plain_number(g.options[n], n) if n in g.options else d for n, d in defaults.items()}
         pair = tuple(as_float(t.number(v)) for v in g.values)
         kind = FLOAT if op == "hb_effect" else BOOLEAN
-        return Typed(op, kind, (*pair, *by), value=(len(by), given["u"], given["a"], given["c"]))
+        return Typed(op, kind, (*pair, *by), value=(len(by), *(given[n] for n in ("u", "a", "c", "pct"))))
 
     return handler
 

@@ -165,9 +165,17 @@ def _score(e: Engine, t: Typed) -> pl.Series:
     return frame.select(finite(score).alias("v"))["v"]
 
 
+def _hb_against(e: Engine, t: Typed) -> pl.Series:
+    def score(value: pl.Expr, reference: pl.Expr) -> pl.Expr:
+        ratio = value / reference
+        return finite(pl.when(ratio > 0).then(pl.max_horizontal(ratio, 1 / ratio) - 1))
+
+    return combined(score, *e.args(t))
+
+
 def _hidiroglou_berthelot(e: Engine, t: Typed) -> pl.Series:
     """The effect E of a change, or whether it lies within the bounds. Both values must be positive, else unknown."""
-    groups, u, a, c = cast("tuple[int, Decimal, Decimal, Decimal]", t.value)
+    groups, u, a, c, pct = cast("tuple[int, Decimal, Decimal, Decimal, Decimal]", t.value)
     frame = frame_of(e.args(t), e.height)
 
     def of(expression: pl.Expr) -> pl.Expr:
@@ -182,7 +190,8 @@ def _hidiroglou_berthelot(e: Engine, t: Typed) -> pl.Series:
     found = pl.col("effect")
     if t.op == "hb_effect":
         return frame.select(finite(found).alias("v"))["v"]
-    median, low, high = of(found.median()), of(found.quantile(0.25, "linear")), of(found.quantile(0.75, "linear"))
+    median = of(found.median())
+    low, high = (of(found.quantile(p, "linear")) for p in (float(pct), 1 - float(pct)))
     least = (float(a) * median).abs()
     below = pl.max_horizontal(median - low, least)
     above = pl.max_horizontal(high - median, least)
@@ -248,6 +257,7 @@ GROUP_OPERATIONS: Mapping[str, Operation] = {
     "value_of": _value_of,
     "lag": _lag,
     **dict.fromkeys(("z_score", "robust_z", "within_fences", "hb"), _score),
+    "hb_against": _hb_against,
     "hb_effect": _hidiroglou_berthelot,
     "hb_within": _hidiroglou_berthelot,
     "is_linear_sequence": _is_linear_sequence,

@@ -131,9 +131,9 @@ _LIST: tuple[TableFunction, ...] = (
         ("z_score", 1, 1, "by", "(x - 平均) / 标准差,统计量略去空值", "abs(z_score(staff)) <= 8"),
         ("robust_z", 1, 1, "by", "(x - 中位数) / (1.4826 × 绝对中位差)", "abs(robust_z(turnover, by = size)) <= 50"),
         ("within_fences", 1, 2, "by", "在四分位栅栏 [Q1 - k·IQR, Q3 + k·IQR] 之内,k 默认 1.5", "within_fences(turnover, 3, by = size)"),
-        ("hb", 1, 1, "by", "max(x / 中位数, 中位数 / x) - 1(R validate 的 hb)", "hb(turnover, by = size) <= 100"),
+        ("hb", 1, 2, "by", "max(x / 参照, 参照 / x) - 1(R validate 的 hb);参照默认为(组)中位数", "hb(turnover, by = size) <= 100"),
         ("hb_effect", 2, 2, "by u", "Hidiroglou–Berthelot 效应 E = s·max(x, y)^u,u 默认 0.5", "abs(hb_effect(turnover, vat)) <= 1000"),
-        ("hb_within", 2, 2, "by u a c", "效应在 [E_M - c·max(E_M - E_Q1, |a·E_M|), E_M + c·max(E_Q3 - E_M, |a·E_M|)] 之内;u、a、c 默认 0.5、0.05、4",
+        ("hb_within", 2, 2, "by u a c pct", "效应在 [E_M - c·max(E_M - E_Q1, |a·E_M|), E_M + c·max(E_Q3 - E_M, |a·E_M|)] 之内;u、a、c、pct 默认 0.5、0.05、4、0.25(E_Q1、E_Q3 的分位)",
          "hb_within(turnover, vat, u = 0.4, c = 20)"),
     ),
     *_chapter(

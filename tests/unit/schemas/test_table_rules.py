@@ -215,6 +215,7 @@ def test_outliers_within_groups() -> None:
     assert value("within_fences(x, by = g)", data) == [True, True, True, True, False, True]
     assert value("abs(robust_z(x, by = g)) <= 5", data) == [True, True, True, True, False, None]
     assert value("hb(x, by = g)", data)[4] == 99.0
+    assert value("hb(x, 20)", data)[:2] == [1.0, 20 / 11 - 1]
     # ratios x/y: median 1, effects s·sqrt(max): 0, 0.1·sqrt 11, -(1/9)·sqrt 10, 0, 99·sqrt 1000; quartiles 0 and 0.3317
     effects = value("hb_effect(x, y, by = g)", data)
     assert [round(float(str(v)), 4) for v in effects[:5]] == [0.0, 0.3317, -0.3514, 0.0, 3130.6549]
