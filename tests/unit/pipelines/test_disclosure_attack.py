@@ -156,6 +156,18 @@ def test_parts_that_do_not_touch_are_attacked_as_if_alone(cases: list[tuple[Addi
     assert attack.exposed(both, hidden) == [int(i) for i in each]
 
 
+@pytest.mark.parametrize(("second", "up"), [(14.999, True), (14.5, True), (15.0, False), (16.0, False)])
+def test_a_cell_that_falls_a_little_short_of_its_protection_is_exposed(second: float, up: bool) -> None:
+    # 100 + second is shown: the first can rise by what the second can fall, and fall by what it has.
+    table = table_of([100.0 + second, 100, second, 1e9, 1e9 - 1, 1], [Equation(0, (1, 2)), Equation(3, (4, 5))], [1])
+    hidden = flags(6, [1, 2, 4, 5])
+    open_ = attack.not_cleared(table, hidden)
+    assert (bool(open_.up[1]), bool(open_.down[1])) == (up, False)
+    assert attack.exposed(table, hidden) == ([1] if up else [])
+    shown = complement.suppress(replace(table, fixed=flags(6, [0])), exact=False)
+    assert set(shown.exposed) == ({1} if up else set())
+
+
 # Intervals
 def test_intervals_of_a_published_example() -> None:
     # 20 = a + b, 30 = c + d, 25 = a + c, 25 = b + d: a lies in 0 to 20 and the others follow.
