@@ -81,7 +81,9 @@ class _Search:
         self.ran_out = False
         self.branch: tuple[Linear, ...] = ()
 
-    def run(self, state: _State, formulas: Sequence[Formula]) -> Record | None:
+    def run(
+        self, state: _State, formulas: Sequence[Formula], last: Mapping[str, Fraction] | None = None
+    ) -> Record | None:
         """A record on which everything holds, or None; ``ran_out`` tells an end of the search from a proof."""
         self.left -= 1
         if self.left < 0:
@@ -91,24 +93,32 @@ class _Search:
         if taken is None:
             return None
         state, choices, grown = taken
-        point = feasible_point(state.linear, self.universe.whole) if grown or not choices else {}
+        point = feasible_point(state.linear, self.universe.whole) if grown or last is None else last
         if point is None:
             return None
         if not choices:
             return self._record(state)
+        guess = self._guess(state, point)
+        open_ = [c for c in choices if not guess.holds(c)]
+        if not open_:
+            # The point at hand satisfies every choice in some way: take all those ways at once.
+            found = self.run(state, [next(p for p in c.parts if guess.holds(p)) for c in choices], point)
+            if found is not None or self.ran_out:
+                return found
         # The choice with the fewest ways out first: contradictions show early.
-        chosen = min(range(len(choices)), key=lambda n: len(choices[n].parts))
-        rest = [c for n, c in enumerate(choices) if n != chosen]
-        for part in self._likeliest(choices[chosen], state, point):
-            found = self.run(state, [part, *rest])
+        chosen = min(open_ or choices, key=lambda c: len(c.parts))
+        rest = [c for c in choices if c is not chosen]
+        for part in sorted(chosen.parts, key=lambda p: not guess.holds(p)):
+            found = self.run(state, [part, *rest], point)
             if found is not None or self.ran_out:
                 return found
         return None
 
-    def _likeliest(self, choice: Any, state: _State, point: Mapping[str, Fraction]) -> list[Formula]:
-        """What the point at hand already satisfies goes first."""
-        record = Record(point, {}, state.flags)
-        return sorted(choice.parts, key=lambda p: not (isinstance(p, Linear) and record.holds(p)))
+    def _guess(self, state: _State, point: Mapping[str, Fraction]) -> Record:
+        """The point as a record, with texts and flags that are possible so far."""
+        names = {*state.allowed, *state.barred}
+        texts = {n: t for n in names if (t := self._text(n, state.allowed, state.barred)) is not None}
+        return Record(point, texts, state.flags)
 
     def _taken(self, state: _State, formulas: Sequence[Formula]) -> tuple[_State, list[Any], bool] | None:
         """The state with every certain fact added, and the choices still open; None for a contradiction."""
