@@ -51,7 +51,8 @@ def affected_periods(changed: Collection[Period], on_file: Collection[Period]) -
     found = set(changed)
     for period in changed:
         found |= {other for other in on_file if _rests_on(other, period)}
-    return sorted(found)
+    # Of a fourth quarter and its year the quarter first: the year's revision table reads it.
+    return sorted(found, key=lambda p: (p.end, p.round != "Q", str(p)))
 
 
 def _rests_on(other: Period, changed: Period) -> bool:
