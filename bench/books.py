@@ -83,7 +83,14 @@ def park_book(enterprises: int, *, seed: int = SEED, park: str = "LBGX", faults_
     units = basic.select(
         "unit_id", pl.col("B02").alias("name"), *(c for c in basic.columns if c.startswith("B") and c != "B01")
     )
-    data = write_template(of.edition_for(YEAR), of, YEAR, park, units=units, values=frames)
+    issued = {
+        code: frame.select(
+            "unit_id", *(pl.col(c).alias(c.removesuffix("_yoy")) for c in frame.columns if c.endswith("_yoy"))
+        )
+        for code, frame in frames.items()
+        if any(c.endswith("_yoy") for c in frame.columns)
+    }
+    data = write_template(of.edition_for(YEAR), of, YEAR, park, units=units, values=frames, year_earlier=issued)
     forms = of.edition_for(YEAR).forms
     filled = [f for code, f in frames.items() if forms[code].roster == "enterprise"]
     cells = sum(f.height * (f.width - 1) - sum(f.null_count().row(0)) for f in filled)
