@@ -1,9 +1,9 @@
-# make setup | demo | check | test | bench      everything from the repository root
+# make setup | demo | check | unit | test | fuzz | bench      everything from the repository root
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test bench system clean
+.PHONY: setup demo check unit test fuzz bench system clean
 setup: $(STAMP)
 
 # --no-deps: the lock is complete, and pip's resolver would ask for hashes of extras that it has already pinned.
@@ -29,10 +29,17 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit/test_layers.py tests/unit/test_readme.py
+
+unit: setup
 	$(BIN)/pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
 test: setup system
 	$(BIN)/pytest -q -n auto --dist loadfile
+
+# The property tests with examples never tried before: run it before a release, and keep what it finds as a test.
+fuzz: setup
+	HYPOTHESIS_PROFILE=fresh $(BIN)/pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
 bench: setup
 	$(BIN)/python -m bench

@@ -1,7 +1,7 @@
 """The sums and counts of one roster by area: one group_by for all parts, with what disclosure control asks of each.
 
 Sums are exact and do not depend on the order of rows: Int64 in Int128, Decimal in Decimal(38), Float64 contributions
-(weights, products) in fixed point of 2^-40.
+(weights, products) in fixed point of 2^-50.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from schemas.environment import Environment
 from schemas.polars_rows import columns_of, dtype_of, row_of, with_missing_columns
 from schemas.typed_expression import Family, Typed
 
-FIXED_POINT = float(2**40)
+FIXED_POINT = float(2**50)
 DUE_STATUS = ("0", "1", "2", "3", "4")
 PREVIOUS_REVENUE = ("F01_last", "F01_prev", "F01_yoy")
 STATISTICS = ("n", "max1", "max2", "total", "absolute_total", "weighted_total")
@@ -58,7 +58,7 @@ def _contribution(part: Part, env: Environment) -> pl.Expr:
 
 
 def _fixed(value: pl.Expr) -> pl.Expr:
-    """Float64 as whole multiples of 2^-40, which add up to the same whatever the order."""
+    """Float64 as whole multiples of 2^-50, which add up to the same whatever the order."""
     return (value * FIXED_POINT).round().cast(pl.Int128)
 
 
