@@ -13,13 +13,13 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from exports.manifest import changed_files, read_manifest
 from exports.revision import revision_table
 from pipelines import loading
 from pipelines.production import DUE, PRODUCTS, compute, live_inputs, store
 from pipelines.publishing import publish, released_marts, reproduce
 from pipelines.rereading import reread_all
 from pipelines.tracing import CELLS_SHOWN, trace
+from pipelines.verification import problems_of
 from schemas.errors import RefusalError
 from schemas.marts import MARTS
 from schemas.period import Period
@@ -27,8 +27,6 @@ from warehouse import facts
 from warehouse.backup import make_backup, restore_backup
 from warehouse.ledger.releases import releases, withdraw_release
 from warehouse.ledger.submissions import submission, submissions
-from warehouse.ledger.trail import head
-from warehouse.ledger.verify import referenced_blobs, verify_ledger
 from warehouse.snapshots import publish_snapshot, reader
 from ytb.cli.output import beijing, emit, progress, table
 from ytb.cli.session import CALL
@@ -192,28 +190,14 @@ def sql(query: str) -> None:
 
 def verify() -> None:
     """核验:留痕链、文件库哈希、台账与仓库一致、发布文件未变。"""
-    problems: list[str] = []
-    with CALL.office.ledger.read() as session:
-        report = verify_ledger(session)
-        problems += [f"台账:{p}" for p in report.problems]
-        scrub = CALL.office.vault.scrub(referenced_blobs(session))
-        last = head(session)
-        issued = [r.id for r in releases(session)]
-    problems += [
-        f"文件库:{kind} {item}"
-        for kind, items in (("损坏", scrub.damaged), ("缺失", scrub.missing), ("外来", scrub.foreign))
-        for item in items
-    ]
-    if CALL.home.live.exists():
-        with facts.writer(CALL.home.live) as con:
-            problems += [f"仓库:{line}" for line in loading.missing_from_warehouse(CALL.office, con)]
-    for name in issued:
-        folder = CALL.home.releases / name
-        changed = changed_files(folder, read_manifest(folder)) if folder.is_dir() else ("整个目录",)
-        problems += [f"发布 {name}:{path} 已变动" for path in changed if path != "WITHDRAWN.txt"]
-    emit({"ok": not problems, "problems": problems, "head": {"seq": last.seq, "hash": last.hash}, "blobs": scrub.checked},
-         [*problems, f"核验{'通过' if not problems else '未通过'}:链头 {last.seq} {last.hash[:16]},文件 {scrub.checked} 个。"])  # fmt: skip
-    raise typer.Exit(0 if not problems else 1)
+    proof = problems_of(CALL.office, CALL.home)
+    head = {"seq": proof.head_seq, "hash": proof.head_hash}
+    said = f"核验{'未通过' if proof.problems else '通过'}:链头 {proof.head_seq} {proof.head_hash[:16]},文件 {proof.blobs} 个。"
+    emit(
+        {"ok": not proof.problems, "problems": list(proof.problems), "head": head, "blobs": proof.blobs},
+        [*proof.problems, said],
+    )
+    raise typer.Exit(1 if proof.problems else 0)
 
 
 def rebuild(
