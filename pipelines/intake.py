@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines.checking import Checked, IncomingBook, check, read_books, tally
 from pipelines.operands import History
+from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.model import Programme
@@ -65,9 +66,7 @@ class Outcome:
 
 def frame_to_blob(frame: pl.DataFrame) -> bytes:
     """A frame as Arrow, equal bytes for equal frames."""
-    buffer = io.BytesIO()
-    frame.rechunk().write_ipc(buffer, compression="zstd")
-    return buffer.getvalue()
+    return frame_bytes(frame)
 
 
 def submit(

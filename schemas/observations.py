@@ -6,10 +6,10 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 import polars as pl
 
+from schemas.canonical import frame_bytes, read_frame
 from schemas.model import Edition, Form
 from schemas.period import Period
 
@@ -44,20 +44,6 @@ def from_text(column: str, dtype: pl.DataType) -> pl.Expr:
     return text.cast(dtype, strict=False).alias(column)
 
 
-def _canonical(frame: pl.DataFrame) -> pl.DataFrame:
-    """Equal frames as equal memory: what happens to lie under a null, and text no row shows any more, is not written."""
-    frame = frame.rechunk()
-    neutral: dict[pl.DataType, object] = {pl.Boolean(): False, pl.Date(): date(1970, 1, 1)}
-
-    def column(name: str, dtype: pl.DataType) -> pl.Expr | pl.Series:
-        if dtype == pl.String():
-            return pl.Series(name, frame[name].to_list(), dtype=pl.String())
-        value = pl.col(name).fill_null(pl.lit(neutral.get(dtype, 0)).cast(dtype))
-        return pl.when(pl.col(name).is_not_null()).then(value).alias(name)
-
-    return frame.select(column(name, dtype) for name, dtype in frame.schema.items())
-
-
 @dataclass(frozen=True)
 class Observations:
     """``frames``: form code → form frame (docs/architecture.md, contract 3); ``cell_map``: addresses of the columns."""
@@ -70,19 +56,14 @@ class Observations:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             for name, frame in [*sorted(self.frames.items()), ("cell_map", self.cell_map)]:
-                part = io.BytesIO()
-                _canonical(frame).write_ipc(part, compression="zstd")
-                archive.writestr(zipfile.ZipInfo(f"{name}.arrow", _STAMP), part.getvalue())
+                archive.writestr(zipfile.ZipInfo(f"{name}.arrow", _STAMP), frame_bytes(frame))
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Observations:
         """What ``to_bytes`` wrote."""
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            frames = {
-                name.removesuffix(".arrow"): pl.read_ipc(io.BytesIO(archive.read(name)), use_pyarrow=False)
-                for name in archive.namelist()
-            }
+            frames = {name.removesuffix(".arrow"): read_frame(archive.read(name)) for name in archive.namelist()}
         cell_map = frames.pop("cell_map")
         return cls(frames, cell_map)
 

@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import trail
@@ -147,9 +148,7 @@ def freeze_register(
     Raises RefusalError where another content is frozen already and no reason is given.
     """
     frame = register_as_of(session, period.end)
-    content = io.BytesIO()
-    frame.write_ipc(content, compression="zstd")
-    blob = vault.put(content.getvalue()).sha256
+    blob = vault.put(frame_bytes(frame)).sha256
     before = register_snapshot(session, period)
     if before is not None and before.blob == blob:
         return before
