@@ -44,7 +44,12 @@ class Period:
         return f"{self.year}-H{self.half}" if self.half else str(self.year)
 
     def __lt__(self, other: Period) -> bool:
-        return (self.end, self.months) < (other.end, other.months)
+        return (self.end, self._length) < (other.end, other._length)
+
+    @property
+    def _length(self) -> int:
+        """Months of the period itself, whatever its figures are counted from."""
+        return 3 if self.quarter else 6 if self.half else 12
 
     @property
     def round(self) -> str:

@@ -20,9 +20,17 @@ def test_text_and_back(period: Period) -> None:
     assert Period.parse(str(period).replace("-", "")) == period
 
 
+def test_the_order_in_which_reports_are_made() -> None:
+    """Whatever order they come in: a year's report follows its fourth quarter and precedes the next first quarter."""
+    told = [Period(2024), Period(2025, 3), Period(2025, 4), Period(2025), Period(2026, 1)]
+    assert sorted(reversed(told)) == sorted(told) == told
+    assert Period(2025, half=1) > Period(2025, 2) and Period(2025, half=2) < Period(2025)
+
+
 @given(periods, periods)
-def test_order_is_by_the_last_day(a: Period, b: Period) -> None:
-    assert (a < b) == ((a.end, a.months, a.round == "A") < (b.end, b.months, b.round == "A")) or a.end == b.end
+def test_order_is_total_and_by_the_last_day(a: Period, b: Period) -> None:
+    assert (a < b) + (b < a) + (a == b) == 1
+    assert a.end <= b.end or b < a
 
 
 def test_neighbours() -> None:
