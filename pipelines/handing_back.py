@@ -30,7 +30,7 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
     """
     if found.check is None or found.state in STANDING:
         return {}
-    findings = findings_of(office.vault, found).filter(pl.col("outcome") != "absorbed")
+    findings = findings_of(office.vault, found)
     names = _unit_names(office, found)
     books: dict[str, bytes] = {}
     for file in found.files:
@@ -59,11 +59,11 @@ def marked_book(
     path = PurePath(name)
     if original and path.suffix.lower() in MARKABLE:
         try:
-            data = mark(original, findings, names=names, forms=forms, reasons=reasons).data
+            data = mark(original, findings, names=names, forms=forms, reasons=reasons, edition=edition).data
             return f"{path.stem}_审核{path.suffix}", data
         except SubmissionError:
             pass  # a workbook that cannot be edited safely: the list serves instead
-    return f"{path.stem}_问题清单.xlsx", list_of_findings(findings, names=names, forms=forms)
+    return f"{path.stem}_问题清单.xlsx", list_of_findings(findings, names=names, forms=forms, edition=edition)
 
 
 def typed_explanations(books: Iterable[tuple[str, bytes]], pool: Pool) -> dict[str, tuple[str, str]]:

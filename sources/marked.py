@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from schemas.model import Edition
 from sources.marked_findings import Earlier, MarkedLine, findings_sheet, read_earlier
-from sources.marked_list import Listed, list_of_findings, listed, to_be_listed
+from sources.marked_list import Listed, grouped, list_of_findings, listed, to_be_listed
 from sources.marked_notes import annotate
 from sources.marked_package import Package
 from sources.marked_sheet import SheetPart, address, check_well_formed, place_of
@@ -43,11 +44,13 @@ def mark(
     names: Mapping[str, str] | None = None,
     forms: Mapping[str, str] | None = None,
     reasons: Sequence[tuple[str, str]] = (),
+    edition: Edition | None = None,
 ) -> MarkedWorkbook:
     """Write ``findings`` (schemas.findings) of one workbook into it. The guard must have let the workbook through.
 
-    Hard findings are red, soft ones yellow; absorbed and trial ones are left out. ``names`` (unit → name) and ``forms``
-    (form → title) are for display, ``reasons`` the reason codes offered beside the explanation of a soft finding.
+    Hard findings are red, soft ones yellow; absorbed and trial ones are left out, absorbed ones counted with their cause.
+    ``names`` (unit → name) and ``forms`` (form → title) are for display, ``reasons`` the reason codes offered beside the
+    explanation of a soft finding; ``edition`` says what rules are about, by which findings are grouped (``sources.causes``).
     Explanations that the park has typed on an earlier list are kept. Same input, same bytes; marking twice changes nothing.
     """
     package = Package(original)
@@ -65,7 +68,8 @@ def mark(
     for sheet in sheets:
         marked |= _mark_sheet(package, sheet, at[sheet.name], styles, earlier, old_marks)
     in_order = [marked.get(id(line), MarkedLine(line)) for line in lines]
-    book.put_own(findings_sheet(in_order, styles, earlier.explanations, heading, reasons))
+    groups = grouped(findings, shown, lines, edition)
+    book.put_own(findings_sheet(groups, marked, styles, earlier.explanations, heading, reasons))
     package.write(book.styles, styles.to_bytes())
     cells = {(m.line.sheet, m.cell) for m in in_order if m.cell}
     without_place = pl.Series([not m.cell for m in in_order], dtype=pl.Boolean)

@@ -14,6 +14,7 @@ from sources.marked_list import (
     WIDTHS,
     Explanation,
     FindingKey,
+    Group,
     Listed,
     beyond,
     counted,
@@ -25,7 +26,8 @@ from sources.problems import SOFT
 from sources.writer import quoted
 
 HEAD_ROW = 5
-PLACE, KIND, REASON, TEXT = 2, 1, TITLES.index("原因码"), TITLES.index("情况说明")
+PLACE, KIND = TITLES.index("位置"), TITLES.index("类型")
+REASON, TEXT = TITLES.index("原因码"), TITLES.index("情况说明")
 MOST_LINKS = 60_000
 
 
@@ -47,44 +49,67 @@ class MarkedLine:
 
 
 def findings_sheet(
-    lines: Sequence[MarkedLine],
+    groups: Sequence[Group],
+    marked: Mapping[int, MarkedLine],
     styles: Styles,
     told: Mapping[FindingKey, Explanation],
     heading: str,
     reasons: Sequence[tuple[str, str]],
 ) -> bytes:
-    """The worksheet part. Text is written inline; links lead to the marked cells."""
-    wrapped = ' wrapText="1"'
+    """The worksheet part: the lines under the headings of their causes. Text is written inline; links lead to the marked
+    cells. ``marked``: ``id`` of a line → the line with its cell."""
     title = styles.own("<b/>", "", "", border=False, size=14)
     strong = styles.own("<b/>", "", "", border=False)
     plain_text = styles.own("", "", "", border=False)
     head = styles.own("<b/>", "FFDCE6F1", ' horizontal="center" wrapText="1"')
-    body = styles.own("", "", wrapped)
-    link = styles.own('<u/><color rgb="FF1F4E79"/>', "", wrapped)
-    tinted = {kind: styles.own("", FILLS["soft" if kind == SOFT else "hard"], wrapped) for kind in ("错误", SOFT)}
     rows = [
         _row(1, [(0, heading or "审核结果", title)]).replace('<row r="1">', '<row r="1" ht="24" customHeight="1">'),
-        _row(2, [(0, counted([m.line for m in lines]), strong)]),
+        _row(2, [(0, counted(groups), strong)]),
         _row(3, [(0, GUIDE, plain_text)]),
         _row(HEAD_ROW, [(n, text, head) for n, text in enumerate((*TITLES, *KEYS))]),
     ]
+    listed, links = _lines(groups, marked, styles, told)
+    last = HEAD_ROW + max(len(listed), 1)
+    total = sum(len(group.lines) for group in groups)
+    if total > MOST_ROWS:
+        listed.append(_row(last + 1, [(0, beyond(total), strong)]))
+    return _part([*rows, *listed], links, last, [code for code, _ in reasons])
+
+
+def _lines(
+    groups: Sequence[Group],
+    marked: Mapping[int, MarkedLine],
+    styles: Styles,
+    told: Mapping[FindingKey, Explanation],
+) -> tuple[list[str], list[str]]:
+    """Rows and links: under the heading of each cause its findings."""
+    wrapped = ' wrapText="1"'
+    plain_text = styles.own("", "", "", border=False)
+    body = styles.own("", "", wrapped)
+    above = styles.own("<b/>", "FFEDEDED", wrapped)
+    link = styles.own('<u/><color rgb="FF1F4E79"/>', "", wrapped)
+    tinted = {kind: styles.own("", FILLS["soft" if kind == SOFT else "hard"], wrapped) for kind in ("错误", SOFT)}
+    rows: list[str] = []
     links: list[str] = []
-    for n, marked in enumerate(lines[:MOST_ROWS]):
-        number, line = HEAD_ROW + 1 + n, marked.line
-        printed = line.printed(n + 1, told.get(line.key, ("", "")))
-        looks = [body] * len(TITLES)
-        looks[KIND] = tinted[line.kind]
-        if marked.cell and len(links) < MOST_LINKS:
-            looks[PLACE] = link
-            location = f"{quoted(line.sheet)}!{marked.cell}"
-            links.append(f"<hyperlink ref={quoteattr(address(number, PLACE))} location={quoteattr(location)}/>")
-        hidden = (*line.key, line.sheet if marked.cell else "", marked.cell, marked.origin)
-        cells = [*zip(printed, looks, strict=True), *((text, plain_text) for text in hidden)]
-        rows.append(_row(number, [(column, text, style) for column, (text, style) in enumerate(cells)]))
-    if len(lines) > MOST_ROWS:
-        rows.append(_row(HEAD_ROW + 1 + MOST_ROWS, [(0, beyond([m.line for m in lines]), strong)]))
-    last = HEAD_ROW + max(min(len(lines), MOST_ROWS), 1)
-    return _part(rows, links, last, [code for code, _ in reasons])
+    count = 0
+    for group in groups:
+        if count >= MOST_ROWS:
+            break
+        rows.append(_row(HEAD_ROW + 1 + len(rows), [(n, text, above) for n, text in enumerate(group.heading())]))
+        for line in group.lines[: MOST_ROWS - count]:
+            count, number = count + 1, HEAD_ROW + 1 + len(rows)
+            place = marked.get(id(line), MarkedLine(line))
+            looks = [body] * len(TITLES)
+            looks[KIND] = tinted[line.kind]
+            if place.cell and len(links) < MOST_LINKS:
+                looks[PLACE] = link
+                location = f"{quoted(line.sheet)}!{place.cell}"
+                links.append(f"<hyperlink ref={quoteattr(address(number, PLACE))} location={quoteattr(location)}/>")
+            hidden = (*line.key, line.sheet if place.cell else "", place.cell, place.origin)
+            printed = line.printed(count, group.label, told.get(line.key, ("", "")))
+            cells = [*zip(printed, looks, strict=True), *((text, plain_text) for text in hidden)]
+            rows.append(_row(number, [(column, text, style) for column, (text, style) in enumerate(cells)]))
+    return rows, links
 
 
 def _part(rows: Sequence[str], links: Sequence[str], last: int, reasons: Sequence[str]) -> bytes:
@@ -106,7 +131,8 @@ def _part(rows: Sequence[str], links: Sequence[str], last: int, reasons: Sequenc
         f'<sheetViews><sheetView tabSelected="1" workbookViewId="0"><pane ySplit="{HEAD_ROW}" '
         f'topLeftCell="A{HEAD_ROW + 1}" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
         f'<sheetFormatPr defaultRowHeight="14"/><cols>{widths}{hidden}</cols>'
-        f"<sheetData>{''.join(rows)}</sheetData>{validations}"
+        f"<sheetData>{''.join(rows)}</sheetData>"
+        f'<autoFilter ref="{address(HEAD_ROW, 0)}:{address(last, len(TITLES) - 1)}"/>{validations}'
         + (f"<hyperlinks>{''.join(links)}</hyperlinks>" if links else "")
         + '<pageMargins left="0.5" right="0.5" top="0.6" bottom="0.6" header="0.3" footer="0.3"/>'
         '<pageSetup paperSize="9" orientation="landscape" fitToHeight="0"/>'

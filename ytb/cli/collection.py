@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
 from exports.receipt import receipt_text
@@ -19,6 +18,7 @@ from pipelines.templates import template_for
 from schemas.errors import SubmissionError
 from schemas.findings import BLOCKING
 from schemas.period import Period
+from sources.causes import Cause, causes_of
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.states import STANDING
@@ -28,6 +28,7 @@ from ytb.cli.session import BEIJING, CALL
 
 receipt_app = typer.Typer(no_args_is_help=True, help="回执:查看与核验。")
 SHOWN_FINDINGS = 30
+SHOWN_OF_A_CAUSE = 5
 SHOWN_NOTES = 8
 
 
@@ -70,13 +71,15 @@ def as_json(path: Path | None, checked: Checked) -> dict[str, object]:
     """One checked file in the documented form (docs/formats/check.md)."""
     reading = checked.readings[0] if checked.readings else None
     names = {r.sha256: r.name for r in checked.readings}
+    causes = causes_in(checked)
+    cause_of = {m: number for number, cause in enumerate(causes, start=1) for m in cause.members}
     findings = [
         {
             "rule": f["rule"], "severity": f["severity"], "form": f["form"], "sheet": f["sheet"], "cell": f["cell"], "row": f["row"], "unit_id": f["unit_id"],
             "indicator": f["column"], "indicator_name": f["indicator"], "found": f["found"], "message": f["message"], "code": f["code"], "outcome": f["outcome"],
-            "file": names.get(f["file"] or "", f["file"]),
+            "file": names.get(f["file"] or "", f["file"]), "cause": cause_of.get(n),
         }
-        for f in checked.findings.filter(pl.col("outcome") != "absorbed").iter_rows(named=True)
+        for n, f in enumerate(checked.findings.iter_rows(named=True)) if f["outcome"] != "absorbed"
     ]  # fmt: skip
     return {
         "file": str(path) if path else reading.name if reading else None,
@@ -91,8 +94,27 @@ def as_json(path: Path | None, checked: Checked) -> dict[str, object]:
         "not_run": list(checked.not_run),
         "normalised": checked.normalised,
         "forensics": checked.forensics,
+        "causes": [
+            {
+                "cause": number,
+                "kind": cause.kind,
+                "title": cause.title,
+                "remedy": cause.remedy,
+                "rules": list(cause.rules),
+                "findings": cause.count,
+                "units": cause.units,
+                "silenced": cause.silenced,
+            }
+            for number, cause in enumerate(causes, start=1)
+        ],
         "findings": findings,
     }
+
+
+def causes_in(checked: Checked) -> list[Cause]:
+    """The findings of a check by cause."""
+    edition = CALL.programme.edition_for(checked.period) if checked.period else None
+    return causes_of(checked.findings, edition)
 
 
 STATUS_TEXT = {
@@ -115,16 +137,18 @@ def lines_of(checked: Checked, name: str) -> list[str]:
             lines.append(f"    ……共 {checked.forensics.height} 条,其余见 --json。")
     if checked.not_run:
         lines.append(f"  有 {len(checked.not_run)} 条需要其他报告期或名录库的规则没有执行。")
-    shown = (
-        checked.findings.filter(pl.col("outcome") != "absorbed")
-        .with_columns(pl.col("severity").replace_strict({"hard": 0, "soft": 1, "trial": 2}, default=3).alias("_s"))
-        .sort("_s", maintain_order=True)
-    )
-    for row in shown.head(SHOWN_FINDINGS).iter_rows(named=True):
-        mark_ = {"hard": "错误", "soft": "核实", "trial": "试行"}.get(row["severity"], "")
-        lines.append(f"  [{mark_}] {row['message']}({row['rule']})")
-    if shown.height > SHOWN_FINDINGS:
-        lines.append(f"  ……共 {shown.height} 条,其余见标注工作簿(--annotate 目录)或 --json。")
+    findings = checked.findings.to_dicts()
+    shown = 0
+    for number, cause in enumerate(causes_in(checked), start=1):
+        lines.append(f"  {number}. [{cause.kind}] {cause.title}({cause.size}){cause.remedy}")
+        places = cause.members[: max(min(SHOWN_OF_A_CAUSE, SHOWN_FINDINGS - shown), 0)]
+        lines += [f"       {findings[m]['message']}({findings[m]['rule']})" for m in places]
+        shown += len(places)
+        if cause.count > len(places):
+            lines.append(f"       ……另有 {cause.count - len(places)} 处,见标注工作簿(--annotate 目录)或 --json。")
+    trial = checked.findings.filter(severity="trial").height
+    if trial:
+        lines.append(f"  试行规则命中 {trial} 处,只作统计,不影响报送;见 --json。")
     return lines
 
 
@@ -148,10 +172,14 @@ def check_command(
     if annotate:
         annotate.mkdir(parents=True, exist_ok=True)
         for book, checked in zip(books, results, strict=True):
-            own = checked.findings.filter(pl.col("outcome") != "absorbed")
             original = book.data if checked.status != "unreadable" else b""
             path, data = marked_book(
-                book.name, original, own, CALL.programme, checked.period, names_in(checked.observations.frames)
+                book.name,
+                original,
+                checked.findings,
+                CALL.programme,
+                checked.period,
+                names_in(checked.observations.frames),
             )
             (annotate / path).write_bytes(data)
     emit(

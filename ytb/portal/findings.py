@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 from starlette.responses import Response
@@ -14,8 +13,8 @@ from pipelines.intake import findings_of, observations_of
 from pipelines.reporting import Signatories, explain, report_submission, to_explain
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING
-from schemas.model import Programme
-from sources.marked_list import Listed, listed, to_be_listed
+from sources.causes import Cause
+from sources.marked_list import Listed, grouped, listed, to_be_listed
 from warehouse.home import receipt_key
 from warehouse.ledger.decisions import decisions_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
@@ -44,15 +43,12 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Cause:
-    """Findings with one cause; ``lines`` are the first of them, ``count`` is all."""
+class Group:
+    """Findings with one cause; ``lines`` are the first of them. ``id`` names it in addresses."""
 
-    rule: str
-    kind: str
-    title: str
-    remedy: str
+    id: str
+    cause: Cause
     lines: Sequence[Line]
-    count: int
 
 
 def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
@@ -67,35 +63,38 @@ def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
 
 def lines_of(visit: Visit, found: Submission) -> list[Line]:
     """Every finding a park has to act on, hard ones first, in the order of the workbook."""
+    return lines_and_causes(visit, found)[0]
+
+
+def lines_and_causes(visit: Visit, found: Submission) -> tuple[list[Line], list[Cause]]:
+    """The lines, and their causes: members are numbers of lines."""
     if found.check is None or found.check.findings_blob is None:
-        return []
-    frame = to_be_listed(findings_of(visit.office.vault, found))
+        return [], []
+    recorded = findings_of(visit.office.vault, found)
+    frame = to_be_listed(recorded)
     with visit.office.ledger.read() as session:
         told = explanations_of(session, found.number)
     keys = [finding_key(row) for row in frame.iter_rows(named=True)]
     words = listed(frame, unit_names(visit, found), pages.form_titles(visit, found.period))
-    return [Line(one, key, told.get(key)) for one, key in zip(words, keys, strict=True)]
+    groups = grouped(recorded, frame, words, visit.office.programme.edition_for(found.period))
+    lines = [Line(one, key, told.get(key)) for one, key in zip(words, keys, strict=True)]
+    return lines, [group.cause for group in groups]
 
 
-def causes_of(lines: Sequence[Line], programme: Programme, found: Submission, *, all_of: str = "") -> list[Cause]:
-    """Lines grouped by what is wrong, the hard and the frequent first. ``all_of``: the rule shown without a limit."""
-    messages = {rule.id: rule.message for rule in programme.edition_for(found.period).rules}
-
-    def cause(line: Line) -> tuple[str, str]:
-        return line.words.kind, line.words.key[0]
-
-    groups = [(key, list(group)) for key, group in groupby(sorted(lines, key=cause), key=cause)]
-    groups.sort(key=lambda item: (item[0][0] != HARD, -len(item[1]), item[0][1]))
-    return [
-        Cause(
-            rule, kind,
-            messages.get(rule, "").partition(";")[0] or members[0].words.problem,
-            members[0].words.remedy,
-            members if rule == all_of else members[:SHOWN_OF_A_CAUSE],
-            len(members),
-        )
-        for (kind, rule), members in groups
-    ]  # fmt: skip
+def groups_of(
+    lines: Sequence[Line], causes: Sequence[Cause], shown: Collection[Line] | None = None, *, all_of: str = ""
+) -> list[Group]:
+    """The causes with their lines, of those ``shown``. ``all_of``: the cause shown without a limit."""
+    kept = None if shown is None else {id(line) for line in shown}
+    groups = []
+    for number, cause in enumerate(causes, start=1):
+        members = [m for m in cause.members if kept is None or id(lines[m]) in kept]
+        if not members:
+            continue
+        name = str(number)
+        listed_ = members if name == all_of else members[:SHOWN_OF_A_CAUSE]
+        groups.append(Group(name, replace(cause, members=tuple(members)), [lines[m] for m in listed_]))
+    return groups
 
 
 def filtered(lines: Sequence[Line], form: str, kind: str, unit: str) -> list[Line]:
@@ -129,7 +128,7 @@ def compared(visit: Visit, found: Submission) -> dict[str, int] | None:
 def one(visit: Visit) -> Response:
     """The findings page: one state, one next step."""
     found = visit.found
-    lines = lines_of(visit, found)
+    lines, causes = lines_and_causes(visit, found)
     form, kind, unit = visit.query("form"), visit.query("kind"), visit.query("unit")
     shown = filtered(lines, form, kind if kind in (HARD, SOFT) else "", unit)
     with visit.office.ledger.read() as session:
@@ -138,7 +137,7 @@ def one(visit: Visit) -> Response:
     titles = pages.form_titles(visit, found.period)
     return pages.page(
         visit, "submission", found=found, lines=lines, shown=shown, titles=titles,
-        causes=causes_of(shown, visit.office.programme, found, all_of=visit.query("all")),
+        causes=groups_of(lines, causes, shown, all_of=visit.query("all")),
         forms=sorted({(line.words.key[1], line.words.form) for line in lines}),
         filters={"form": form, "kind": kind, "unit": unit},
         hard=sum(line.is_hard for line in lines), soft=sum(not line.is_hard for line in lines),
@@ -277,4 +276,4 @@ def check_table(visit: Visit) -> Response:
     )  # fmt: skip
 
 
-__all__ = ["Cause", "Line", "causes_of", "lines_of", "one", "to_explain"]
+__all__ = ["Group", "Line", "groups_of", "lines_and_causes", "lines_of", "one", "to_explain"]

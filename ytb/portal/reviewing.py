@@ -11,7 +11,7 @@ from warehouse.ledger.periods import timeliness
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submissions
 from ytb.portal import pages
-from ytb.portal.findings import causes_of, lines_of
+from ytb.portal.findings import groups_of, lines_and_causes
 from ytb.portal.visit import Visit
 
 CHANGES_SHOWN = 200
@@ -36,7 +36,7 @@ def one(visit: Visit) -> Response:
     """One submission on one screen: findings with explanations, changes against the revision before, decisions."""
     found = visit.found
     file = review.dossier(visit.office, found.number) if found.check and found.check.findings_blob else None
-    lines = lines_of(visit, found)
+    lines, causes = lines_and_causes(visit, found)
     edition = visit.office.programme.edition_for(found.period)
     names = {code: one.name for code, one in edition.indicators.items()}
     with visit.office.ledger.read() as session:
@@ -45,7 +45,7 @@ def one(visit: Visit) -> Response:
     changes = file.changes.head(CHANGES_SHOWN).to_dicts() if file else []
     return pages.page(
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
-        causes=causes_of(lines, visit.office.programme, found, all_of=visit.query("all")), names=names,
+        causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
         history=history, when=when, canned=CANNED,
         decidable=found.state in (State.REPORTED, State.REOPENED), reopenable=found.state is State.ACCEPTED,

@@ -178,31 +178,25 @@ def test_the_list_shows_every_finding_with_a_link_to_its_cell(rich: bytes) -> No
         finding("C2", "soft", rule="AF02"),
         finding("B2"),
         finding(None, sheet=None, message="《a.xlsx》:缺少“从业人员情况”;请补齐。"),
-        finding("B2", outcome="absorbed"),
+        finding("B2", rule="AF07", outcome="absorbed", absorbed_by="AF01"),
         finding("B2", "trial"),
     )
     result = mark(rich, findings, heading="标题", forms={"finance": "财务状况"}, names={"甲": "甲公司"})
     sheet = book_of(result.data)["审核结果"]
     lines = [[c.value for c in row[:10]] for row in sheet.iter_rows(min_row=6)]
+    one, two = "1. 营业收入为负", "2. 营业收入为负"
+    firm = ["财务状况", "甲公司(甲)", "营业收入", "-5"]
     assert lines == [
-        ["1", "错误", "财务 B2", "财务状况", "甲公司(甲)", "营业收入", "-5", "营业收入为负", "请更正。", None],
-        [
-            "2",
-            "错误",
-            None,
-            "财务状况",
-            "甲公司(甲)",
-            "营业收入",
-            "-5",
-            "《a.xlsx》:缺少“从业人员情况”",
-            "请补齐。",
-            None,
-        ],
-        ["3", "核实", "财务 C2", "财务状况", "甲公司(甲)", "营业收入", "-5", "营业收入为负", "请更正。", None],
+        [None, "错误", one, "2 处,另有 1 处随之而来未单列", None, None, None, None, "营业收入为负", "请更正。"],
+        ["1", "错误", one, "财务 B2", *firm, "营业收入为负", "请更正。"],
+        ["2", "错误", one, None, *firm, "《a.xlsx》:缺少“从业人员情况”", "请补齐。"],
+        [None, "核实", two, "1 处", None, None, None, None, "营业收入为负", "请更正。"],
+        ["3", "核实", two, "财务 C2", *firm, "营业收入为负", "请更正。"],
     ]
     assert sheet["A1"].value == "标题" and "错误 2 条" in sheet["A2"].value and "核实 1 条" in sheet["A2"].value
     links = {c.coordinate: c.hyperlink.location for row in sheet.iter_rows() for c in row if c.hyperlink}
-    assert links == {"C6": "'财务'!B2", "C8": "'财务'!C2"}
+    assert links == {"D7": "'财务'!B2", "D10": "'财务'!C2"}
+    assert sheet.auto_filter.ref == "A5:L10"
     assert result.unplaced["message"].to_list() == ["《a.xlsx》:缺少“从业人员情况”;请补齐。"]
 
 
@@ -223,6 +217,21 @@ def test_marking_twice_changes_nothing_and_new_findings_replace_old_marks(rich: 
     cleared = mark(second, found()).data
     assert fills(cleared) == {} and notes(cleared) == {"B2": "园区自己的批注"}
     assert book_of(cleared).sheetnames == ["审核结果", "财务", "其他"]
+
+
+def test_old_marks_go_after_another_program_has_saved_the_workbook(rich: bytes) -> None:
+    """The usual round: the park opens the marked workbook, corrects one of two cells, saves, and sends all of it again."""
+    book = book_of(mark(rich, found(finding("B2"), finding("C2", "soft"), finding("D9"))).data)
+    book["财务"]["D9"].value = 7
+    buffer = io.BytesIO()
+    book.save(buffer)
+    again = mark(buffer.getvalue(), found(finding("B2", "soft", rule="AF09"))).data
+    assert fills(again) == {"B2": SOFT}
+    assert notes(again) == {"B2": "园区自己的批注\n【一套表审核】\n核实:营业收入为负。请更正。"}
+    sheet = book_of(again)["审核结果"]
+    assert [row[0].value for row in sheet.iter_rows(min_row=6)] == [None, "1"]
+    assert book_of(again)["财务"]["C2"].fill.fgColor.rgb == "FFF2F2F2"
+    assert book_of(again)["财务"]["D9"].fill.patternType is None and book_of(again)["财务"]["D9"].value == 7
 
 
 def test_shapes_follow_their_notes(rich: bytes) -> None:
@@ -251,7 +260,7 @@ def test_explanations_typed_on_the_list_are_read_and_kept(rich: bytes) -> None:
     findings = found(finding("B2"), finding("C2", "soft", rule="AF02", column="F02"))
     book = book_of(mark(rich, findings).data)
     sheet = book["审核结果"]
-    sheet["J7"], sheet["K7"] = "07", " 订单集中交付 "
+    sheet["K9"], sheet["L9"] = "07", " 订单集中交付 "
     buffer = io.BytesIO()
     book.save(buffer)
     told = explanations_in(buffer.getvalue())
@@ -412,7 +421,14 @@ def test_the_list_alone_is_a_workbook_with_the_same_lines_and_the_same_bytes() -
     data = list_of_findings(findings, title="问题清单")
     assert data == list_of_findings(findings, title="问题清单")
     rows = values(data)["审核结果"]
-    assert rows[1][0].startswith("错误 2 条") and [row[1] for row in rows[5:]] == ["错误", "错误", "核实"]
+    assert rows[1][0].startswith("错误 2 条")
+    assert [(row[0], row[1]) for row in rows[5:]] == [
+        ("", "错误"),
+        ("1", "错误"),
+        ("2", "错误"),
+        ("", "核实"),
+        ("3", "核实"),
+    ]
     assert all(c.data_type != "f" for row in book_of(data)["审核结果"].iter_rows() for c in row)
 
 
