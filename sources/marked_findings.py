@@ -95,7 +95,8 @@ def _lines(
     for group in groups:
         if count >= MOST_ROWS:
             break
-        rows.append(_row(HEAD_ROW + 1 + len(rows), [(n, text, above) for n, text in enumerate(group.heading())]))
+        if heading := group.heading():
+            rows.append(_row(HEAD_ROW + 1 + len(rows), [(n, text, above) for n, text in enumerate(heading)]))
         for line in group.lines[: MOST_ROWS - count]:
             count, number = count + 1, HEAD_ROW + 1 + len(rows)
             place = marked.get(id(line), MarkedLine(line))

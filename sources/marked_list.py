@@ -75,7 +75,9 @@ class Group:
         return f"{self.number}. {title if len(title) <= MOST_OF_A_TITLE else title[: MOST_OF_A_TITLE - 1] + '…'}"
 
     def heading(self) -> tuple[str, ...]:
-        """The line above its findings: how many, what is wrong, what to do."""
+        """The line above its findings: how many, what is wrong, what to do; none above a single finding, which says it all."""
+        if self.cause.count == 1 and not self.cause.silenced:
+            return ()
         return ("", self.cause.kind, self.label, self.cause.size, "", "", "", "", self.cause.title, self.cause.remedy, "", "")  # fmt: skip
 
 
@@ -181,9 +183,10 @@ def _put_groups(book: Book, sheet: Sheet, groups: Sequence[Group]) -> int:
     for group in groups:
         if n >= MOST_ROWS:
             break
-        row += 1
-        for column, text in enumerate(group.heading()):
-            put(sheet, row, column, text, strong)
+        if heading := group.heading():
+            row += 1
+            for column, text in enumerate(heading):
+                put(sheet, row, column, text, strong)
         for line in group.lines[: MOST_ROWS - n]:
             row, n = row + 1, n + 1
             for column, text in enumerate(line.printed(n, group.label)):
