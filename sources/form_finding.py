@@ -24,6 +24,7 @@ from sources.grid import Grid
 SCANNED_ROWS = 60
 MOST_NOTES = 3
 _PRINTED_PERIOD = re.compile(r"20\d\d(?:-?Q[1-4])?(?=\s*$)")
+_PARK_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
 _HEADS = frozenset({*SHEET_ANCHORS, YEAR_EARLIER_REASON, AUDIT})
 
 Located = tuple[Grid, int]
@@ -136,11 +137,12 @@ def _period_texts(meta: dict[str, str], located: Sequence[Located]) -> Iterator[
 
 
 def park_in_cells(located: Sequence[Located]) -> str | None:
-    """The one park that column B04 of a form names, where ``_meta`` is lost."""
+    """The one park that column B04 of a form names, where ``_meta`` is lost; a head that is repeated names none."""
     for grid, row in located:
         for n, anchor in anchors_of(grid.rows[row]).items():
             if anchor.code == "B04" and not anchor.lag:
-                found = {str(r[n]).strip() for r in grid.rows[row + 1 :] if len(r) > n and _filled(r[n])}
+                stated = (str(r[n]).strip() for r in grid.rows[row + 1 :] if len(r) > n and _filled(r[n]))
+                found = {text for text in stated if _PARK_CODE.fullmatch(text) and Anchor.parse(text) is None}
                 if len(found) == 1:
                     return found.pop()
     return None

@@ -153,6 +153,13 @@ def test_without_meta_period_and_park_come_from_the_basic_form_and_that_is_noted
     assert reading.observations.frames["basic"]["B07"].to_list() == ["3921", "6513"]
 
 
+def test_without_meta_a_repeated_head_and_the_foot_name_no_park() -> None:
+    head: Row = ("信用代码", "名称", "报告期", "所属园区", "行业代码")
+    rows = [BASIC, head, BASIC, (A, "甲公司", "2015-Q2", "LBGX", "3921"), ("联系电话", None, None, "0931-0000000")]
+    reading = read_file(book({"基本": rows}, meta=None), "报表.xlsx")
+    assert (reading.park, reading.period) == ("LBGX", Period.parse("2015-Q2"))
+
+
 def test_without_meta_a_period_in_the_head_of_a_form_is_taken() -> None:
     reading = read(("从业人员情况", "报告期:2015-Q2"), HEADER, CODES, FIRST, meta=None)
     assert (reading.period, reading.park) == (Period.parse("2015-Q2"), None)
