@@ -30,6 +30,7 @@ from warehouse.ledger.models import (
 )
 from warehouse.ledger.submissions import submission_number_of
 from warehouse.ledger.trail import Head, Rows, TrailReport, verify_trail
+from warehouse.ledger.unit_models import ApplicationRow, ConfirmationRow
 
 _RECORDED: tuple[type[Base], ...] = (
     SubmittedFileRow,
@@ -40,6 +41,7 @@ _RECORDED: tuple[type[Base], ...] = (
     RegisterSnapshotRow,
     AnswerStatusRow,
     RoundEventRow,
+    ConfirmationRow,
 )
 
 
@@ -75,8 +77,10 @@ def referenced_blobs(session: Session) -> set[str]:
         CheckRow.observations_blob,
         CheckRow.findings_blob,
         RegisterSnapshotRow.blob,
+        ConfirmationRow.evidence,
     )
-    return {sha256 for column in columns for sha256 in session.scalars(select(column).distinct()) if sha256}
+    evidence = {sha256 for papers in session.scalars(select(ApplicationRow.evidence)) for sha256, _ in papers}
+    return evidence | {sha256 for column in columns for sha256 in session.scalars(select(column).distinct()) if sha256}
 
 
 def _rows_problems(session: Session) -> Iterator[str]:

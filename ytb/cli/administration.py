@@ -21,6 +21,7 @@ from warehouse.ledger import register as unit_register
 from warehouse.ledger.migrate import upgrade
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.session import ledger_of
+from ytb.cli import applications
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import BEIJING, CALL
 
@@ -37,6 +38,7 @@ def register(root: typer.Typer) -> None:
     root.add_typer(park_app, name="park")
     root.add_typer(user_app, name="user")
     root.add_typer(period_app, name="period")
+    applications.hang_on(register_app)
     root.add_typer(register_app, name="register")
 
 
