@@ -209,6 +209,30 @@ def _rules(folder: Path, forms: Mapping[str, Form], parent: Edition | None) -> t
     return tuple(sorted(rules.values(), key=lambda rule: (order.get(rule.form, len(order)), rule.id)))
 
 
+def rules_in_file(path: Path, edition: Edition) -> tuple[AuditRule, ...]:
+    """The rules of one file in the format of the programme (docs/formats/rules.schema.json), over those of ``edition``.
+
+    A file that is not named for its form says ``form`` in each rule; a rule of the same id lends what is left out.
+    Raises DefinitionError with file and line.
+    """
+    definition = read_toml(path, "rules")
+    known = {rule.id: rule for rule in edition.rules}
+    found = []
+    for entry in definition.data.get("rule", []):
+        where = definition.line_of("id", entry["id"])
+        base = known.get(entry["id"])
+        form = base.form if base and path.stem not in edition.forms else path.stem
+        rule = _rule(entry, form, base, where)
+        if rule.form not in edition.forms:
+            raise DefinitionError(
+                f"规则 {rule.id} 的表“{rule.form}”不存在",
+                where=where,
+                remedy='请在规则里写 form = "表的代码",如 finance。',
+            )
+        found.append(rule)
+    return tuple(found)
+
+
 def _rule(entry: Mapping[str, Any], form: str, base: AuditRule | None, where: str) -> AuditRule:
     fields: dict[str, Any] = {"form": form, **entry, "where": where}
     if "severity" in fields:

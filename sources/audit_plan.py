@@ -13,7 +13,7 @@ import polars as pl
 
 from schemas.environment import Environment, Same, environment_for
 from schemas.expression import Logic, Name, expand, functions, names, operand_column, operands, parse, walk
-from schemas.model import AuditRule, Edition, Form, Indicator, Programme
+from schemas.model import AuditRule, Edition, Form, Indicator, Programme, Severity
 from schemas.period import Period
 from schemas.polars_rows import row_of, with_missing_columns
 from schemas.syntax import to_text
@@ -104,8 +104,10 @@ def _plan(programme: Same[Programme], whole: Same[Edition], codes: tuple[str, ..
     rules = [rule for rule in edition.rules_for(period) if rule.form in forms]
     env = environment_for(programme.item, period, edition=edition)
     planned = tuple(_planned_rule(rule, edition, env) for rule in rules)
-    signed = {code for p in planned if p.rule.kind == "sign" for code in _all_codes(p, edition)}
-    listed = {code for p in planned if p.rule.kind == "code_valid" for code in _all_codes(p, edition)}
+    # A rule on trial asks nothing of anybody: it does not take the place of the bounds the form itself sets.
+    asking = [p for p in planned if p.rule.severity is not Severity.TRIAL]
+    signed = {code for p in asking if p.rule.kind == "sign" for code in _all_codes(p, edition)}
+    listed = {code for p in asking if p.rule.kind == "code_valid" for code in _all_codes(p, edition)}
     by_form = {
         code: _planned_form(form, period, env, [p for p in planned if p.rule.form == code], signed, listed)
         for code, form in forms.items()

@@ -228,9 +228,12 @@ def _absent_units(run: Run, planned: PlannedRule, register: pl.DataFrame | None)
 
 
 def _absorbed(edition: Edition, found: pl.DataFrame) -> pl.DataFrame:
-    """One cause, one finding: a rule is silent where one of its absorbing rules failed for the same unit."""
+    """One cause, one finding: a rule is silent where one of its absorbing rules failed for the same unit.
+
+    A rule on trial silences nothing that has to be acted on."""
     absorbers: Mapping[str, list[str]] = {r.id: sorted(r.absorbed_by) for r in edition.rules if r.absorbed_by}
-    failed = set(found.filter(outcome="failed").select("unit_id", "rule").iter_rows())
+    asking = found.filter((pl.col("outcome") == "failed") & (pl.col("severity") != Severity.TRIAL))
+    failed = set(asking.select("unit_id", "rule").iter_rows())
     by = [
         next((a for a in absorbers.get(rule, ()) if (unit, a) in failed), "")
         for unit, rule in found.select("unit_id", "rule").iter_rows()

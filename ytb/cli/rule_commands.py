@@ -1,4 +1,4 @@
-"""``ytb rules check``, ``ytb rules audit`` and ``ytb correct``: rules and any table; no home needed."""
+"""``ytb rules check``, ``ytb rules audit``, ``ytb correct``: rules and any table, no home needed; ``ytb rules rehearse``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import csv
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from exports.safe_text import safe_csv
 from pipelines.rule_tables import read_rule_file, read_tables
+from schemas.period import Period
 from schemas.table_check import CheckResult, Hit, RuleOutcome, check_tables, hits
 from schemas.table_parser import table_text
 from ytb.cli.output import emit, progress, table
 from ytb.cli.session import CALL
+
+if TYPE_CHECKING:  # the rest of this module needs neither ledger nor vault
+    from pipelines.rehearsing import Rehearsal
 
 FINDINGS = 1
 SHOWN = 20
@@ -31,6 +35,7 @@ def register(root: typer.Typer) -> None:
     rules = typer.Typer(no_args_is_help=True, help="任意表的规则:审核、体检。")
     rules.command("check")(check)
     rules.command("audit")(audit)
+    rules.command("rehearse")(rehearse_command)
     root.add_typer(rules, name="rules")
     root.command("correct")(correct)
 
@@ -105,6 +110,66 @@ def correct(
     emit({"rules_file": str(rules), "data_file": str(data), **report}, correction_text(report))
     if not report["ok"]:
         raise typer.Exit(FINDINGS)
+
+
+def rehearse_command(
+    rule: Annotated[str, typer.Argument(help="规则编号,如 AF15")],
+    rules: Annotated[Path | None, typer.Option("--rules", help="新规则或改写的规则(制度的格式);不写用制度里的")] = None,
+    first: Annotated[str, typer.Option("--from", help="从哪一期起")] = "",
+    last: Annotated[str, typer.Option("--to", help="到哪一期止")] = "",
+    examples: Annotated[int, typer.Option("--examples", min=0, help="列出几处命中")] = 10,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="全部命中另存为 CSV")] = None,
+) -> None:
+    """规则预演:用全部已验收的数据试一条新规则或改过的规则,不影响任何人。按报告期和园区列命中数、占比和例子。"""
+    from pipelines.rehearsing import rehearse, rule_named
+
+    chosen = rule_named(CALL.programme, rule, rules)
+    found = rehearse(
+        CALL.office, chosen, first=Period.parse(first) if first else None, last=Period.parse(last) if last else None,
+        from_file=rules is not None,
+    )  # fmt: skip
+    if output is not None:
+        _save(output, found.hits.to_dicts(), found.hits.columns)
+    emit(
+        {
+            "rule": {
+                "id": chosen.id, "form": chosen.form, "severity": chosen.severity.value, "expression": chosen.expression,
+                "applies_if": chosen.applies_if, "message": chosen.message,
+            },
+            "totals": found.totals, "share": found.share, "by_period_and_park": found.table, "is_changed": found.is_changed,
+            "new": found.new.height, "gone": found.gone.height, "examples": found.hits.head(examples),
+            "examples_new": found.new.head(examples), "examples_gone": found.gone.head(examples), "not_run": found.not_run,
+        },
+        _rehearsed(found, examples),
+    )  # fmt: skip
+
+
+def _rehearsed(found: Rehearsal, examples: int) -> list[str]:
+    """A rehearsal for people."""
+    rule, totals = found.rule, found.totals
+    share = "—" if found.share is None else f"{found.share:.2%}"
+    lines = [
+        f"{rule.id}({SEVERITY[rule.severity.value]},{rule.form}):{rule.message}",
+        f"  {rule.expression}" + (f"  适用:{rule.applies_if}" if rule.applies_if else ""),
+        f"命中 {totals['hits']} 个,占能判定的 {share};成立 {totals['holds']},不判定 {totals['undetermined']},"
+        f"不适用 {totals['not_applicable']},已由其他规则说明 {totals['silenced']}。",
+    ]
+    if found.is_changed:
+        lines.append(f"与制度里的写法相比:新命中 {found.new.height} 处,不再命中 {found.gone.height} 处。")
+    lines += [f"  {period} 没有执行:{why}。" for period, why in found.not_run.items()]
+    if found.table.height:
+        lines.append("报告期    园区      单位  命中   占比  不判定")
+        for row in found.table.iter_rows(named=True):
+            judged = row["holds"] + row["hits"] + row["silenced"]
+            part = f"{row['hits'] / judged:.1%}" if judged else "—"
+            lines.append(
+                f"{row['period']:<9} {row['park']:<8} {row['units']:>5} {row['hits']:>5} {part:>6} {row['undetermined']:>5}"
+            )
+    else:
+        lines.append("没有可用来预演的已验收数据。")
+    for title, listed in (("例", found.new if found.is_changed else found.hits), ("不再命中", found.gone)):
+        lines += [f"{title} {h['period']} {h['park']} {h['message']}" for h in listed.head(examples).to_dicts()]
+    return lines
 
 
 def _named(pairs: Iterable[str]) -> dict[str, Path]:
