@@ -90,6 +90,11 @@ def ordering_of(programme: Programme) -> Ordering:
             tables.setdefault(table.id, len(tables))
             titles.setdefault(table.id, f"{table.id} {table.title}")
             notes[table.id] = _table_notes(table)
+        for scheme in sorted(edition.schemes.values(), key=lambda s: str(s.data.get("purpose", "")) != "evaluation"):
+            tables.setdefault(scheme.data["id"], len(tables))
+            titles.setdefault(scheme.data["id"], scheme.data["title"])
+            said = {"来源": scheme.data.get("source"), "说明": scheme.data.get("note")}
+            notes[scheme.data["id"]] = tuple(f"{name}:{text}" for name, text in said.items() if text)
     return Ordering(
         ranks={
             "area": {code: n for n, code in enumerate([*spec["order"]["area"], *parks])},
@@ -122,8 +127,19 @@ def _indicators(edition: Edition) -> Iterator[tuple[str, int]]:
             for indicator in system.indicators:
                 if indicator.dimension == dimension:
                     yield indicator.id, 1
+    for scheme in edition.schemes.values():
+        yield from _of_scheme(scheme.data)
     for warning in edition.warnings:
         yield warning.id, 0
+
+
+def _of_scheme(data: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Groups of a scheme, each with its indicators below it, in printed order."""
+    for group in data["group"]:
+        yield group["id"], 0
+        for item in data["indicator"]:
+            if item["parent"] == group["id"]:
+                yield item["id"], 1
 
 
 def mart_title(name: str) -> str:

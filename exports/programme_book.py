@@ -124,6 +124,19 @@ def _products(edition: Edition) -> str:
             f"## {system.title}({system.base_year}=100)\n",
             _table(["编号", "维度", "指标", "单位", "公式", "方向", "权重"], rows),
         ]
+    for scheme in edition.schemes.values():
+        data = scheme.data
+        rows = [
+            [i["id"], i["parent"], i.get("name", ""), i.get("unit_measure", "-"), f"`{i['formula']}`" if "formula" in i else "由文件提供",
+             f"{i.get('weight', 1):g}", {"official": "官方", "design": "设计"}.get(i.get("weight_source", ""), "")]
+            for i in data["indicator"]
+        ]  # fmt: skip
+        inside = "(内部,不发布)" if data.get("internal", False) else ""
+        parts += [
+            f"## {data['title']}{inside}\n",
+            f"{data.get('source', '')}\n\n{data.get('note', '')}\n",
+            _table(["编号", "上级", "指标", "单位", "公式", "权重", "权重来源"], rows),
+        ]
     if edition.warnings:
         rows = [
             [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -14,31 +14,45 @@ from pipelines.weights import weighted
 from schemas.marts import PART_COLUMNS
 from schemas.model import IndexSystem
 from schemas.period import Period
+from schemas.period_data import PeriodData
 from schemas.polars_target import Aggregation, aggregate_many, environment_for, with_structural_zeros
 
 MONEY = ("千元", "万元")
 
 
+Completed = Callable[[PeriodData], PeriodData]
+
+
 def index_values(
-    population: Population, system: IndexSystem, areas: Mapping[str, Area], codes: Sequence[str], last: int
+    population: Population,
+    system: IndexSystem,
+    areas: Mapping[str, Area],
+    codes: Sequence[str],
+    last: int,
+    *,
+    first: int | None = None,
+    completed: Completed = lambda data: data,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(values, parts) of every area of ``codes`` and year up to ``last``.
+    """(values, parts) of every area of ``codes`` and year up to ``last``, from the base year or from ``first`` on.
 
     values: ``pipelines.methods.index.development.VALUE_COLUMNS``. parts: area, year, indicator and ``PART_COLUMNS`` without
     the row key, for disclosure control. A year that is not on file has no rows; a ratio whose common units hold less than
-    the system's ``coverage_ratio`` of the denominator is missing (survey_system 8.4).
+    the system's ``coverage_ratio`` of the denominator is missing (survey_system 8.4). ``completed`` adds to a year's weighted
+    observations what stands elsewhere (rosters kept by quarter). Prices are chained from the base year in any case.
     """
     yearly: list[pl.DataFrame] = []
     parts: list[pl.DataFrame] = []
     context: list[pl.DataFrame] = []
+    reach = max(i.window for i in system.indicators) - 1
     for year in years_needed(system, last):
         data = population.at(year)
         if data is None:
             continue
-        found, pieces = _year(population, system, areas, codes, year)
-        yearly.append(found)
-        parts.append(pieces)
         context.append(data.context)
+        if first is None or year >= first - reach:
+            found, pieces = _year(population, system, areas, codes, year, completed)
+            yearly.append(found)
+            parts.append(pieces)
     if not yearly:
         return pl.DataFrame(
             schema={"area": pl.String, "year": pl.Int64, "indicator": pl.String, "value": pl.Float64}
@@ -60,12 +74,17 @@ def index_values(
 
 
 def _year(
-    population: Population, system: IndexSystem, areas: Mapping[str, Area], codes: Sequence[str], year: int
+    population: Population,
+    system: IndexSystem,
+    areas: Mapping[str, Area],
+    codes: Sequence[str],
+    year: int,
+    completed: Completed,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     period = Period(year)
     edition = population.edition(period)
     env = environment_for(population.programme, period, edition=edition)
-    data = with_structural_zeros(weighted(population, period)[0], env)
+    data = with_structural_zeros(completed(weighted(population, period)[0]), env)
     spread = areawise(data, areas, codes)
     area_env = replace(env, data=spread, areas=lookups(areas.values()))
     formulas = {i.id: i.formula for i in system.indicators}

@@ -11,6 +11,8 @@ import duckdb
 import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.evaluation_production import Targets, evaluation_marts
+from pipelines.evaluation_values import PROVIDED_COLUMNS, FourthQuarter
 from pipelines.index_values import index_values
 from pipelines.intake import Office, observations_of
 from pipelines.loading import LOADED_STATES, warehouse_row
@@ -43,9 +45,9 @@ from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from warehouse.vault import Vault
 
-PRODUCTS = ("monitoring", "index", "innovation", "targets", "quality")
+PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "quality")
 DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "quality_findings"),
-       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "quality_findings")}  # fmt: skip
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "evaluation_scores", "evaluation_reference", "evaluation_enterprises", "quality_findings")}  # fmt: skip
 
 
 @dataclass
@@ -59,6 +61,7 @@ class Inputs:
     submissions: tuple[Submission, ...] = ()
     deadlines: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     released_at: Mapping[str, datetime] = field(default_factory=dict)
+    provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROVIDED_COLUMNS))
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
         """Facts of ``source`` (``in_force`` or ``effective``)."""
@@ -101,16 +104,24 @@ def _findings(vault: Vault, submission: Submission) -> pl.DataFrame:
 
 
 def compute(
-    inputs: Inputs, period: Period, products: Sequence[str] = PRODUCTS, progress: Callable[[str], None] = lambda _: None
+    inputs: Inputs,
+    period: Period,
+    products: Sequence[str] = PRODUCTS,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    to_publish: bool = False,
 ) -> dict[str, Product]:
-    """The marts of ``products`` due in ``period``: mart → cells and parts. What is not due is not there."""
+    """The marts of ``products`` due in ``period``: mart → cells and parts. What is not due is not there.
+
+    ``to_publish`` leaves out the internal ones.
+    """
     found: dict[str, Product] = {}
     for name in DUE.get(period.round, ()):
         if MARTS[name].product not in products or name in found:
             continue
         progress(f"计算 {MARTS[name].title}")
         found |= _MAKERS[name](inputs, period)
-    return found
+    return {name: made for name, made in found.items() if not (to_publish and MARTS[name].is_internal)}
 
 
 def _monitoring(inputs: Inputs, period: Period) -> dict[str, Product]:
@@ -243,6 +254,24 @@ def _targets(inputs: Inputs, period: Period) -> dict[str, Product]:
     return {"targets_progress": _progress(inputs, population, period)} if population.has(period) else {}
 
 
+def _evaluation(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("in_force")
+    if not population.has(period):
+        return {}
+    return evaluation_marts(population, period, *evaluation_sources(inputs, population), inputs.provided)
+
+
+def evaluation_sources(inputs: Inputs, annual: Population) -> tuple[FourthQuarter, Targets]:
+    """What an evaluation asks besides annual facts: the rosters of a fourth quarter, and the progress of the plans."""
+    quarters = inputs.population("effective")
+
+    def fourth_quarter(year: int) -> PeriodData | None:
+        period = Period(year, 4)
+        return quarters.bare(period) if quarters.has(period) else None
+
+    return fourth_quarter, lambda year: _progress(inputs, annual, year)
+
+
 def _response(inputs: Inputs, period: Period) -> dict[str, Product]:
     standing = [s for s in inputs.submissions if s.period == period]
     data = inputs.population("effective").of(period)
@@ -276,6 +305,9 @@ _MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _innovation,
     "targets_progress": _targets,
+    "evaluation_scores": _evaluation,
+    "evaluation_reference": lambda _inputs, _period: {},
+    "evaluation_enterprises": lambda _inputs, _period: {},
     "quality_findings": _quality,
 }
 

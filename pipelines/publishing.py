@@ -136,7 +136,7 @@ def publish(
             reason,
             load_config(home).organisation,
         )
-        found = compute(inputs, period, progress=progress)
+        found = compute(inputs, period, progress=progress, to_publish=True)
         progress("披露控制")
         protected = _protected(found, office.programme, period, _atoms_before(home, period, release_id), progress)
         frames = published_frames(protected, release_id)
@@ -285,7 +285,7 @@ def reproduce(
             _deadlines(document),
             _instants(document["parameters"]["released_at"]),
         )
-        found = compute(inputs, period, progress=progress)
+        found = compute(inputs, period, progress=progress, to_publish=True)
     protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
     frames = published_frames(protected, release_id)
     released_at = datetime.fromisoformat(document["released_at"])

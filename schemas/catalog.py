@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -127,6 +128,8 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         warnings=_warnings(folder, parent),
         derivations=_derivations(folder, parent),
         targets=_targets(folder, parent),
+        schemes=_schemes(folder, parent),
+        ladder=_ladder(folder, parent),
     )
 
 
@@ -272,6 +275,8 @@ def _tables(folder: Path, parent: Edition | None) -> tuple[PublicationTable, ...
 def _indexes(folder: Path, parent: Edition | None) -> dict[str, IndexSystem]:
     systems = dict(parent.indexes) if parent else {}
     for path in sorted((folder / "index").glob("*.toml")):
+        if _is_scheme(path):
+            continue
         data = read_toml(path, "index").data
         indicators = tuple(
             IndexIndicator(
@@ -296,6 +301,25 @@ def _indexes(folder: Path, parent: Edition | None) -> dict[str, IndexSystem]:
             data["id"], data["title"], data["base_year"], indicators, data.get("parameters", {}), data.get("splice", {})
         )
     return systems
+
+
+def _is_scheme(path: Path) -> bool:
+    """Whether an index file is scored by the engine (it has a hierarchy) or chained over time."""
+    return re.search(r"^\[\[group\]\]", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+
+
+def _schemes(folder: Path, parent: Edition | None) -> dict[str, Definition]:
+    schemes = dict(parent.schemes) if parent else {}
+    for path in sorted((folder / "index").glob("*.toml")):
+        if _is_scheme(path):
+            definition = read_toml(path, "index-system")
+            schemes[str(definition.data.get("id", path.stem))] = definition
+    return schemes
+
+
+def _ladder(folder: Path, parent: Edition | None) -> Definition | None:
+    path = folder / "ladder.toml"
+    return read_toml(path, "ladder") if path.exists() else parent.ladder if parent else None
 
 
 def _warnings(folder: Path, parent: Edition | None) -> tuple[WarningIndicator, ...]:

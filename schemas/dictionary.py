@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import polars as pl
 
-from schemas.marts import CELL_COLUMNS, MARTS, PUBLISHED_COLUMNS, STATUSES
+from schemas.marts import CELL_COLUMNS, PUBLISHED_COLUMNS, PUBLISHED_MARTS, STATUSES
 from schemas.model import Edition, Indicator, Programme
 
 ROUND_TITLES: Final = {"A": "年报", "Q": "季报", "H": "半年报", "AQ": "年报、季报", "QA": "季报、年报"}
@@ -63,7 +64,7 @@ def mart_list() -> pl.DataFrame:
                 "rounds": ROUND_TITLES.get(mart.rounds, mart.rounds),
                 "definition": mart.definition,
             }
-            for mart in MARTS.values()
+            for mart in PUBLISHED_MARTS.values()
         ]
     )
 
@@ -100,6 +101,22 @@ def _indicator_row(edition: Edition, indicator: Indicator) -> dict[str, str | in
     }
 
 
+def _of_scheme(data: Mapping[str, Any]) -> list[dict[str, str]]:
+    names = {group["id"]: group.get("name", group["id"]) for group in data["group"]}
+    return [
+        {
+            "kind": data["title"],
+            "code": item["id"],
+            "name": item.get("name", item["id"]),
+            "unit_measure": item.get("unit_measure", "-"),
+            "formula": item.get("formula", ""),
+            "group": names[item["parent"]],
+            "note": ";".join(filter(None, (f"权重 {item.get('weight', 1):g}", item.get("note", "")))),
+        }
+        for item in data["indicator"]
+    ]
+
+
 def computed_list(edition: Edition) -> pl.DataFrame:
     """One row an index indicator, warning or target: code, name, unit, formula, where it belongs."""
     rows: list[dict[str, str]] = []
@@ -116,6 +133,9 @@ def computed_list(edition: Edition) -> pl.DataFrame:
             }
             for i in system.indicators
         ]
+    for scheme in edition.schemes.values():
+        if not scheme.data.get("internal", False):
+            rows += _of_scheme(scheme.data)
     rows += [
         {
             "kind": "预警指标",

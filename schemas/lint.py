@@ -72,6 +72,7 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
         "hard_rules": sum(r.severity == "hard" for r in edition.rules),
         "tables": len(edition.tables),
         "index_indicators": sum(len(s.indicators) for s in edition.indexes.values()),
+        "schemes": len(edition.schemes),
         "warnings": len(edition.warnings),
         "targets": len(edition.targets),
         "codelists": len(programme.codelists),
@@ -190,6 +191,7 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
                     f"{edition.id}/index/{system.id}.toml",
                     f"{item.id} 的缩减指数 {item.deflator} 不是指标;请改正。",
                 )
+    yield from _schemes(programme, edition)
     for warning in edition.warnings:
         if warning.formula:
             yield from _compiles(
@@ -210,6 +212,24 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
                     f"plans/{target.plan_id}.csv 第 {target.row_no} 号",
                     "可算目标没有公式;请补填 formula 或改 tracking。",
                 )
+
+
+def _schemes(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    """Index systems scored by the engine: every figure is either computed or provided, and every code exists."""
+    for name, definition in edition.schemes.items():
+        for code in definition.data.get("subject", {}).get("class", ()):
+            if code not in edition.indicators:
+                yield Problem("error", definition.line_of("id", name), f"{name} 的类别 {code} 不是指标;请改正 class。")
+        for item in definition.data["indicator"]:
+            where = definition.line_of("id", item["id"])
+            if ("formula" in item) == bool(item.get("provided", False)):
+                yield Problem("error", where, f"{item['id']} 应恰有 formula 或 provided = true 之一;请改正。")
+            if "formula" in item:
+                yield from _compiles(programme, edition, item["formula"], "A", where)
+            if item.get("deflator") and item["deflator"] not in edition.indicators:
+                yield Problem("error", where, f"{item['id']} 的缩减指数 {item['deflator']} 不是指标;请改正。")
+        for entry in definition.data.get("list", ()):
+            yield from _compiles(programme, edition, entry["condition"], "A", definition.line_of("id", entry["id"]))
 
 
 KINDS_OF_UNITS = (

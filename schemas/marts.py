@@ -67,6 +67,7 @@ class Mart:
     rounds: str
     definition: str
     sums_over: tuple[str, ...] = ("breakdown", "category")
+    is_internal: bool = False  # computed and kept, never published: figures of single units, trials
 
 
 MARTS: Final[dict[str, Mart]] = {
@@ -80,9 +81,34 @@ MARTS: Final[dict[str, Mart]] = {
         Mart("index_coverage", "index", "发展指数覆盖", "A", "每年进入链的指标与权重"),
         Mart("innovation_tables", "innovation", "创新调查表", "A", "34 张企业创新调查输出表"),
         Mart("targets_progress", "targets", "规划目标进展", "A", "331 项目标的完成值、完成率、应达进度与状态"),
+        Mart(
+            "evaluation_scores",
+            "evaluation",
+            "综合评价",
+            "A",
+            "各评价方案与单项榜的得分、同类名次与区间、等级、进位、强弱项",
+        ),
+        Mart(
+            "evaluation_reference",
+            "evaluation",
+            "对照评价(内部)",
+            "A",
+            "国家评价指标体系对照等试算方案,只供内部",
+            is_internal=True,
+        ),
+        Mart(
+            "evaluation_enterprises",
+            "evaluation",
+            "企业积分与培育名单(内部)",
+            "A",
+            "企业创新积分与各培育名单,个体数据,只供内部",
+            is_internal=True,
+        ),
         Mart("quality_findings", "quality", "审核问题统计", "QA", "按规则与园区的审核问题数与结局"),
     )
 }
+
+PUBLISHED_MARTS: Final[dict[str, Mart]] = {name: mart for name, mart in MARTS.items() if not mart.is_internal}
 
 
 def conform(cells: pl.DataFrame) -> pl.DataFrame:

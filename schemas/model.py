@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.definitions import Definition
 from schemas.errors import DefinitionError
 from schemas.period import Period
 
@@ -258,6 +259,8 @@ class Edition:
     warnings: tuple[WarningIndicator, ...]
     derivations: Mapping[str, str]
     targets: tuple[Target, ...]
+    schemes: Mapping[str, Definition] = field(default_factory=dict)  # index systems scored by the engine, by id
+    ladder: Definition | None = None  # rungs, triggers and terms of praise and warning
 
     @cached_property
     def indicators(self) -> dict[str, Indicator]:

@@ -8,7 +8,7 @@ from pipelines.partitions import PERIODS
 from pipelines.publishing import released_marts
 from pipelines.resources import WAREHOUSE, Installation
 from pipelines.stages import publish_if_changed
-from schemas.marts import MARTS
+from schemas.marts import PUBLISHED_MARTS
 from schemas.period import Period
 
 
@@ -21,7 +21,7 @@ class Publishing(dg.Config):
 
 @dg.asset(
     key=RELEASE,
-    deps=[mart_key(name) for name in MARTS],
+    deps=[mart_key(name) for name in PUBLISHED_MARTS],
     partitions_def=PERIODS,
     group_name=PUBLISHED,
     kinds={"excel", "parquet", "html"},

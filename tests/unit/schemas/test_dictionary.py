@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from schemas.catalog import programme
 from schemas.dictionary import codelist_rows, computed_list, indicator_list, mart_columns, mart_list, of_which
-from schemas.marts import MARTS, PUBLISHED_COLUMNS
+from schemas.marts import PUBLISHED_COLUMNS, PUBLISHED_MARTS
 
 PARK = programme()
 EDITION = PARK.editions["2015"]
@@ -13,8 +13,10 @@ def test_every_indicator_target_and_column_is_in_the_dictionary() -> None:
     computed = computed_list(EDITION)
     assert computed.filter(kind="规划目标").height == len(EDITION.targets)
     assert set(computed.filter(kind="预警指标")["code"]) == {w.id for w in EDITION.warnings}
+    public = [s.data for s in EDITION.schemes.values() if not s.data.get("internal")]
+    assert all(computed.filter(kind=s["title"]).height == len(s["indicator"]) for s in public)
     assert mart_columns()["column"].to_list() == list(PUBLISHED_COLUMNS)
-    assert mart_list()["mart"].to_list() == list(MARTS)
+    assert mart_list()["mart"].to_list() == list(PUBLISHED_MARTS)
 
 
 def test_no_entry_of_a_mart_column_is_without_words() -> None:

@@ -1,0 +1,166 @@
+"""From facts to what a scheme is scored on: the values of its indicators by subject and year, and the class of each subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.index_values import index_values
+from pipelines.methods.area_figures import classified
+from pipelines.methods.areas import Area, areas_of
+from pipelines.methods.evaluation import SUBJECT_COLUMNS, VALUE_COLUMNS
+from pipelines.methods.evaluation_scheme import SUB_PARK, ZONE, Scheme
+from pipelines.methods.monitoring import areas_present
+from pipelines.methods.monitoring_sides import sub_park_codes
+from pipelines.methods.target_values import with_quarterly_rosters
+from pipelines.population import Population
+from pipelines.weights import weighted
+from schemas.environment import environment_for
+from schemas.expression import functions, parse
+from schemas.model import Edition
+from schemas.period import Period
+from schemas.period_data import ENTERPRISE, PeriodData
+
+UNCLASSED = "未分类"
+PROVIDED_COLUMNS = {
+    "scheme": pl.String(),
+    "unit": pl.String(),
+    "year": pl.Int64(),
+    "indicator": pl.String(),
+    "value": pl.Float64(),
+    "basis": pl.String(),
+}
+FourthQuarter = Callable[[int], PeriodData | None]
+
+
+@dataclass(frozen=True)
+class SchemeFigures:
+    """``values``: ``VALUE_COLUMNS``; ``subjects``: ``SUBJECT_COLUMNS``; ``parts``: area, year, indicator and what the
+    values are made of; ``areas``: the register as of the period."""
+
+    values: pl.DataFrame
+    subjects: pl.DataFrame
+    parts: pl.DataFrame
+    areas: Mapping[str, Area]
+
+
+def scheme_figures(
+    population: Population, scheme: Scheme, period: Period, fourth_quarter: FourthQuarter, provided: pl.DataFrame
+) -> SchemeFigures:
+    """Figures of a scheme whose subjects are zones or sub-parks, for the years it looks back on that are on file.
+
+    ``provided``: ``PROVIDED_COLUMNS``, figures from files and other products; ``fourth_quarter``: year → observations of
+    its last quarter, which hold projects and tasks.
+    """
+    areas = areas_of(population.programme.codelists["parks"].valid(period.end))
+    zones = [c for c in areas_present(population.of(period), population.programme) if areas[c].kind == "zone"]
+    codes = zones if scheme.kind == ZONE else [a.code for a in areas.values() if a.is_sub_park and a.zone in zones]
+    years = [y for y in range(period.year - scheme.years + 1, period.year + 1) if population.at(y) is not None]
+    computed, parts = _computed(population, scheme, areas, codes, years, period.year, fourth_quarter)
+    given = (
+        provided.filter(pl.col("scheme") == scheme.id, pl.col("unit").is_in(codes), pl.col("year").is_in(years))
+        .select("unit", "year", "indicator", "value", status=pl.lit("A"), note=pl.col("basis"))
+        .select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items())
+    )
+    values = pl.concat([computed, given]).sort("unit", "year", "indicator")
+    return SchemeFigures(values, _subjects(population, scheme, areas, codes, years, values), parts, areas)
+
+
+def _computed(
+    population: Population,
+    scheme: Scheme,
+    areas: Mapping[str, Area],
+    codes: Sequence[str],
+    years: Sequence[int],
+    last: int,
+    fourth_quarter: FourthQuarter,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    system = scheme.index_system(last)
+    nothing = pl.DataFrame(schema=VALUE_COLUMNS)
+    if system is None or not years or not codes:
+        return nothing, pl.DataFrame()
+
+    def completed(data: PeriodData) -> PeriodData:
+        edition = population.edition(data.period)
+        env = environment_for(population.programme, data.period, edition=edition)
+        whole = with_quarterly_rosters(data, fourth_quarter(data.period.year))
+        return classified(whole, env, sub_park_codes(edition))
+
+    table, parts = index_values(population, system, areas, codes, last, first=years[0], completed=completed)
+    estimated = _estimated(population, codes, areas, years)
+    least = {i.id: i.min_contributors for i in system.indicators}
+    reads_roster = [i.id for i in system.indicators if functions(parse(i.formula)) & {"SUM", "COUNT"}]
+    rows = table.filter(pl.col("year").is_in(list(years))).with_columns(
+        least=pl.col("indicator").replace_strict(least, return_dtype=pl.Int64)
+    )
+    too_few = (
+        (pl.col("contributors") > 0) & (pl.col("contributors") < pl.col("least"))
+        if scheme.kind == SUB_PARK
+        else pl.lit(False)
+    )
+    thin = pl.col("coverage").is_not_null() & (pl.col("coverage") < scheme.coverage_ratio)
+    note = (
+        pl.when(thin)
+        .then(pl.format("两项都报的单位占分母{}%,不足以计算", (pl.col("coverage") * 100).round(0).cast(pl.Int64)))
+        .when(too_few)
+        .then(pl.format("有数单位{}个,少于{}个,不计算", "contributors", "least"))
+        .otherwise(pl.lit(""))
+    )
+    status = (
+        pl.when(pl.col("indicator").is_in(reads_roster) & pl.col("estimated")).then(pl.lit("E")).otherwise("status")
+    )
+    return rows.join(estimated, on=["area", "year"], how="left").select(
+        pl.col("area").alias("unit"), "year", "indicator",
+        value=pl.when(~too_few.fill_null(False)).then("value"),
+        status=status.fill_null("A"), note=note,
+    ).select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items()), parts  # fmt: skip
+
+
+def _estimated(
+    population: Population, codes: Sequence[str], areas: Mapping[str, Area], years: Sequence[int]
+) -> pl.DataFrame:
+    """(area, year, estimated): whether figures of units that did not answer were estimated or others weighted for them."""
+    rows = []
+    for year in years:
+        roster = weighted(population, Period(year))[0].rosters[ENTERPRISE]
+        filled = roster.filter(pl.col("imputed").fill_null(False) | (pl.col("weight") != 1.0))
+        parks, subs = set(filled["park"]), set(filled["sub_park"].drop_nulls())
+        rows += [(c, year, c in subs if areas[c].is_sub_park else bool(parks & set(areas[c].zones))) for c in codes]
+    return pl.DataFrame(rows, schema={"area": pl.String, "year": pl.Int64, "estimated": pl.Boolean}, orient="row")
+
+
+def _subjects(
+    population: Population,
+    scheme: Scheme,
+    areas: Mapping[str, Area],
+    codes: Sequence[str],
+    years: Sequence[int],
+    values: pl.DataFrame,
+) -> pl.DataFrame:
+    """One row a subject and year with at least one figure; the class from the park form of that year."""
+    there = set(values.filter(pl.col("value").is_not_null()).select("unit", "year").iter_rows())
+    rows = []
+    for year in years:
+        period = Period(year)
+        parks = {row["park"]: row for row in population.of(period).parks.iter_rows(named=True)}
+        edition = population.edition(period)
+        rows += [
+            (code, year, areas[code].short_name, class_of(scheme, edition, parks.get(areas[code].zone or code, {})))
+            for code in codes
+            if (code, year) in there
+        ]
+    return pl.DataFrame(rows, schema=SUBJECT_COLUMNS, orient="row")
+
+
+def class_of(scheme: Scheme, edition: Edition, figures: Mapping[str, object]) -> str:
+    """The class of a subject: the scheme's one class, or the options of its class codes joined; unknown ones said so."""
+    if not scheme.class_codes:
+        return scheme.class_name
+    words = []
+    for code in scheme.class_codes:
+        value = figures.get(code)
+        options = edition.indicators[code].options
+        words.append(UNCLASSED if value is None else str(options.get(str(value), value)))
+    return "·".join(words)

@@ -1,0 +1,322 @@
+"""Evaluation schemes: what is shipped, a published efficacy coefficient, and small classes worked by hand."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.methods.areas import Area
+from pipelines.methods.disclosure.rules import Rules
+from pipelines.methods.evaluation import SUBJECT_COLUMNS, VALUE_COLUMNS, Evaluated, evaluate, full_share, standings
+from pipelines.methods.evaluation_cells import evaluation_product
+from pipelines.methods.evaluation_disclosure import kept_back, sensitive
+from pipelines.methods.evaluation_scheme import Scheme, parse_scheme
+from pipelines.methods.index.definition import Leaf, Step
+from pipelines.methods.index.normalise import Reference, normalised
+from pipelines.methods.target_scores import target_scores
+from pipelines.scoring import score
+from schemas.catalog import programme
+from schemas.definitions import Definition, read_toml
+from schemas.dictionary import mart_list
+from schemas.errors import DefinitionError
+from schemas.marts import MARTS, PUBLISHED_MARTS
+
+EDITION = programme().editions["2015"]
+SCHEMES = {name: parse_scheme(definition) for name, definition in EDITION.schemes.items()}
+
+HEAD = """
+id = "s"
+title = "评价"
+[subject]
+kind = "zone"
+class_name = "甲类"
+years = 2
+draws = 200
+seed = 3
+[ranking]
+within = "class"
+minimum_class_size = 5
+[data]
+class = "class"
+[grades]
+minimum_coverage = 0.8
+[[grades.grade]]
+name = "优秀"
+at_least = 90
+[[grades.grade]]
+name = "合格"
+at_least = 60
+[[grades.grade]]
+name = "差"
+at_least = 0
+"""
+TWO = (
+    HEAD
+    + """
+[uncertainty]
+weights = "share"
+errors = { E = 0.1 }
+[[group]]
+id = "T"
+aggregation = { method = "arithmetic", MISSING }
+[[group]]
+id = "D1"
+parent = "T"
+weight = 60
+[[group]]
+id = "D2"
+parent = "T"
+weight = 40
+[[indicator]]
+id = "a"
+parent = "D1"
+weight = 1
+formula = "SUM(R04)/SUM(F01)*100"
+normalisation = { method = "efficacy", worst = 0, best = 10 }
+[[indicator]]
+id = "b"
+parent = "D2"
+weight = 1
+provided = true
+normalisation = { method = "efficacy", worst = 0, best = 10 }
+"""
+)
+
+
+def scheme(text: str = TWO, missing: str = "minimum_coverage = 0.5") -> Scheme:
+    text = text.replace("MISSING", missing)
+    return parse_scheme(Definition(Path("x/index/s.toml"), text, tomllib.loads(text)))
+
+
+def evaluated(
+    own: Scheme, rows: list[tuple[str, int, str, float | None]], classes: dict[str, str] | None = None
+) -> Evaluated:
+    values = pl.DataFrame([(*row, "A", "") for row in rows], schema=VALUE_COLUMNS, orient="row")
+    pairs = sorted({(unit, year) for unit, year, _, _ in rows})
+    named = classes or {}
+    subjects = pl.DataFrame(
+        [(unit, year, unit, named.get(f"{unit}{year}", "甲类")) for unit, year in pairs],
+        schema=SUBJECT_COLUMNS,
+        orient="row",
+    )
+    found = evaluate(own, values, subjects)
+    assert found is not None
+    return found
+
+
+def test_the_published_efficacy_coefficient_is_reproduced() -> None:
+    # examination question on 功效系数法: total-asset contribution 5.81 %, satisfactory 12 %, not permitted 6 % → 58.73
+    step = Step("efficacy", {"worst": 6, "best": 12})
+    leaf = Leaf("r", "r", "T", "r", "%", 1, 1.0, "", 1.0, Step("none"), Step("none"), step)
+    assert normalised(np.array([5.81]), leaf, Reference(("",))).values[0] == pytest.approx(58.73, abs=0.005)
+
+
+# -- what is shipped ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", SCHEMES)
+def test_every_shipped_scheme_says_where_each_figure_comes_from(name: str) -> None:
+    own = SCHEMES[name]
+    for item in EDITION.schemes[name].data["indicator"]:
+        assert ("formula" in item) != bool(item.get("provided"))
+        assert item.get("weight_source") or item["id"] == "M0"
+    assert own.is_internal == (own.purpose in ("reference", "points"))
+
+
+def test_the_national_scheme_has_official_first_level_weights_and_says_which_others_are_ours() -> None:
+    data = EDITION.schemes["national_2021"].data
+    first = [g for g in data["group"] if g.get("parent") == "T"]
+    assert [(g["weight"], g["weight_source"]) for g in first] == [(w, "official") for w in (20, 20, 15, 15, 30)]
+    assert len(data["indicator"]) == 46
+    official = {i["id"]: i["weight"] for i in data["indicator"] if i["weight_source"] == "official"}
+    assert official == {"N1.1": 0.8, "N1.2": 1.2}
+    qualitative = [i["id"] for i in data["indicator"] if "定性" in i.get("note", "")]
+    assert qualitative == ["N1.10", "N2.10", "N3.9", "N5.9", "N5.10"]
+
+
+def test_the_eleven_items_weigh_one_hundred_and_keep_the_weight_of_missing_ones() -> None:
+    items = [g for g in EDITION.schemes["qinghai_eleven"].data["group"] if g.get("parent") == "T"]
+    assert [g["weight"] for g in items] == [15, 5, 12, 12, 12, 8, 8, 7, 7, 8, 6]
+    assert SCHEMES["qinghai_eleven"].shows_missing
+
+
+def test_the_evaluation_takes_the_indicators_of_the_development_index_and_none_by_growth() -> None:
+    parks, development = EDITION.schemes["parks"].data, EDITION.indexes["development"]
+    assert [(i["id"], i["formula"], i["weight"]) for i in parks["indicator"]] == [
+        (i.id, i.formula, i.weight) for i in development.indicators
+    ]
+    assert {leaf.normalisation.method for leaf in SCHEMES["parks"].system.leaves} == {"efficacy"}
+
+
+def test_internal_marts_are_in_no_dictionary_of_a_release() -> None:
+    assert MARTS.keys() - PUBLISHED_MARTS.keys() == {"evaluation_reference", "evaluation_enterprises"}
+    assert set(mart_list()["mart"]) == set(PUBLISHED_MARTS)
+
+
+def test_a_scheme_of_enterprises_cannot_be_made_public() -> None:
+    definition = EDITION.schemes["innovation_points"]
+    with pytest.raises(DefinitionError, match="个体数据"):
+        parse_scheme(Definition(definition.path, definition.text, {**definition.data, "internal": False}))
+
+
+def test_a_shipped_scheme_scores_any_table_by_the_command(tmp_path: Path) -> None:
+    columns = [leaf.id for leaf in SCHEMES["land"].system.leaves]
+    rows = [
+        ["A", "甲", "甲类", "2016", "320", "75", "30", "150", "2.0", "100"],
+        ["B", "乙", "甲类", "2016", "100", "20", "5", "400", "", ""],
+    ]
+    text = "\n".join(",".join(r) for r in [["unit", "name", "class", "year", *columns], *rows])
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    found = score(EDITION.schemes["land"].path, tmp_path / "d.csv", out=tmp_path / "o")
+    # the second has every worst value (60) and no figure for half of item 3 and for item 4: 25·60 + 40·60 + 12.5·60
+    assert [row["score"] for row in found.ranking] == [100.0, 46.5]
+
+
+# -- small tables -----------------------------------------------------------------------------------------------------------
+SIX = [("P1", 10.0), ("P2", 8.0), ("P3", 8.0), ("P4", 5.0), ("P5", 2.0)]
+
+
+def two_years(missing: str = "minimum_coverage = 0.5") -> Evaluated:
+    now = [(u, 2016, i, v) for u, v in SIX for i in ("a", "b")]
+    before = [
+        (u, 2015, i, v)
+        for u, v in zip(("P5", "P1", "P2", "P3", "P4"), (9.0, 7, 6, 5, 4), strict=True)
+        for i in ("a", "b")
+    ]
+    return evaluated(scheme(missing=missing), [*now, *before])
+
+
+def test_ranks_ties_and_progress_against_last_year() -> None:
+    found = {s.unit: s for s in standings(two_years())}
+    assert {u: s.rank for u, s in found.items()} == {"P1": 1, "P2": 2, "P3": 2, "P4": 4, "P5": 5}
+    assert {u: s.rank_change for u, s in found.items()} == {"P1": 1, "P2": 1, "P3": 2, "P4": 1, "P5": -4}
+    assert found["P1"].score == pytest.approx(100.0)
+    assert found["P5"].score == pytest.approx(60 + 0.2 * 40)  # 2 of 10 above the not permitted 60
+    assert [found[u].grade_note for u in ("P1", "P4", "P5")] == ["优秀", "合格", "合格"]
+
+
+def test_a_class_of_four_has_grades_and_no_ranks() -> None:
+    rows = [(u, 2016, i, v) for u, v in SIX[:4] for i in ("a", "b")]
+    found = standings(evaluated(scheme(), rows))
+    assert {(s.rank, s.class_size) for s in found} == {(None, 4)}
+    assert all(s.grade > 0 for s in found)
+
+
+def test_a_unit_without_a_score_does_not_make_a_class_large_enough() -> None:
+    rows = [(u, 2016, i, v) for u, v in SIX[:4] for i in ("a", "b")] + [("P9", 2016, "b", 1.0)]
+    own = scheme(missing="minimum_coverage = 0.9")
+    found = {s.unit: s for s in standings(evaluated(own, rows))}
+    assert found["P9"].score is None and found["P9"].grade_note == "没有得分,不定等级。"
+    assert found["P1"].rank is None and found["P1"].class_size == 4
+
+
+def test_a_change_of_class_gives_no_progress() -> None:
+    now = [(u, 2016, i, v) for u, v in SIX for i in ("a", "b")]
+    before = [(u, 2015, i, v) for u, v in SIX for i in ("a", "b")]
+    others = [(f"Q{n}", y, i, 1.0 * n) for n in range(5) for y in (2015, 2016) for i in ("a", "b")]
+    classes = {f"Q{n}{y}": "乙类" for n in range(5) for y in (2015, 2016)} | {"P12015": "乙类"}
+    found = {s.unit: s for s in standings(evaluated(scheme(), [*now, *before, *others], classes))}
+    assert found["P1"].rank == 1 and found["P1"].rank_before == 1 and found["P1"].rank_change is None
+    assert found["P2"].rank_change is None  # four were left in its class last year
+
+
+def test_missing_items_keep_their_weight_and_are_named() -> None:
+    rows = [(u, 2016, "a", v) for u, v in SIX] + [(u, 2016, "b", v) for u, v in SIX[1:]]
+    found = evaluated(scheme(missing='missing = "base"'), rows)
+    first = standings(found)[0]
+    assert first.score == pytest.approx(60.0)  # full marks in 60 of 100, nothing for the rest
+    assert full_share(found.scheme, found.latest)[0] == pytest.approx(0.6)
+    assert first.grade == 0 and "60%" in first.grade_note
+
+
+def test_a_veto_holds_the_grade_down_and_its_absence_is_said() -> None:
+    text = TWO + '\n[[grades.veto]]\nindicator = "b"\nabove = 9.5\nat_most = "合格"\nreason = "事故"\n'
+    own = scheme(text)
+    found = {s.unit: s for s in standings(evaluated(own, [(u, 2016, i, v) for u, v in SIX for i in ("a", "b")]))}
+    assert found["P1"].grade_note == "合格;事故,不高于合格"
+    alone = standings(evaluated(own, [(u, 2016, "a", v) for u, v in SIX]))
+    assert alone[0].grade == 0  # 60 % of the weight is too little for a grade
+
+
+def test_rank_intervals_hold_the_rank_and_come_again_with_the_same_seed() -> None:
+    one, other = two_years(), two_years()
+    assert one.spread is not None and other.spread is not None
+    for s, low, high in zip(standings(one), one.spread.rank_low, one.spread.rank_high, strict=True):
+        assert s.rank is not None and low <= s.rank <= high
+    assert np.array_equal(one.spread.score_low, other.spread.score_low)
+
+
+# -- cells and disclosure ---------------------------------------------------------------------------------------------------
+AREAS = {u: Area(u, f"{u}园区", u, "zone", (u,), u, (u,)) for u, _ in SIX}
+RULES = Rules()
+STATISTICS = {"area": pl.String, "year": pl.Int64, "indicator": pl.String, "part": pl.String, "role": pl.String, "n": pl.Int64,
+              "max1": pl.Float64, "max2": pl.Float64, "total": pl.Float64, "administrative": pl.Boolean}  # fmt: skip
+
+
+def parts(n: int) -> pl.DataFrame:
+    rows = [(u, 2016, "a", "SUM(R04)", "numerator", n if u == "P1" else 9, 1.0, 1.0, 9.0, False) for u, _ in SIX]
+    return pl.DataFrame(rows, schema=STATISTICS, orient="row")
+
+
+def test_a_hidden_indicator_takes_the_sums_that_would_give_it_away_along() -> None:
+    found = two_years()
+    assert sensitive(parts(2), RULES) == {("P1", 2016, "a")}
+    product = evaluation_product(found, AREAS, parts(2), RULES)
+    confidential = product.parts.filter(~pl.col("administrative"), pl.col("n") == 2)["row_key"].to_list()
+    told = {tuple(key.split("|")[3:]) for key in confidential}
+    assert {("a", "value"), ("a", "score"), ("D1", "score"), ("T", "total"), ("T", "score_lower")} <= told
+    assert not {t for t in told if t[1] in ("rank", "rank_lower", "grade", "rank_change")}
+    assert ("D2", "score") not in told
+
+
+def test_nothing_is_kept_back_where_all_figures_may_be_shown() -> None:
+    product = evaluation_product(two_years(), AREAS, parts(9), RULES)
+    totals = product.cells.filter(measure="total").join(product.parts, on="row_key")
+    assert totals["administrative"].all() and totals.height == 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1), st.integers(1, 9))
+def test_no_hidden_indicator_follows_from_the_sums_shown(hidden: set[str], weight: int) -> None:
+    text = (
+        HEAD
+        + '[[group]]\nid = "T"\n[[group]]\nid = "D1"\nparent = "T"\nweight = 1\n[[group]]\nid = "D2"\nparent = "T"\nweight = 2\n'
+    )
+    for n, (leaf, group) in enumerate(zip("abcd", ("D1", "D1", "D2", "D2"), strict=True)):
+        text += f'[[indicator]]\nid = "{leaf}"\nparent = "{group}"\nweight = {n * weight + 1}\nprovided = true\n'
+        text += 'normalisation = { method = "efficacy", worst = 0, best = 10 }\n'
+    found = evaluated(scheme(text), [("P1", 2016, i, 5.0) for i in "abcd"])
+    marked = frozenset(("P1", 2016, i) for i in hidden)
+    back = kept_back(found.scheme.system, found.latest, marked)
+    weights = {"a": 1.0, "b": weight + 1.0, "c": 2 * weight + 1.0, "d": 3 * weight + 1.0}
+    share = {
+        "D1": {i: weights[i] / (weights["a"] + weights["b"]) for i in "ab"},
+        "D2": {i: weights[i] / (weights["c"] + weights["d"]) for i in "cd"},
+    }
+    rows = {"T": {**{i: share["D1"][i] / 3 for i in "ab"}, **{i: share["D2"][i] * 2 / 3 for i in "cd"}}, **share}
+    shown = [rows[g] for g in rows if ("P1", g) not in back]
+    # an outsider solves the sums shown for the hidden scores: some other values must fit as well, for each of them
+    unknown = sorted(hidden)
+    matrix = np.array([[row.get(i, 0.0) for i in unknown] for row in shown] or [[0.0] * len(unknown)])
+    _, sizes, vectors = np.linalg.svd(matrix)
+    free = vectors[np.sum(sizes > 1e-9) :]
+    assert all(np.abs(free[:, n]).max(initial=0.0) > 1e-9 for n in range(len(unknown)))
+
+
+def test_target_scores_run_against_the_path_and_leave_out_what_has_none() -> None:
+    target = [t for t in EDITION.targets if t.tracking == "computed"][:3]
+    rows = [(f"{t.plan_id}.{t.row_no}", m, v) for t, pair in zip(target, ((50.0, 40.0), (10.0, 40.0), (30.0, None)), strict=True)
+            for m, v in zip(("completion", "expected"), pair, strict=True)]  # fmt: skip
+    cells = pl.DataFrame(rows, schema=["indicator", "measure", "value"], orient="row").with_columns(area=pl.lit("P1"))
+    found = target_scores(cells, EDITION)
+    assert found.rows() == [("P1", "target_score", (120.0 + 25.0) / 2, "规划目标3项,其中有得分2项")]
+
+
+def test_the_shipped_definitions_are_read_with_their_own_format() -> None:
+    for definition in EDITION.schemes.values():
+        assert read_toml(definition.path, "index-system").data == definition.data
+    assert [e.id for s in SCHEMES.values() for e in s.lists] == ["gazelle", "specialised", "listing"]
