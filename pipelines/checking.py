@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -92,10 +92,11 @@ def check(
     *,
     park: str | None = None,
     period: Period | None = None,
+    units: Collection[str] | None = None,
 ) -> Checked:
     """Audit what was read as one submission. ``park`` and ``period`` are what the sender says; the files must agree.
 
-    Without ``history`` (no home) rules on other periods and on the register are counted as not run.
+    ``units``: who had to answer in these files, where that is not every enterprise of the park (own workbooks). Without ``history`` (no home) rules on other periods and on the register are counted as not run.
     """
     broken = [r for r in readings if r.status == "unreadable"]
     if broken:
@@ -116,6 +117,8 @@ def check(
     register, operands = None, None
     if history is not None:
         register = register_of(history, the_period, the_park)
+        if units is not None:
+            register = register.filter(pl.col("unit_id").is_in(list(units)))
         rosters = {
             name: pl.concat(
                 [f["unit_id"] for c, f in observations.frames.items() if edition.forms[c].roster == name and f.height]

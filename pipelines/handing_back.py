@@ -33,13 +33,21 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
     findings = findings_of(office.vault, found)
     names = _unit_names(office, found)
     books: dict[str, bytes] = {}
+    of_all = pl.col("file").is_null()
     for file in found.files:
-        mine = findings.filter(pl.col("file").is_null() | pl.col("file").is_in([file.name, file.sha256]))
+        # An enterprise is told of its own figures only.
+        beside = of_all & (pl.col("unit_id") == file.role) if file.role else of_all
+        mine = findings.filter(beside | pl.col("file").is_in([file.name, file.sha256]))
         if mine.filter(BLOCKING | NEEDS_EXPLANATION).is_empty():
             continue
         original = office.vault.read(file.sha256) if found.state is not State.UNREADABLE else b""
         name, data = marked_book(file.name, original, mine, office.programme, found.period, names)
         books[_unique(name, file, books)] = data
+    owners = [file.role for file in found.files]
+    rest = findings.filter(of_all & ~pl.col("unit_id").is_in(owners).fill_null(False))
+    if all(owners) and rest.filter(BLOCKING | NEEDS_EXPLANATION).height:
+        name, data = marked_book(f"{found.number}.xlsx", b"", rest, office.programme, found.period, names)
+        books[name] = data
     return books
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
+from sqlalchemy.orm import Session
 
 from pipelines.checking import Checked, IncomingBook, check, read_books, tally
 from pipelines.operands import History
@@ -21,12 +22,12 @@ from sources.pool import Pool
 from sources.reader import READER_VERSION, FileReading
 from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
-from warehouse.ledger.intake import IncomingFile, record_received
+from warehouse.ledger.intake import IncomingFile, Received, files_digest, record_received
 from warehouse.ledger.periods import Round, round_of
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.states import STANDING, State
-from warehouse.ledger.steps import mark_explained, record_check, report
-from warehouse.ledger.submissions import CheckResult, Submission, latest, submission
+from warehouse.ledger.steps import check_again, mark_explained, record_check, report
+from warehouse.ledger.submissions import CheckResult, Submission, latest, submission, submissions
 from warehouse.vault import Vault
 
 EMPTY_PHRASES = (
@@ -43,6 +44,8 @@ EMPTY_PHRASES = (
     "同上",
 )
 SHORTEST_EXPLANATION = 10
+COLLATED = "collate"
+"""The channel of submissions made of workbooks that the enterprises filled in themselves."""
 
 
 @dataclass(frozen=True)
@@ -93,29 +96,68 @@ def submit(
     """
     progress("正在安全检查和读取")
     readings = read_books(books, office.programme, pool)
-    the_park, the_period = _attributed(readings, park, period)
+    the_park, the_period = attributed(readings, park, period)
     with office.ledger.read() as session:
         require_open(round_of(session, the_period), the_period)
-    received = record_received(
+        _require_not_collated(session, the_park, the_period, books)
+    received = take_in(office, books, park=the_park, period=the_period, channel=channel, now=now, actor=actor)
+    return carry_on(
+        office, received, readings, now=now, actor=actor, explanations=explanations, leave_out=leave_out,
+        report_at_once=report_at_once, progress=progress,
+    )  # fmt: skip
+
+
+def take_in(
+    office: Office,
+    books: Sequence[IncomingBook],
+    *,
+    park: str,
+    period: Period,
+    channel: str,
+    now: datetime,
+    actor: str,
+    owners: Mapping[str, str] | None = None,
+) -> Received:
+    """The files in the vault and the submission in the ledger. ``owners``: file hash → the enterprise whose own it is."""
+    of = owners or {}
+    return record_received(
         office.vault,
         office.ledger,
-        [IncomingFile(book.name, book.data) for book in books],
-        park=the_park,
-        period=the_period,
-        edition=office.programme.edition_for(the_period).id,
+        [IncomingFile(book.name, book.data, of.get(book.sha256, "")) for book in books],
+        park=park,
+        period=period,
+        edition=office.programme.edition_for(period).id,
         channel=channel,
         now=now,
         actor=actor,
     )
+
+
+def carry_on(
+    office: Office,
+    received: Received,
+    readings: Sequence[FileReading],
+    *,
+    now: datetime,
+    actor: str,
+    explanations: Mapping[str, tuple[str, str]] | None = None,
+    leave_out: bool = False,
+    report_at_once: bool = True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Take what was received as far as it can go: check, explain, report."""
     found = received.submission
     if found.state in STANDING:
         return Outcome(found, None, received.is_new)
+    if found.state is State.FAILED and leave_out:
+        with office.ledger.write() as session:
+            found = check_again(session, found.number, reason="有强制性问题的企业不报", now=now, actor=actor)
     checked: Checked | None = None
     if found.state is State.RECEIVED:
         progress("正在审核")
         with office.ledger.read() as session:
             history = History(office.vault, session, office.programme)
-            checked = check(readings, office.programme, history, park=the_park, period=the_period)
+            checked = check(readings, office.programme, history, park=found.park, period=found.period)
         left_out = checked.separable if leave_out else ()
         result = _as_recorded(office.vault, checked, left_out)
         with office.ledger.write() as session:
@@ -127,6 +169,16 @@ def submit(
     return Outcome(found, checked, received.is_new, unexplained)
 
 
+def _require_not_collated(session: Session, park: str, period: Period, books: Sequence[IncomingBook]) -> None:
+    """What enterprises filled in themselves is not filed over by their park. The files of a submission on record pass."""
+    digest = files_digest(book.sha256 for book in books)
+    before = submissions(session, park=park, period=period)
+    if any(s.channel == COLLATED for s in before) and all(s.files_digest != digest for s in before):
+        raise RefusalError(
+            f"{park} 的 {period} 由企业自行填报、园区汇集,园区不能另报一份;改正的请企业改自己的工作簿,再用 ytb collate 汇集。"
+        )
+
+
 def require_open(current: Round | None, period: Period) -> None:
     """Raise RefusalError where the round is not open."""
     if current is None:
@@ -135,7 +187,8 @@ def require_open(current: Round | None, period: Period) -> None:
         raise RefusalError(f"{period} 已关网,不能报送;确需补报的,请向统计机构申请重新开网。")
 
 
-def _attributed(readings: Sequence[FileReading], park: str | None, period: Period | None) -> tuple[str, Period]:
+def attributed(readings: Sequence[FileReading], park: str | None, period: Period | None) -> tuple[str, Period]:
+    """The one park and period of the files and of what the sender says. Raises SubmissionError where they are not one."""
     parks = {r.park for r in readings if r.park} | ({park} if park else set())
     periods = {r.period for r in readings if r.period} | ({period} if period else set())
     if len(parks) != 1 or len(periods) != 1:

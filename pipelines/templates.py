@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,13 +26,43 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def template_for(
-    office: Office | None, programme: Programme, period: Period, park: str, *, as_of: date | None = None
+    office: Office | None, programme: Programme, period: Period, park: str, *, unit: str = "", as_of: date | None = None
 ) -> bytes:
-    """The template of ``park`` for ``period``. Without an office (no home) it is blank but for programme and park."""
-    edition = programme.edition_for(period)
+    """The template of ``park`` for ``period``, or of its one enterprise ``unit``. Without an office (no home) it is blank
+    but for programme, park and unit. Raises RefusalError for an enterprise that is not in the park's register."""
     _require_known(office, programme, period, park)
     if office is None:
-        return write_template(edition, programme, period, park, as_of=as_of)
+        nothing_but = pl.DataFrame({"unit_id": [unit], "name": [None]}, schema_overrides={"name": pl.String})
+        edition = programme.edition_for(period)
+        return write_template(
+            edition, programme, period, park, units=nothing_but if unit else None, unit=unit, as_of=as_of
+        )
+    known = _known(office, programme, period, park)
+    return _written(programme, period, park, known, unit, as_of)
+
+
+def unit_templates(
+    office: Office, programme: Programme, period: Period, park: str, *, as_of: date | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """(enterprise, its own workbook) for every enterprise of the park that owes a report, in the order of their codes."""
+    _require_known(office, programme, period, park)
+    known = _known(office, programme, period, park)
+    for unit in sorted(known.units["unit_id"]):
+        yield unit, _written(programme, period, park, known, unit, as_of)
+
+
+@dataclass(frozen=True)
+class _Known:
+    units: pl.DataFrame
+    previous: dict[str, pl.DataFrame]
+    year_earlier: dict[str, pl.DataFrame]
+    owing: dict[str, list[str]]
+    deadline: str
+
+
+def _known(office: Office, programme: Programme, period: Period, park: str) -> _Known:
+    """What register and earlier submissions say of a park and the enterprises that owe a report."""
+    edition = programme.edition_for(period)
     with office.ledger.read() as session:
         history = History(office.vault, session, programme)
         units = register_of(history, period, park)
@@ -40,18 +72,20 @@ def template_for(
         previous = _frames(history, earlier, park) if earlier else {}
         year_earlier = _year_earlier(history, period, park, units)
         current = round_of(session, period)
+    owing = _owing(office, edition, period, units)
+    units = _with_prefilled(units, previous, edition, period) if units.height else units
+    return _Known(units, previous, year_earlier, owing, _printed(current.deadline_of(park)) if current else "")
+
+
+def _written(programme: Programme, period: Period, park: str, known: _Known, unit: str, as_of: date | None) -> bytes:
+    units = known.units.filter(unit_id=unit) if unit else known.units
+    if unit and units.is_empty():
+        raise RefusalError(f"{unit} 在 {period} 期末不在 {park} 的名录库,或已登记不再报送;先进库,后有数。")
     return write_template(
-        edition,
-        programme,
-        period,
-        park,
-        units=_with_prefilled(units, previous, edition, period) if units.height else None,
-        previous=previous,
-        year_earlier=year_earlier,
-        owing=_owing(office, edition, period, units),
-        as_of=as_of,
-        deadline=_printed(current.deadline_of(park)) if current else "",
-    )
+        programme.edition_for(period), programme, period, park,
+        units=units if units.height else None, previous=known.previous, year_earlier=known.year_earlier, owing=known.owing,
+        unit=unit, as_of=as_of, deadline=known.deadline,
+    )  # fmt: skip
 
 
 def _require_known(office: Office | None, programme: Programme, period: Period, code: str) -> None:

@@ -24,6 +24,7 @@ from sources.form_finding import code_rows, form_of, looks_like, meta_of, park_i
 from sources.form_reading import read_form, read_sheet_form, without_silent_units
 from sources.grid import Grid, read_inspected
 from sources.guard import Inspection, inspect
+from sources.own_book import own_book_told
 from sources.reading import FORENSICS_COLUMNS, NORMALISED_COLUMNS, Place, Reading, no_forensics, no_normalised
 from sources.restated import IssuedFigures, issued_figures
 
@@ -44,7 +45,10 @@ NOT_READ = OWN_SHEETS - {META_SHEET, OPERANDS_SHEET}
 
 @dataclass(frozen=True)
 class FileReading:
-    """What one file says. ``status`` is readable or unreadable (then ``code`` and ``message`` say why)."""
+    """What one file says. ``status`` is readable or unreadable (then ``code`` and ``message`` say why).
+
+    ``unit``: the enterprise whose own workbook it says it is, None for the workbook of a park.
+    """
 
     name: str
     sha256: str
@@ -59,6 +63,7 @@ class FileReading:
     forensics: pl.DataFrame = field(default_factory=no_forensics)
     code: str = ""
     message: str = ""
+    unit: str | None = None
 
     @classmethod
     def unreadable(cls, name: str, sha256: str, code: str, message: str) -> FileReading:
@@ -99,12 +104,15 @@ def _read(inspection: Inspection, grids: Sequence[Grid], sha256: str, of: Progra
     for grid, row in located:
         _read_located(reading, grid, row, issued)
     _lost_forms(reading, grids, meta)
+    unit = meta.get("unit") or None
+    if unit is not None:
+        own_book_told(reading, unit)
     workbook_told(reading, inspection, grids, reading.seen.values())
     cells_told(reading)
     frames = without_silent_units(reading.frames, edition)
     return FileReading(
         name, sha256, "readable", park, period, edition.id, tuple(reading.seen), Observations(frames, reading.cell_map), reading.findings,
-        reading.normalised_cells, reading.forensics,
+        reading.normalised_cells, reading.forensics, unit=unit,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from schemas.errors import DefinitionError
 from schemas.layout import (
     FORMAT_VERSION,
     INDEX_SHEET,
@@ -48,6 +49,7 @@ def write_template(
     deadline: str = "",
     contact: str = "",
     kinds: Sequence[FormKind] | None = None,
+    unit: str = "",
     audit_formula: AuditFormula | None = None,
 ) -> bytes:
     """The workbook of one park and period, as .xlsx.
@@ -57,21 +59,26 @@ def write_template(
     same period a year earlier (unit_id and plain codes). ``owing`` limits a form to the units that owe it.
     ``values`` (form frames of a submission) fills the input cells: a fresh template for a park whose own file cannot be marked.
     ``kinds`` defaults to the park's own forms; for an area or province code to the background form.
+    ``unit``: the own workbook of this one enterprise, which must be the only row of ``units``: the enterprise forms it owes.
     """
     kinds = kinds or (PARK_FORMS if _is_park(programme, period, park_code) else AREA_FORMS)
-    layouts = list(workbook_layout(edition, period, kinds).values())
+    layouts = [x for x in workbook_layout(edition, period, kinds).values() if x.is_enterprise or not unit]
     known = Known(units, previous or {}, year_earlier or {}, owing or {}, values or {})
     stated = {layout.form.code: prefill(layout, park_code, known) for layout in layouts}
+    if unit:
+        layouts = [layout for layout in layouts if stated[layout.form.code].listed]
+        _require_one(units, unit)
     name, division = _named(programme, period, park_code)
     park = f"{name}({park_code})" if name else park_code
-    book = Book(title=f"{edition.title} {period.title} {name or park_code}")
+    filer = f"{_unit_name(units, unit)}({park})" if unit else park
+    book = Book(title=f"{edition.title} {period.title} {_unit_name(units, unit) if unit else name or park_code}")
     index = book.sheet(INDEX_SHEET)
     shown_day = as_of.isoformat() if as_of else ""
     lists = write_lists(book, layouts, choices_of(programme, edition, period, park_code))
     for layout in layouts:
         write_form(book, layout, stated[layout.form.code], Frame(edition, park, lists, audit_formula))
     write_code_tables(book, layouts, lists, division)
-    cover = Cover(edition, period, park, deadline or deadline_text(edition, period), contact, shown_day)
+    cover = Cover(edition, period, filer, deadline or deadline_text(edition, period), contact, shown_day)
     write_index(book, index, layouts, stated, cover)
     _write_operands(book, layouts, stated, park_code, shown_day)
     facts = {
@@ -80,12 +87,23 @@ def write_template(
         "edition": edition.id,
         "period": str(period),
         "park": park_code,
-        "template_id": template_id or _identity(programme, edition, period, park_code, shown_day),
+        **({"unit": unit} if unit else {}),
+        "template_id": template_id or _identity(programme, edition, period, f"{park_code}{unit}", shown_day),
         "fingerprint": programme.fingerprint,
         "as_of": shown_day,
     }
     _write_meta(book, facts, layouts)
     return book.to_bytes()
+
+
+def _require_one(units: pl.DataFrame | None, unit: str) -> None:
+    if units is None or units["unit_id"].to_list() != [unit]:
+        raise DefinitionError(f"企业 {unit} 的工作簿里只能有它自己", remedy="请只给出名录中的这一行。")
+
+
+def _unit_name(units: pl.DataFrame | None, unit: str) -> str:
+    stated = units["name"][0] if units is not None and units.height and "name" in units.columns else None
+    return f"{stated} {unit}" if stated else unit
 
 
 def deadline_text(edition: Edition, period: Period) -> str:

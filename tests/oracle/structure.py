@@ -9,7 +9,7 @@ from collections.abc import Callable
 from openpyxl.comments import Comment
 from openpyxl.worksheet.worksheet import Worksheet
 
-from schemas.layout import FOOT, HEADER_ROW, META_SHEET, OPERANDS_SHEET
+from schemas.layout import FOOT, HEADER_ROW, META_SHEET, OPERANDS_SHEET, Anchor
 from tests.oracle.books import Book
 
 STRUCTURE: dict[str, Callable[[Book], None]] = {}
@@ -31,8 +31,8 @@ def _roster_page(book: Book) -> tuple[str, Worksheet]:
 
 
 def _code_row(page: Worksheet) -> int:
-    """Where the code row stands by now."""
-    return next(r for r in range(1, 40) if page.cell(r, 1).value == "B01" and page.cell(r, 2).value in ("B02", None))
+    """Where the code row stands by now, wherever its columns were moved to."""
+    return next(r for r in range(1, 40) if sum(Anchor.parse(c.value) is not None for c in page[r]) > 2)
 
 
 @structure("工作表改名")

@@ -14,13 +14,14 @@ from pipelines.checking import Checked, IncomingBook, check, read_books
 from pipelines.handing_back import marked_book, marked_books, names_in, typed_explanations
 from pipelines.intake import Outcome, submit
 from pipelines.operands import History
-from pipelines.templates import template_for
-from schemas.errors import SubmissionError
+from pipelines.templates import template_for, unit_templates
+from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import BLOCKING
 from schemas.period import Period
 from sources.causes import Cause, causes_of
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
+from warehouse.ledger.register import register_as_of
 from warehouse.ledger.states import STANDING
 from ytb.cli.output import emit, progress
 from ytb.cli.remote import Server, submit_to
@@ -41,20 +42,43 @@ def register(root: typer.Typer) -> None:
 
 
 def template(
-    park: Annotated[str, typer.Option(help="园区代码;区域或省代码得到背景资料表")],
     period: Annotated[str, typer.Option(help="报告期,如 2025-Q1 或 2025")],
-    output: Annotated[Path, typer.Option("-o", "--output")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="文件;用 --each 时为目录")],
+    park: Annotated[str, typer.Option(help="园区代码;区域或省代码得到背景资料表")] = "",
+    unit: Annotated[str, typer.Option(help="只给这一家企业:它自己填报的工作簿")] = "",
+    each: Annotated[bool, typer.Option("--each", help="园区的每家企业各一个工作簿")] = False,
 ) -> None:
-    """生成预填的填报模板。"""
-    data = template_for(
-        CALL.office if CALL.has_home else None,
-        CALL.programme,
-        Period.parse(period),
-        park,
-        as_of=CALL.now.astimezone(BEIJING).date(),
-    )
+    """生成预填的填报模板:园区的,一家企业的,或每家企业各一个。"""
+    when, as_of = Period.parse(period), CALL.now.astimezone(BEIJING).date()
+    office = CALL.office if CALL.has_home else None
+    if each and not unit and park:
+        if office is None:
+            raise RefusalError("还没有数据目录,不知道园区有哪些企业;请先 ytb init 并导入名录。")
+        output.mkdir(parents=True, exist_ok=True)
+        written = []
+        for code, data in unit_templates(office, CALL.programme, when, park, as_of=as_of):
+            path = output / f"{when}_{park}_{code}.xlsx"
+            path.write_bytes(data)
+            written.append({"unit_id": code, "file": path})
+        emit({"units": written}, f"已为 {park} 的 {len(written)} 家企业各写一个工作簿,在 {output}。")
+        return
+    park = park or _park_of(unit, when)
+    data = template_for(office, CALL.programme, when, park, unit=unit, as_of=as_of)
     output.write_bytes(data)
     emit({"file": output, "bytes": len(data)}, f"模板已写入 {output}({len(data) // 1024} KB)。")
+
+
+def _park_of(unit: str, period: Period) -> str:
+    """The park an enterprise belongs to by the register. Raises where none is known."""
+    if not unit:
+        raise typer.BadParameter("请写明 --park。")
+    if not CALL.has_home:
+        raise typer.BadParameter("没有数据目录,不知道企业属于哪个园区;请写明 --park。")
+    with CALL.office.ledger.read() as session:
+        found = register_as_of(session, period.end).filter(unit_id=unit)
+    if found.is_empty():
+        raise RefusalError(f"{unit} 在 {period} 期末不在名录库;先进库,后有数。")
+    return str(found["park"][0])
 
 
 def books_of(files: Sequence[Path]) -> list[IncomingBook]:
@@ -166,7 +190,10 @@ def check_command(
     if CALL.has_home:
         with CALL.office.ledger.read() as session:
             history = History(CALL.office.vault, session, CALL.programme)
-            results = [check([r], CALL.programme, history, park=park, period=the_period) for r in readings]
+            results = [
+                check([r], CALL.programme, history, park=park, period=the_period, units=[r.unit] if r.unit else None)
+                for r in readings
+            ]
     else:
         results = [check([r], CALL.programme, park=park, period=the_period) for r in readings]
     if annotate:

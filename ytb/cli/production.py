@@ -155,8 +155,13 @@ def trace_command(
     with reader(CALL.home.snapshots) as con:
         found = trace(con, CALL.programme, _folder(release_id), mart, cell)
     with CALL.office.ledger.read() as session:
-        names = {f.sha256: f.name for number in found.submissions for f in submission(session, number).files}
-    sources = found.sources.with_columns(file_name=pl.col("file").replace_strict(names, default=""))
+        files = [f for number in found.submissions for f in submission(session, number).files]
+    named = {f.sha256: f.name for f in files}
+    owners = {f.sha256: f.role for f in files if f.role}
+    sources = found.sources.with_columns(
+        file_name=pl.col("file").replace_strict(named, default="", return_dtype=pl.String),
+        owner=pl.col("file").replace_strict(owners, default=None, return_dtype=pl.String),
+    )
     shown = found.cell
     lines = [
         f"{shown['area_name']} {shown['period']} {shown['indicator_name']} {shown['measure_name']} = {shown['display']}({shown['unit_measure']})",
@@ -164,7 +169,8 @@ def trace_command(
         f"来自 {len(found.submissions)} 份报送的 {sources.height} 个单元格:",
     ]
     lines += [
-        f"  {r['submission']} {r['file_name']} “{r['sheet']}”{r['cell']} {r['unit_id']} {r['column']}={r['value']}"
+        f"  {r['submission']} {'企业自填 ' if r['owner'] else ''}{r['file_name']} “{r['sheet']}”{r['cell']} {r['unit_id']} "
+        f"{r['column']}={r['value']}"
         for r in sources.head(CELLS_SHOWN).iter_rows(named=True)
     ]
     if sources.height > CELLS_SHOWN:
