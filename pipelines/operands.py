@@ -7,7 +7,7 @@ succession). Reading recorded observations rather than the warehouse makes a che
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -53,6 +53,10 @@ class History:
             found = accepted_else_reported(self.session, period)
             self._standing[str(period)] = {s.park: s for s in found if s.check and s.check.observations_blob}
         return self._standing[str(period)]
+
+    def take(self, period: Period, standing: Mapping[str, Submission]) -> None:
+        """Let these submissions (by park) count for a period instead of those accepted, else reported."""
+        self._standing[str(period)] = dict(standing)
 
     def observations(self, submission: Submission) -> Observations:
         """What was read from the files of a checked submission, as recorded then."""

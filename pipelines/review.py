@@ -10,6 +10,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from pipelines.intake import Office, findings_of, observations_of
+from pipelines.matters import park_effects, what_matters
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import decisions
@@ -121,6 +122,34 @@ def accept(office: Office, number: str, *, now: datetime, actor: str, reason: st
         return accepted
 
 
+@dataclass(frozen=True)
+class Together:
+    """What came of accepting in one stroke: ``accepted``, and number → why not, of those that could not be."""
+
+    accepted: Sequence[str]
+    refused: Mapping[str, str]
+
+
+def accept_below(office: Office, period: Period, below: float, *, now: datetime, actor: str) -> Together:
+    """Accept every submission of a round all of whose findings have an effect under ``below`` (percent of the total, or
+    percentage points of growth; see ``pipelines.matters``). One with a finding whose effect cannot be computed is left.
+
+    Raises RefusalError for a limit that is not positive.
+    """
+    if not below > 0:
+        raise RefusalError("影响的界限要写大于 0 的数,单位是百分比(占总量)或百分点(增速)。")
+    weighed = what_matters(office, period).submissions
+    chosen = weighed.filter((pl.col("unknown") == 0) & (pl.col("effect") < below))["number"].to_list()
+    accepted, refused = [], {}
+    for number in sorted(chosen):
+        try:
+            accept(office, number, now=now, actor=actor, reason=f"各项问题对总量和增速的影响均低于 {below:g},批量验收")
+            accepted.append(number)
+        except RefusalError as why:
+            refused[number] = str(why)
+    return Together(accepted, refused)
+
+
 REGISTER_CODES = ("B02", "B05", "B06", "B07", "B08", "B09", "B11", "B16")
 
 
@@ -166,6 +195,19 @@ def queue(office: Office, period: Period | None = None) -> list[Submission]:
     """What awaits a decision."""
     with office.ledger.read() as session:
         return decisions.awaiting_decision(session, period)
+
+
+def missing_effects(office: Office, period: Period) -> dict[str, dict[str, object]]:
+    """Park → what its missing units do to the total (``pipelines.matters.park_effects``), the largest effect first."""
+    return {row["park"]: row for row in park_effects(what_matters(office, period)).to_dicts()}
+
+
+def by_effect(
+    found: Sequence[tuple[Timeliness, str]], effects: Mapping[str, Mapping[str, object]]
+) -> list[tuple[Timeliness, str]]:
+    """Reminders with the parks first whose figures the total misses most; the words stay as they are."""
+    order = {park: n for n, park in enumerate(effects)}
+    return sorted(found, key=lambda one: (order.get(one[0].park, len(order)), one[0].park))
 
 
 def reminders(office: Office, period: Period, *, now: datetime, owing: Sequence[str]) -> list[tuple[Timeliness, str]]:

@@ -1,21 +1,25 @@
-"""``ytb review …`` and ``ytb remind``: the reviewer's side."""
+"""``ytb review …`` and ``ytb remind``: the reviewer's side, what matters most first."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import polars as pl
 import typer
 
 from pipelines import review
+from pipelines.matters import effect_of_findings, what_matters
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
 from warehouse.ledger.explanations import finding_key
 from ytb.cli.administration import owing_parks
-from ytb.cli.output import beijing, emit, table
+from ytb.cli.output import beijing, emit, plain, table
 from ytb.cli.session import BEIJING, CALL
 
-app = typer.Typer(no_args_is_help=True, help="验收:待审、查看、验收、退回、撤销验收。")
+app = typer.Typer(no_args_is_help=True, help="验收:待审、查看、验收、退回、撤销验收;按对发布数的影响排序。")
+SHOWN = 40
+UNKNOWN = "无法估计"
 
 
 def register(root: typer.Typer) -> None:
@@ -26,35 +30,66 @@ def register(root: typer.Typer) -> None:
 
 @app.command("list")
 def review_list(period: Annotated[str | None, typer.Argument()] = None) -> None:
-    """待审的报送。"""
+    """待审的报送,影响大的在前。影响:若把存疑的数换成预测值,总量变动的百分比或增速变动的百分点,取大者。"""
     found = review.queue(CALL.office, Period.parse(period) if period else None)
+    weighed: dict[str, dict[str, Any]] = {}
+    for one in sorted({s.period for s in found}):
+        weighed |= {row["number"]: row for row in what_matters(CALL.office, one).submissions.to_dicts()}
+    found.sort(key=lambda s: _first(weighed.get(s.number)))
     rows = [
         (
-            s.number,
-            s.park,
-            str(s.period),
-            s.revision,
-            s.state.label,
-            beijing(s.state_at),
-            s.check.to_explain if s.check else 0,
+            s.number, s.park, str(s.period), s.revision, s.state.label, beijing(s.state_at),
+            s.check.to_explain if s.check else 0, shown_effect(weighed.get(s.number)),
         )
         for s in found
-    ]
-    emit(found, table("", ["编号", "园区", "报告期", "修订", "状态", "时间", "已说明问题"], rows))
+    ]  # fmt: skip
+    data = [plain(s) | {"effect": _only_effect(weighed.get(s.number))} for s in found]
+    emit(data, table("", ["编号", "园区", "报告期", "修订", "状态", "时间", "已说明问题", "影响"], rows))
+
+
+def _first(row: Mapping[str, Any] | None) -> tuple[float, int]:
+    """The largest effect first; among equals, those with more that could not be computed."""
+    return (0.0, 0) if row is None else (-(row["effect"] or 0.0), -int(row["unknown"]))
+
+
+def _only_effect(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {k: row[k] for k in ("effect", "park_effect", "soft", "unknown")} if row else None
+
+
+def shown_effect(row: Mapping[str, Any] | None) -> str:
+    """An effect for people: 0.12, with what could not be computed beside."""
+    if row is None:
+        return "—"
+    text = "" if row["effect"] is None else f"{row['effect']:.2f}"
+    return f"{text}{'+' if text else ''}{UNKNOWN} {row['unknown']}" if row.get("unknown") else text or UNKNOWN
 
 
 @app.command()
-def show(number: str) -> None:
-    """一份报送:问题、说明、与上一修订的差异、历次处理。"""
+def show(
+    number: str,
+    above: Annotated[float, typer.Option("--above", help="只列影响不低于这个数的问题,其余只计数")] = 0.0,
+) -> None:
+    """一份报送:问题按影响排序,附说明、与上一修订的差异、历次处理。"""
     file = review.dossier(CALL.office, number)
-    soft = file.findings.filter(NEEDS_EXPLANATION)
-    lines = [
-        f"{number} {file.submission.park} {file.submission.period} 第 {file.submission.revision} 次:{file.submission.state.label}"
-    ]
-    for row in soft.iter_rows(named=True):
+    weighed = effect_of_findings(what_matters(CALL.office, file.submission.period), number)
+    soft = file.findings.filter(NEEDS_EXPLANATION).to_dicts()
+    known = {finding_key(row): weighed.get(finding_key(row), {}) for row in soft}
+    soft.sort(key=lambda row: _largest(known[finding_key(row)].get("effect")))
+    s = file.submission
+    lines = [f"{number} {s.park} {s.period} 第 {s.revision} 次:{s.state.label}"]
+    below = 0
+    for row in soft:
+        effect = known[finding_key(row)]
+        size = effect.get("effect")
+        if isinstance(size, float) and size < above:
+            below += 1
+            continue
         given = file.explanations.get(finding_key(row))
         lines.append(f"  [核实] {row['message']}")
+        lines.append(f"         影响:{_said(effect)}" if effect else "         影响:—(已验收或未报送)")
         lines.append(f"         说明:{given.reason_code} {given.text}({given.by})" if given else "         没有说明")
+    if below:
+        lines.append(f"  另有 {below} 处影响低于 {above:g},未列出。")
     if file.changes.height:
         lines.append(f"与上一修订相比改动 {file.changes.height} 格:")
         lines += [
@@ -62,10 +97,12 @@ def show(number: str) -> None:
             for r in file.changes.head(30).iter_rows(named=True)
         ]
     lines += [f"{beijing(d.at)} {d.by} {d.action} {d.reason}" for d in file.decisions]
+    effects = [{**known[finding_key(row)], "key": finding_key(row)} for row in soft]
     emit(
         {
-            "submission": file.submission,
+            "submission": s,
             "findings": file.findings.filter(pl.col("outcome") != "absorbed"),
+            "effects": effects,
             "explanations": file.explanations,
             "changes": file.changes,
             "decisions": file.decisions,
@@ -74,9 +111,82 @@ def show(number: str) -> None:
     )
 
 
+def _largest(effect: object) -> tuple[bool, float]:
+    """The largest first, those that could not be computed last."""
+    return (False, -effect) if isinstance(effect, float) else (True, 0.0)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """The effect of one finding in words."""
+    if row.get("effect") is None:
+        return UNKNOWN
+    parts = [f"{row['code']} 差额 {row['at_stake']:,.0f}"]
+    for name, text in (("total_pct", "占总量 {:+.2f}%"), ("growth_points", "增速 {:+.2f} 个百分点")):
+        if row.get(name) is not None:
+            parts.append(text.format(row[name]))
+    if row.get("park_total_pct") is not None:
+        parts.append(f"占本园区 {row['park_total_pct']:+.2f}%")
+    if not row["basis"]:
+        parts.append("没有可比的往期数,按全数计")
+    return ",".join(parts)
+
+
 @app.command()
-def accept(numbers: list[str], reason: Annotated[str, typer.Option()] = "") -> None:
-    """验收一份或几份报送。"""
+def matters(period: str) -> None:
+    """一期里最要紧的:每处待审的核实性问题、每家未报单位,按对总量和增速的影响排序。只供统计机构使用。"""
+    found = what_matters(CALL.office, Period.parse(period))
+    lines = [f"{period}:待审问题 {found.findings.height} 处,未报单位 {found.missing.height} 家。"]
+    lines += [
+        f"  {row['number']} {row['unit_id']} {row['indicator'] or row['column']}({row['rule']}):{_said(row)}"
+        for row in found.findings.head(SHOWN).to_dicts()
+    ]
+    lines += [f"  未报 {row['park']} {row['unit_id']}:{_said(row)}" for row in found.missing.head(SHOWN).to_dicts()]
+    if max(found.findings.height, found.missing.height) > SHOWN:
+        lines.append(f"  各列前 {SHOWN} 条,全部见 --json。")
+    told = {"period": period, "findings": found.findings, "missing": found.missing, "submissions": found.submissions}
+    emit(told, lines)
+
+
+@app.command()
+def outliers(period: str) -> None:
+    """与往期相比变动离群的数:Hidiroglou–Berthelot 法,附稳健 z 值。不是差错的结论,只供统计机构排查。"""
+    found = what_matters(CALL.office, Period.parse(period)).outliers()
+    rows = [
+        (r["park"], r["unit_id"], r["code"], r["industry"], f"{r['before']:,.0f}", f"{r['now']:,.0f}", f"{r['ratio']:.3f}",
+         f"{r['effect']:.2f}", "" if r["z"] is None else f"{r['z']:.1f}")
+        for r in found.head(SHOWN).to_dicts()
+    ]  # fmt: skip
+    emit(
+        found,
+        table(
+            f"{period} 离群 {found.height} 处", ["园区", "单位", "指标", "行业", "往期", "本期", "比", "E", "z"], rows
+        ),
+    )
+
+
+@app.command()
+def accept(
+    numbers: Annotated[list[str] | None, typer.Argument(help="报送编号")] = None,
+    reason: Annotated[str, typer.Option()] = "",
+    below: Annotated[
+        float | None, typer.Option("--below", help="一次验收影响低于这个数的全部报送(百分比或百分点)")
+    ] = None,
+    period: Annotated[str, typer.Option("--period", help="与 --below 同用:哪一期")] = "",
+) -> None:
+    """验收一份或几份报送;或用 --below 一次验收影响都在某个界限以下的。影响无法估计的不在其内。"""
+    if below is not None:
+        if numbers or not period:
+            raise typer.BadParameter("--below 要与 --period 同用,不写编号。")
+        together = review.accept_below(CALL.office, Period.parse(period), below, now=CALL.now, actor=CALL.who)
+        lines = [f"{n} 已验收。" for n in together.accepted] + [
+            f"{n} 没有验收:{w}" for n, w in together.refused.items()
+        ]
+        emit({"accepted": together.accepted, "refused": together.refused}, lines or ["没有影响低于这个界限的报送。"])
+        if together.refused:
+            raise typer.Exit(1)
+        return
+    if not numbers:
+        raise typer.BadParameter("请写报送编号,或用 --below 与 --period。")
     done = [review.accept(CALL.office, number, now=CALL.now, actor=CALL.who, reason=reason) for number in numbers]
     emit({"accepted": [s.number for s in done]}, [f"{s.number} 已验收。" for s in done])
 
@@ -96,10 +206,18 @@ def reopen(number: str, reason: Annotated[str, typer.Option()]) -> None:
 
 
 def remind(period: str) -> None:
-    """催报:列出没有完成报送的园区和催报文字。"""
+    """催报:列出没有完成报送的园区和催报文字,缺报影响大的在前。文字里没有任何数值。"""
     p = Period.parse(period)
     found = review.reminders(CALL.office, p, now=CALL.now.astimezone(BEIJING), owing=owing_parks(CALL.office, p))
+    effects = review.missing_effects(CALL.office, p) if found else {}
+    ordered = review.by_effect(found, effects)
     emit(
-        [{"park": t.park, "deadline": t.deadline, "overdue": t.is_overdue, "text": text} for t, text in found],
-        [text for _, text in found] or ["全部园区已报送。"],
-    )
+        [
+            {
+                "park": t.park, "deadline": t.deadline, "overdue": t.is_overdue, "text": text,
+                "effect": effects.get(t.park, {}).get("effect"), "units": effects.get(t.park, {}).get("units"),
+            }
+            for t, text in ordered
+        ],
+        [text for _, text in ordered] or ["全部园区已报送。"],
+    )  # fmt: skip
