@@ -10,7 +10,8 @@ import polars as pl
 from starlette.responses import Response
 
 from pipelines.intake import findings_of
-from pipelines.review import reminders
+from pipelines.matters import park_effects
+from pipelines.review import by_effect, reminders
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.model import Edition
@@ -24,6 +25,7 @@ from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission
 from ytb.portal import pages
 from ytb.portal.visit import BEIJING, Visit
+from ytb.portal.weighing import weighed
 
 PROPOSALS_SHOWN = 100
 
@@ -112,6 +114,9 @@ def reminder_texts(visit: Visit) -> Response:
         if period is None
         else reminders(visit.office, period, now=visit.now.astimezone(BEIJING), owing=owing_parks(visit, period))
     )
+    if period is not None and found:
+        effects = {row["park"]: row for row in park_effects(weighed(visit, period)).to_dicts()}
+        found = by_effect(found, effects)
     return pages.page(visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found)
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from starlette.responses import Response
 
 from pipelines import review
 from schemas.errors import RefusalError
+from schemas.period import Period
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import timeliness
 from warehouse.ledger.states import State
-from warehouse.ledger.submissions import submissions
+from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages
 from ytb.portal.findings import groups_of, lines_and_causes
 from ytb.portal.visit import Visit
+from ytb.portal.weighing import weighed
 
 CHANGES_SHOWN = 200
+MATTERS_SHOWN = 200
+HEAVY_SHOWN = 15
 CANNED = (
     "个别指标与上年同期差异较大,情况说明不充分,请核实并补充说明。",
     "分项与合计口径不一致,请核对后重新报送。",
@@ -24,12 +31,55 @@ CANNED = (
 
 
 def queue(visit: Visit) -> Response:
-    """What awaits a decision: those with something to look at first, the clean ones with a tick to accept together."""
+    """What awaits a decision, the largest effect on total and growth first; the clean ones with a tick to accept together."""
     found = review.queue(visit.office)
-    found.sort(key=lambda one: (-(one.check.to_explain if one.check else 0), one.state_at))
+    effects: dict[str, dict[str, Any]] = {}
+    for period in sorted({one.period for one in found}):
+        effects |= {row["number"]: row for row in weighed(visit, period).submissions.to_dicts()}
+
+    def first(one: Submission) -> tuple[float, int, datetime]:
+        row = effects.get(one.number, {})
+        return -(row.get("effect") or 0.0), -int(row.get("unknown") or 0), one.state_at
+
     with visit.office.ledger.read() as session:
         names = {one.code: one.name for one in parks(session)}
-    return pages.page(visit, "queue", found=found, names=names)
+    return pages.page(
+        visit, "queue", found=sorted(found, key=first), names=names, effects=effects,
+        periods=sorted({one.period for one in found}, reverse=True),
+    )  # fmt: skip
+
+
+def accept_below(visit: Visit) -> Response:
+    """Accept in one stroke what lies below a stated effect."""
+    text = visit.form.get("below").replace(",", ".")
+    try:
+        below = float(text)
+    except ValueError:
+        raise RefusalError(f"影响的界限“{text[:20]}”不是数字,请写如 0.1。") from None
+    done = review.accept_below(
+        visit.office, Period.parse(visit.form.get("period")), below, now=visit.now, actor=visit.who.name
+    )
+    if not done.accepted:
+        raise RefusalError("没有影响低于这个界限、可以一起验收的报送。" + ";".join(done.refused.values()))
+    return pages.go("/queue", "accepted")
+
+
+def matters(visit: Visit) -> Response:
+    """Every soft finding and every missing unit of a round by its effect."""
+    asked = visit.query("period")
+    periods = sorted({one.period for one in review.queue(visit.office)}, reverse=True)
+    period = Period.parse(asked) if asked else (periods[0] if periods else None)
+    found = weighed(visit, period) if period else None
+    names = {}
+    if period:
+        names = {c: i.name for c, i in visit.office.programme.edition_for(period).indicators.items()}
+    return pages.page(
+        visit, "matters", period=period, periods=periods, names=names,
+        findings=found.findings.head(MATTERS_SHOWN).to_dicts() if found else [],
+        finding_count=found.findings.height if found else 0,
+        missing=found.missing.head(MATTERS_SHOWN).to_dicts() if found else [],
+        missing_count=found.missing.height if found else 0,
+    )  # fmt: skip
 
 
 def one(visit: Visit) -> Response:
@@ -42,12 +92,13 @@ def one(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         history = submissions(session, park=found.park, period=found.period)
         when = timeliness(session, found.period, now=visit.now, owing=[found.park])[0]
+    heavy = weighed(visit, found.period).findings.filter(number=found.number).to_dicts() if file else []
     changes = file.changes.head(CHANGES_SHOWN).to_dicts() if file else []
     return pages.page(
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
-        history=history, when=when, canned=CANNED,
+        history=history, when=when, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
         decidable=found.state in (State.REPORTED, State.REOPENED), reopenable=found.state is State.ACCEPTED,
     )  # fmt: skip
 

@@ -65,6 +65,8 @@ ROUTES: tuple[Route, ...] = (
     _get("progress", "/progress", collection.progress, WATCHERS, menu="报送进度"),
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),
     _post("accept_clean", "/queue/accept", reviewing.accept_clean, OFFICE, reviewing.queue),
+    _post("accept_below", "/queue/accept-below", reviewing.accept_below, OFFICE, reviewing.queue),
+    _get("matters", "/matters", reviewing.matters, OFFICE, reads=True),
     _get("review", "/review/{number}", reviewing.one, OFFICE, owner=_S, reads=True),
     _post("accept", "/review/{number}/accept", reviewing.accept, OFFICE, reviewing.one, owner=_S),
     _post("return", "/review/{number}/return", reviewing.return_to_park, OFFICE, reviewing.one, owner=_S),

@@ -14,6 +14,7 @@ from schemas.errors import RefusalError
 from schemas.period import Period
 from tests.paper_office import ACTOR, PaperOffice, firm, paper_office, soft_finding
 from ytb.cli.main import main
+from ytb.portal import pages
 
 Q1, Q2 = Period(2015, 1), Period(2015, 2)
 GX = ["A1", "A2", "A3", "A4", "A5", "A6"]
@@ -125,3 +126,10 @@ def test_the_park_whose_figures_are_missed_most_is_reminded_first(tmp_path: Path
     assert [(t["park"], t["units"]) for t in told] == [("LBJJ", 3), ("LBGX", 6)]
     assert told[0]["effect"] == pytest.approx(3000 / 3600 * 100)
     assert not any("83" in t["text"] or "3000" in t["text"] for t in told)
+
+
+def test_the_table_of_the_portal_shows_every_row(paper: PaperOffice) -> None:
+    found = what_matters(paper.office, Q2)
+    table = pages.environment().get_template("parts.html.j2").module.effects_table  # type: ignore[attr-defined]
+    page = table(found.findings.to_dicts(), {"F01": "营业收入"}) + table(found.missing.to_dicts(), {})
+    assert "营业收入 F01" in page and "+488.89" in page and "无法估计" in page and "-11.11" in page

@@ -28,7 +28,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
     **dict.fromkeys(["marked", "original", "receipt", "check_table"], PARK | OFFICE),
     **dict.fromkeys(["api_submissions", "api_submission", "api_findings", "api_receipt"], PARK | OFFICE),
-    **dict.fromkeys(["queue", "accept_clean", "review", "accept", "return", "reopen", "reminders"], OFFICE),
+    **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen", "reminders"], OFFICE),
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
     "progress": WATCH,
     **dict.fromkeys(["releases", "release", "release_file"], WATCH | PARK),

@@ -123,6 +123,20 @@ def test_an_older_upload_cannot_be_reported_or_explained_once_there_is_a_newer(
     assert refused.status == 422 and "已上传更新的" in refused.text
 
 
+def test_the_queue_goes_by_effect_and_what_lies_below_is_accepted_in_one_stroke(
+    inst: Installation, who: dict[str, Browser]
+) -> None:
+    number, reviewer = inst.submission("LBJJ", reported=True, name="再报.xlsx"), who["reviewer"]
+    page = reviewer.get("/queue").text
+    assert "影响大的在前" in page and number in page
+    assert reviewer.get("/matters").status == 200
+    asked = {"period": "2015-Q1", "below": "很小"}
+    assert "不是数字" in reviewer.post("/queue/accept-below", asked, page="/queue").text
+    assert reviewer.post("/queue/accept-below", {**asked, "below": "0.1"}, page="/queue").status == 303
+    assert number not in reviewer.get("/queue").text and state_of(inst, number) is State.ACCEPTED
+    assert "低于 0.1" in reviewer.get(f"/review/{number}").text
+
+
 def test_three_hundred_findings_come_grouped_with_what_changed(inst: Installation, who: dict[str, Browser]) -> None:
     clerk = who["park_reporter"]
     inst.submission("LBGX", hard=290, name="前.xlsx")
