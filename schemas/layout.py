@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
+from schemas.environment import Same
 from schemas.errors import DefinitionError
 from schemas.model import Edition, Form, FormKind, Indicator
 from schemas.period import Period
@@ -41,6 +42,7 @@ SHEET_ANCHORS = ("code", "name", "unit_measure", "value", "value_yoy", YEAR_EARL
 """The code row of a form of kind *sheet*: there the indicator codes run down the column ``code``."""
 
 _CODE = re.compile(r"(?P<code>[A-Z][0-9]{2,3})(?:_(?P<lag>yoy|last))?")
+_LONGEST_ANCHOR = len("A000_last")
 _FORBIDDEN_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\]")
 
 
@@ -66,13 +68,19 @@ class Anchor:
     @classmethod
     def parse(cls, text: object) -> Anchor | None:
         """Read ``F01``, ``F01_yoy``, ``F01_last``; None for anything else, ``yoy_reason`` and ``audit`` included."""
-        found = _CODE.fullmatch(text.strip()) if isinstance(text, str) else None
-        return cls(found["code"], found["lag"] or "") if found else None
+        code = text.strip() if isinstance(text, str) else ""
+        return _anchor(code) if 2 < len(code) <= _LONGEST_ANCHOR else None
 
     @property
     def column(self) -> str:
         """The column of the form frame."""
         return f"{self.code}_{self.lag}" if self.lag else self.code
+
+
+@lru_cache(maxsize=4096)
+def _anchor(text: str) -> Anchor | None:
+    found = _CODE.fullmatch(text)
+    return Anchor(found["code"], found["lag"] or "") if found else None
 
 
 def is_code_row(cells: Iterable[object]) -> bool:
@@ -202,6 +210,12 @@ def forms_due(
 
 def sheet_layout(edition: Edition, form: Form, period: Period) -> SheetLayout:
     """The layout of one form in one period."""
+    return _sheet_layout(Same(edition), Same(form), period)
+
+
+@lru_cache(maxsize=256)
+def _sheet_layout(same_edition: Same[Edition], same_form: Same[Form], period: Period) -> SheetLayout:
+    edition, form = same_edition.item, same_form.item
     asked = form.asked(period)
     if form.kind is FormKind.SHEET:
         return SheetLayout(form, period, sheet_name(form), tuple(_sheet_columns(form, period)), asked, 3)

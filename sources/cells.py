@@ -12,7 +12,6 @@ from decimal import Decimal
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from schemas.errors import DefinitionError
@@ -46,6 +45,7 @@ __all__ = [
     "Normalised",
     "Uncalculated",
     "parse_column",
+    "plain_codes",
     "suggest_credit_code",
 ]
 
@@ -93,6 +93,8 @@ NORMALISED = {
 
 
 _TEXT_OR_NOTHING = frozenset({str, type(None)})
+_FLOATS = frozenset({float})
+_FLOATS_OR_BLANKS = _TEXT_OR_NOTHING | _FLOATS
 _BLANKS = frozenset({"", None})
 _NO_FLOAT = float("nan")
 _DAY_ZERO = date(1970, 1, 1).toordinal()
@@ -151,9 +153,9 @@ def parse_column(
         case "text":
             read, dtype, clean = free_text, pl.String(), _clean_text(values)
         case "code":
-            read, dtype, clean = partial(code, widths=code_widths), pl.String(), _clean_codes(values)
+            read, dtype, clean = partial(code, widths=code_widths), pl.String(), plain_codes(values)
         case "credit_code":
-            read, dtype, clean = credit_code, pl.String(), _clean_codes(values, are_credit_codes=True)
+            read, dtype, clean = credit_code, pl.String(), plain_codes(values, are_credit_codes=True)
         case "boolean":
             read, dtype = boolean, pl.Boolean()
         case "date":
@@ -228,10 +230,12 @@ def _numbers(values: Sequence[CellValue], book: _Book) -> Parsed:
     """Floats as a vector: a float is taken there if it is the double nearest to a decimal of at most 15 digits."""
     decimals = book.decimals
     kinds = set(map(type, values))
-    if float not in kinds and kinds <= _TEXT_OR_NOTHING and _BLANKS.issuperset(values):
-        return pl.Series(values=[None] * len(values), dtype=_number_type(decimals)), [], []
-    listed = values if kinds == {float} else [v if type(v) is float else _NO_FLOAT for v in values]
-    floats = np.array(listed, dtype=np.float64)
+    others = [] if kinds == _FLOATS else [v for v in values if type(v) is not float]
+    # of text and nothing, only the empty text and nothing are false
+    are_blank = not others or (kinds <= _FLOATS_OR_BLANKS and not any(others))
+    if are_blank and len(others) == len(values):
+        return pl.Series(values=[None], dtype=_number_type(decimals)).new_from_index(0, len(values)), [], []
+    floats = np.array([v if type(v) is float else _NO_FLOAT for v in values] if others else values, dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         # numpy divides; polars multiplies by the reciprocal, and 0.07 would not be 7/100
         whole = np.rint(floats * 10.0**decimals) if decimals else np.rint(floats)
@@ -241,9 +245,13 @@ def _numbers(values: Sequence[CellValue], book: _Book) -> Parsed:
         return _exact(pl.Series(values=whole.astype(np.int64)), decimals), [], []
     # below 10**15 a float holds every whole number
     scaled = pl.Series(values=np.where(is_exact, whole, _NO_FLOAT), nan_to_null=True).cast(pl.Int64)
+    if are_blank and len(others) == len(values) - int(np.count_nonzero(is_exact)):
+        return _exact(scaled, decimals), [], []
     places: list[int] = []
     figures: list[int] = []
-    for position in _to_look_at(values, kinds, is_exact):
+    for position in np.flatnonzero(~is_exact).tolist():
+        if values[position] is None or values[position] == "":
+            continue
         reading = number(values[position], decimals, book.unit_measure)
         if reading.code:
             book.note(position, values[position], reading)
@@ -253,16 +261,6 @@ def _numbers(values: Sequence[CellValue], book: _Book) -> Parsed:
     if places:
         scaled = scaled.scatter(places, figures)
     return _exact(scaled, decimals), book.problems, book.normalised
-
-
-def _to_look_at(values: Sequence[CellValue], kinds: set[type], is_exact: npt.NDArray[np.bool_]) -> list[int]:
-    """Positions of cells that are neither blank nor settled as a vector."""
-    if kinds <= {float, *_TEXT_OR_NOTHING}:
-        rest = [v for v in values if type(v) is not float]
-        if len(rest) == len(values) - int(np.count_nonzero(is_exact)) and _BLANKS.issuperset(rest):
-            return []
-    pending = np.flatnonzero(~is_exact).tolist()
-    return [position for position in pending if values[position] is not None and values[position] != ""]
 
 
 def _number_type(decimals: int) -> pl.DataType:
@@ -283,9 +281,10 @@ def _clean_text(values: Sequence[CellValue]) -> pl.Series | None:
     All characters are printable and there are no spaces at the edges.
     """
     texts = _texts(values)
-    if texts is None:
-        return None
-    together = "".join(texts)
+    return None if texts is None else _as_it_stands(texts, "".join(texts))
+
+
+def _as_it_stands(texts: Sequence[str], together: str) -> pl.Series | None:
     # The only space among the printable characters is the plain one.
     if not together.isprintable() or "_x00" in together:
         return None
@@ -294,17 +293,20 @@ def _clean_text(values: Sequence[CellValue]) -> pl.Series | None:
     return pl.Series(values=[t or None for t in texts] if "" in texts else texts, dtype=pl.String)
 
 
-def _clean_codes(values: Sequence[CellValue], *, are_credit_codes: bool = False) -> pl.Series | None:
-    """As ``_clean_text``, for codes: only ASCII and no mark for "missing"; credit codes in capitals without hyphens."""
+def plain_codes(values: Sequence[CellValue], *, are_credit_codes: bool = False) -> pl.Series | None:
+    """A column of codes in which nothing needs a look, blank as null; None where something does.
+
+    All is ASCII text, nothing marks "missing" or is a formula's text; credit codes are in capitals without hyphens.
+    """
     texts = _texts(values)
     if texts is None:
         return None
     together = "".join(texts)
-    if not together.isascii() or not MISSING.isdisjoint(texts):
+    if not together.isascii() or '="' in together or not MISSING.isdisjoint(texts):
         return None
     if are_credit_codes and ("-" in together or " " in together or together.upper() != together):
         return None
-    return _clean_text(texts)
+    return _as_it_stands(texts, together)
 
 
 def _texts(values: Sequence[CellValue]) -> Sequence[str] | None:

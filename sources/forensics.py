@@ -21,6 +21,7 @@ from schemas.layout import (
     sheet_layout,
 )
 from schemas.model import Form
+from sources.cells import CellValue
 from sources.grid import Grid
 from sources.guard import NOTES, Inspection
 from sources.guard_facts import Area, SheetFacts, address
@@ -177,12 +178,20 @@ def cells_told(reading: Reading) -> None:
         reading.forensic(code, sheet, None, f"有 {count} {CELL_KINDS[code]}。")
 
 
-def audit_cells_told(reading: Reading, grid: Grid, code_row: int, rows: Sequence[int]) -> None:
-    """Our own formulas typed over: a number can only stand in the column 校验 where somebody put it."""
+def audit_cells_told(
+    reading: Reading, grid: Grid, code_row: int, rows: Sequence[int], columns: Sequence[Sequence[CellValue]]
+) -> None:
+    """Our own formulas typed over: a number can only stand in the column 校验 where somebody put it.
+
+    ``columns`` are the cells of ``rows``, column by column.
+    """
     heads = [n for n, cell in enumerate(grid.rows[code_row]) if isinstance(cell, str) and cell.strip() == AUDIT]
-    if not heads:
+    if not heads or not rows:
         return
-    places = [address(r, heads[0]) for r in rows if isinstance(grid.rows[r][heads[0]], float | int)]
+    standing = columns[heads[0]]
+    if {float, int, bool}.isdisjoint(map(type, standing)):
+        return
+    places = [address(r, heads[0]) for r, cell in zip(rows, standing, strict=True) if isinstance(cell, float | int)]
     if places:
         reading.forensic(
             "formula_overwritten", grid.sheet, places[0], f"“校验”列的公式被数值覆盖({_some(places)});不影响审核。"

@@ -9,16 +9,16 @@ from operator import itemgetter
 import numpy as np
 import polars as pl
 
-from schemas.layout import FOOT, YEAR_EARLIER_REASON, Anchor, column_letter, sheet_layout
+from schemas.layout import FOOT, YEAR_EARLIER_REASON, column_letter, sheet_layout
 from schemas.model import Edition, Form, Indicator, ValueType
 from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS
-from sources.cells import CellProblem, CellValue, Normalised, parse_column
+from sources.cells import CellProblem, CellValue, Normalised, parse_column, plain_codes
 from sources.code_names import codes_for_names, names_for, needs_a_look
 from sources.forensics import audit_cells_told, merges_told, rows_told, sheet_told
 from sources.form_finding import anchors_of, heading
 from sources.grid import Grid
 from sources.reading import Place, Reading
-from sources.restated import IssuedFigures, Restated, entrants_without_figure, restated_cells
+from sources.restated import IssuedFigures, Restated, entrants_without_figure, left_as_issued, restated_cells
 
 TOTALS = re.compile(r"^\s*(合\s*计|总\s*计|小\s*计|本页合计|累\s*计)\s*[::]?\s*$")
 CREDIT_CODES = frozenset({"B01", "J15"})
@@ -37,11 +37,11 @@ def read_form(reading: Reading, grid: Grid, code_row: int, form: Form, issued: I
     if wanted is None:
         return
     rows = _data_rows(reading, grid, code_row, form, wanted)
-    audit_cells_told(reading, grid, code_row, rows)
     series: dict[str, pl.Series] = {}
     noted: list[tuple[str, list[CellProblem], list[Normalised]]] = []
     # Turning the kept rows once is far cheaper than picking a column out of every row for each column.
     columns = list(zip(*(grid.rows[r] for r in rows), strict=True))
+    audit_cells_told(reading, grid, code_row, rows, columns)
     for column, position in wanted.items():
         values = columns[position] if columns else ()
         series[column], problems, normalised = _typed(reading, grid, column, values)
@@ -54,8 +54,8 @@ def read_form(reading: Reading, grid: Grid, code_row: int, form: Form, issued: I
     _missing_keys_reported(reading, grid, form, wanted, rows, units)
     frame = _frame(reading, grid, form, series, rows, units)
     _duplicates_reported(reading, grid, form, frame, wanted)
-    _covered_reported(reading, grid, form, code_row, wanted, dict(zip(rows, units, strict=True)))
-    _restated_reported(reading, grid, code_row, form, frame, wanted, issued)
+    _covered_reported(reading, grid, form, code_row, wanted, rows, units)
+    _restated_reported(reading, grid, code_row, form, frame, wanted, issued, rows, columns)
     reading.frames[form.code] = frame
     for column, position in wanted.items():
         reading.map_column(form.code, grid.sheet, column, position)
@@ -65,6 +65,10 @@ def _typed(
     reading: Reading, grid: Grid, column: str, values: Sequence[CellValue]
 ) -> tuple[pl.Series, list[CellProblem], list[Normalised]]:
     indicator = reading.edition.indicators[column.split("_")[0]]
+    if indicator.type is ValueType.CODE:
+        plain = plain_codes(values, are_credit_codes=indicator.code in CREDIT_CODES)
+        if plain is not None:
+            return plain, [], []
     if indicator.type is ValueType.CODE and needs_a_look(values):
         names = names_for(indicator, reading.programme, reading.period, reading.park)
         taken, asked, repaired = codes_for_names(values, names)
@@ -91,10 +95,11 @@ def _columns(reading: Reading, grid: Grid, code_row: int, form: Form) -> dict[st
     """Column name → position. A code that stands twice is ambiguous; the sheet is not read until it is clear."""
     wanted: dict[str, int] = {}
     twice = False
+    asked = _asked_columns(reading, form)
     for position, anchor in anchors_of(grid.rows[code_row]).items():
-        place = Place(form.code, grid.sheet, f"{column_letter(position)}{code_row + 1}")
-        if not _is_asked(reading, form, anchor):
+        if anchor.column not in asked:
             if anchor.lag != "last" and anchor.code not in reading.edition.indicators:
+                place = Place(form.code, grid.sheet, f"{column_letter(position)}{code_row + 1}")
                 problem = f"代码 {anchor.code} 不是本期指标,该列未读取;请核对代码行。"
                 reading.finding("unknown_code", place, problem, severity="soft")
             continue
@@ -103,7 +108,7 @@ def _columns(reading: Reading, grid: Grid, code_row: int, form: Form) -> dict[st
             first = f"{column_letter(wanted[anchor.column])}{code_row + 1}"
             reading.finding(
                 "code_twice",
-                Place(form.code, grid.sheet, place.cell, anchor.column),
+                Place(form.code, grid.sheet, f"{column_letter(position)}{code_row + 1}", anchor.column),
                 f"代码 {anchor.column} 在代码行出现两次(另一处在 {first}),不能确定以哪一列为准;请恢复代码行。",
             )
         wanted.setdefault(anchor.column, position)
@@ -114,13 +119,10 @@ def _columns(reading: Reading, grid: Grid, code_row: int, form: Form) -> dict[st
     return None if twice or missing else wanted
 
 
-def _is_asked(reading: Reading, form: Form, anchor: Anchor) -> bool:
-    """Whether what a column says is taken: figures of the round, identification, 上年同期; never 上期, which the system stated."""
-    if anchor.lag == "":
-        return anchor.code in ("B01", "B02", *form.key) or any(
-            i.code == anchor.code for i in form.asked(reading.period)
-        )
-    return anchor.lag == "yoy" and any(i.code == anchor.code for i in form.with_year_earlier(reading.period))
+def _asked_columns(reading: Reading, form: Form) -> set[str]:
+    """Columns that are taken: figures of the round, identification, 上年同期; never 上期, which the system stated."""
+    asked = {"B01", "B02", *form.key} | {i.code for i in form.asked(reading.period)}
+    return asked | {f"{i.code}_yoy" for i in form.with_year_earlier(reading.period)}
 
 
 def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: Mapping[str, int]) -> list[int]:
@@ -188,14 +190,19 @@ def _covered_reported(
     form: Form,
     code_row: int,
     wanted: Mapping[str, int],
-    units: Mapping[int, str | None],
+    rows: Sequence[int],
+    units: pl.Series,
 ) -> None:
     """Values under a merged area: nobody sees them on the screen, so somebody has to say whether they are meant."""
+    covered = merges_told(reading, grid, code_row + 1, wanted.values())
+    if not covered:
+        return
     columns = {n: column for column, n in wanted.items()}
-    for row, position in merges_told(reading, grid, code_row + 1, wanted.values()):
-        if row in units:
+    unit_of = dict(zip(rows, units.to_list(), strict=True))
+    for row, position in covered:
+        if row in unit_of:
             place = Place(
-                form.code, grid.sheet, f"{column_letter(position)}{row + 1}", columns[position], row + 1, units[row]
+                form.code, grid.sheet, f"{column_letter(position)}{row + 1}", columns[position], row + 1, unit_of[row]
             )
             problem = "这一格被合并单元格盖住,看不见但有数,已照常读取;请取消合并,核对这个数是否要报。"
             reading.finding("merged_over", place, problem, found=str(grid.rows[row][position]), severity="soft")
@@ -209,26 +216,32 @@ def _restated_reported(
     frame: pl.DataFrame,
     wanted: Mapping[str, int],
     issued: IssuedFigures,
+    rows: Sequence[int],
+    cells: Sequence[Sequence[CellValue]],
 ) -> None:
     """上年同期: a changed figure needs a reason code, an entrant a figure (survey_system 8.6)."""
     restated = [c for c in frame.columns if c.endswith("_yoy")]
     if not restated or not issued.columns or frame.is_empty():
         return
     heads = [n for n, c in enumerate(grid.rows[code_row]) if isinstance(c, str) and c.strip() == YEAR_EARLIER_REASON]
-    rows, units = frame["_row"].to_list(), frame["unit_id"].to_list()
-    columns = {c: frame[c].to_list() for c in restated}
+    units = frame["unit_id"].to_list()
+    as_issued = left_as_issued(issued, form.roster, units, {c: cells[wanted[c]] for c in restated})
+    # A cell nobody touched is either its figure, or the reader has complained about it already.
+    changed = {c: frame[c].to_list() for c in restated if c not in as_issued}
+    with_blanks = {c: frame[c].to_list() for c in restated if frame[c].null_count()}
 
     def at(n: int, column: str) -> Place:
-        return Place(form.code, grid.sheet, f"{column_letter(wanted[column])}{rows[n]}", column, rows[n], units[n])
+        row = rows[n] + 1
+        return Place(form.code, grid.sheet, f"{column_letter(wanted[column])}{row}", column, row, units[n])
 
     def reason_of(n: int) -> str:
-        return str(grid.rows[rows[n] - 1][heads[0]] or "").strip() if heads else ""
+        return str(grid.rows[rows[n]][heads[0]] or "").strip() if heads else ""
 
-    for n, cell in restated_cells(issued, form.roster, units, columns, reason_of):
+    for n, cell in restated_cells(issued, form.roster, units, changed, reason_of):
         _change_reported(reading, at(n, cell.column), cell)
-    current = {c: frame[c].to_list() for c in frame.columns if None in columns.get(f"{c}_yoy", ())}
-    for n, column in entrants_without_figure(issued, form.roster, units, current, columns):
-        if not reading.complained_about(rows[n], column):
+    current = {c: frame[c].to_list() for c in frame.columns if f"{c}_yoy" in with_blanks}
+    for n, column in entrants_without_figure(issued, form.roster, units, current, with_blanks):
+        if not reading.complained_about(rows[n] + 1, column):
             problem = "本期新进入的单位没有填上年同期数;请补填,上年没有发生的填 0。"
             reading.finding("yoy_required", at(n, column), problem)
 
@@ -255,7 +268,9 @@ def _unit_ids(form: Form, series: Mapping[str, pl.Series], height: int) -> pl.Se
     blank = pl.Series([None], dtype=pl.String).new_from_index(0, height)
     parts = [series[k].cast(pl.String) if k in series else blank for k in form.key]
     if len(parts) == 1:
-        return parts[0].str.slice(0, UNIT_ID_LIMIT)
+        (codes,) = parts
+        is_short = max(map(len, codes.drop_nulls().to_list()), default=0) <= UNIT_ID_LIMIT
+        return codes if is_short else codes.str.slice(0, UNIT_ID_LIMIT)
     rows = zip(*parts, strict=True)
     joined = [None if values[0] is None else "|".join(v or "" for v in values)[:UNIT_ID_LIMIT] for values in rows]
     return pl.Series(joined, dtype=pl.String)
@@ -264,6 +279,8 @@ def _unit_ids(form: Form, series: Mapping[str, pl.Series], height: int) -> pl.Se
 def _missing_keys_reported(
     reading: Reading, grid: Grid, form: Form, wanted: Mapping[str, int], rows: Sequence[int], units: pl.Series
 ) -> None:
+    if not units.null_count():
+        return
     key = form.key[0]
     for n in units.is_null().arg_true():
         row = rows[n] + 1
@@ -281,16 +298,15 @@ def _frame(
     def constant(value: str | None) -> pl.Series:
         return pl.Series([value], dtype=pl.String).new_from_index(0, len(rows))
 
-    return pl.DataFrame(
-        {
-            "park": constant(reading.park or None),
-            "unit_id": units,
-            "_file": constant(reading.sha256),
-            "_sheet": constant(grid.sheet),
-            "_row": pl.Series(values=np.array(rows, dtype=np.int64) + 1),
-            **{column: values for column, values in series.items() if column.split("_")[0] in own},
-        }
-    )
+    keys = {
+        "park": constant(reading.park or None),
+        "unit_id": units,
+        "_file": constant(reading.sha256),
+        "_sheet": constant(grid.sheet),
+        "_row": pl.Series(values=np.array(rows, dtype=np.int64) + 1),
+    }
+    figures = {column: values for column, values in series.items() if column.split("_")[0] in own}
+    return pl.DataFrame([values.alias(column) for column, values in (keys | figures).items()])
 
 
 def _duplicates_reported(
@@ -359,10 +375,11 @@ def without_silent_units(frames: Mapping[str, pl.DataFrame], edition: Edition) -
     kept = {code: _answered(frame, edition.forms[code], edition) for code, frame in frames.items()}
     others = [c for c in kept if edition.forms[c].roster == ENTERPRISE_ROSTER and c != "basic"]
     if "basic" in kept and others:
-        answered = pl.concat([kept[c]["unit_id"] for c in others]).drop_nulls().implode()
         units = kept["basic"]["unit_id"]
-        is_answer = units.is_in(answered) | units.is_null()
-        kept["basic"] = kept["basic"] if is_answer.all() else kept["basic"].filter(is_answer)
+        if not any(kept[c]["unit_id"].equals(units) for c in others):
+            answered = pl.concat([kept[c]["unit_id"] for c in others]).drop_nulls().implode()
+            is_answer = units.is_in(answered) | units.is_null()
+            kept["basic"] = kept["basic"] if is_answer.all() else kept["basic"].filter(is_answer)
     return kept
 
 

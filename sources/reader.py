@@ -6,8 +6,10 @@ sheets; reports what it normalised; where something is ambiguous it says so and 
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -76,11 +78,25 @@ class FileReading:
 def read_file(data: bytes, name: str, programme_code: str = "park") -> FileReading:
     """Guard, read and type one file. A file that cannot be taken in comes back as ``unreadable``, never as an exception."""
     sha256 = hashlib.sha256(data).hexdigest()
+    of = programme(programme_code)
     try:
-        inspection = inspect(data, name)
-        return _read(inspection, read_inspected(inspection, leave_out=NOT_READ), sha256, programme(programme_code))
+        with _collector_paused():
+            inspection = inspect(data, name)
+            return _read(inspection, read_inspected(inspection, leave_out=NOT_READ), sha256, of)
     except SubmissionError as refusal:
         return FileReading.unreadable(name, sha256, refusal.code, str(refusal))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the cyclic garbage collector: it would walk every row of every sheet several times and find nothing to free."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read(inspection: Inspection, grids: Sequence[Grid], sha256: str, of: Programme) -> FileReading:

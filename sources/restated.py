@@ -33,13 +33,17 @@ class IssuedFigures:
         return frozenset(
             column
             for column, place in self.places.items()
-            if any(_figure(cells[place]) is not None for cells in self.rows.values())
+            if any(_is_figure(cells[place]) for cells in self.rows.values())
         )
+
+    def of_units(self, roster: str, units: Sequence[str | None]) -> list[Sequence[CellValue] | None]:
+        """The cells of each unit in turn; None for a unit the template did not know."""
+        return [self.rows.get((roster, unit)) if unit is not None else None for unit in units]
 
     def has_figures(self, roster: str, unit: str) -> bool:
         """Whether the unit has a figure in any column."""
         cells = self.rows.get((roster, unit))
-        return cells is not None and any(_figure(cells[place]) is not None for place in self.places.values())
+        return cells is not None and any(_is_figure(cells[place]) for place in self.places.values())
 
 
 def issued_figures(grids: Iterable[Grid]) -> IssuedFigures:
@@ -57,9 +61,7 @@ def issued_figures(grids: Iterable[Grid]) -> IssuedFigures:
             before = rows.get(key)
             # a unit in two rows: what is blank in the second one stands in the first
             rows[key] = (
-                cells
-                if before is None
-                else [n if _figure(n) is not None else b for b, n in zip(before, cells, strict=True)]
+                cells if before is None else [n if _is_figure(n) else b for b, n in zip(before, cells, strict=True)]
             )
     return IssuedFigures(rows, places)
 
@@ -71,6 +73,10 @@ def _figure(cell: CellValue) -> Decimal | None:
         return Decimal(f"{cell:.15g}" if isinstance(cell, float) else str(cell).strip())
     except InvalidOperation:
         return None
+
+
+def _is_figure(cell: CellValue) -> bool:
+    return type(cell) is float or (cell not in ("", None) and _figure(cell) is not None)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,19 @@ class Restated:
         return self.issued is not None and (self.now is None or Decimal(self.now) != self.issued)
 
 
+def left_as_issued(
+    issued: IssuedFigures, roster: str, units: Sequence[str | None], cells: Mapping[str, Sequence[CellValue]]
+) -> frozenset[str]:
+    """Those 上年同期 columns of a form in which every raw cell is what the template put there; ``cells`` are in the order of ``units``."""
+    known = issued.of_units(roster, units)
+    return frozenset(
+        column
+        for column, standing in cells.items()
+        if column in issued.columns
+        and list(standing) == ["" if row is None else row[issued.places[column]] for row in known]
+    )
+
+
 def restated_cells(
     issued: IssuedFigures,
     roster: str,
@@ -99,15 +118,15 @@ def restated_cells(
 ) -> list[tuple[int, Restated]]:
     """(row in the frame, cell) for every 上年同期 cell that was changed; ``reason_of`` gives the code beside a row."""
     found: list[tuple[int, Restated]] = []
-    known = [issued.rows.get((roster, unit)) if unit is not None else None for unit in units]
+    if not columns:
+        return found
+    known = issued.of_units(roster, units)
     for column, values in columns.items():
         if column not in issued.columns:
             continue
         place = issued.places[column]
-        stated: list[CellValue] = [None if cells is None else cells[place] for cells in known]
-        if stated == values:
-            continue  # as they were issued, all of them
-        for n, (cell, value) in enumerate(zip(stated, values, strict=True)):
+        for n, (cells, value) in enumerate(zip(known, values, strict=True)):
+            cell = None if cells is None else cells[place]
             if cell is None or cell == "" or cell == value:
                 continue
             before, unit = _figure(cell), units[n]
@@ -128,13 +147,16 @@ def entrants_without_figure(
     Only where the template stated figures of other units in that column: else nothing tells who is an entrant.
     """
     found: list[tuple[int, str]] = []
+    was_there: dict[str, bool] = {}
     for column, values in columns.items():
         reported = current.get(column.removesuffix("_yoy"))
-        if column not in issued.columns or reported is None or None not in values:
+        if column not in issued.columns or reported is None:
             continue
-        found += [
-            (n, column)
-            for n, (unit, value, now) in enumerate(zip(units, values, reported, strict=True))
-            if value is None and now is not None and unit is not None and not issued.has_figures(roster, unit)
-        ]
+        for n, value in enumerate(values):
+            unit = units[n]
+            if value is None and reported[n] is not None and unit is not None:
+                if unit not in was_there:
+                    was_there[unit] = issued.has_figures(roster, unit)
+                if not was_there[unit]:
+                    found.append((n, column))
     return found
