@@ -151,14 +151,15 @@ def _once(readings: Sequence[FileReading]) -> list[FileReading]:
 def register_of(history: History, period: Period, park: str) -> pl.DataFrame:
     """The units of ``park`` that owe a report for ``period``: unit_id, name, sub_park, answer_status (null: none yet)."""
     frozen = frozen_register(history.vault, history.session, period)
-    units = frozen if frozen is not None else register_as_of(history.session, period.end)
-    statuses = answer_statuses(history.session, period).select(
+    known = frozen if frozen is not None else register_as_of(history.session, period.end, park=park)
+    units = known.filter(park=park)
+    statuses = answer_statuses(history.session, period, units["unit_id"].to_list()).select(
         "unit_id", answer_status=pl.col("status").cast(pl.String)
     )
     # 0 and 1 come from an earlier check of the same round; they do not explain an absence.
     statuses = statuses.filter(~pl.col("answer_status").is_in(["0", "1"]))
     name = pl.col("B02") if "B02" in units.columns else pl.lit(None, dtype=pl.String)
-    return units.filter(park=park).with_columns(name=name).join(statuses, on="unit_id", how="left")
+    return units.with_columns(name=name).join(statuses, on="unit_id", how="left")
 
 
 def _judged(

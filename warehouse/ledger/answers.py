@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
@@ -26,6 +26,7 @@ ANSWER_STATUSES = {
     7: "重复单位",
     8: "不属调查范围",
 }
+_BATCH = 5000
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,13 @@ def record_answer_statuses(
 
     What is on record already is not entered again. How many were entered; one link in the trail for all.
     """
+    given = list(entries)
     known = {
         unit_id: (park, status, evidence)
-        for unit_id, park, status, evidence in answer_statuses(session, period).iter_rows()
+        for unit_id, park, status, evidence in answer_statuses(session, period, {e.unit_id for e in given}).iter_rows()
     }
     fresh: dict[str, AnswerStatus] = {}
-    for one in entries:
+    for one in given:
         if one.status not in ANSWER_STATUSES:
             raise RefusalError(f"单位 {one.unit_id} 的回答状态“{one.status}”无效,应为 0 至 8。")
         if not one.evidence.strip():
@@ -83,12 +85,21 @@ def record_answer_statuses(
     return len(rows)
 
 
-def answer_statuses(session: Session, period: Period) -> pl.DataFrame:
-    """Of each unit the status that counts: (unit_id, park, status, evidence), by unit_id. A unit without an entry has
-    not been dealt with and is not listed."""
+def answer_statuses(session: Session, period: Period, units: Collection[str] | None = None) -> pl.DataFrame:
+    """Of each unit, or of ``units``, the status that counts: (unit_id, park, status, evidence), by unit_id. A unit
+    without an entry has not been dealt with and is not listed."""
     newest = select(func.max(AnswerStatusRow.id)).where(AnswerStatusRow.period == str(period))
     query = select(AnswerStatusRow.unit_id, AnswerStatusRow.park, AnswerStatusRow.status, AnswerStatusRow.evidence)
-    counted = query.where(AnswerStatusRow.id.in_(newest.group_by(AnswerStatusRow.unit_id)))
-    rows = session.execute(counted.order_by(AnswerStatusRow.unit_id)).all()
+    rows: list[Row[tuple[str, str, int, str]]] = []
+    # The units of one park are looked up by the index, not read out of a nation's.
+    for some in [None] if units is None else _batches(sorted(units)):
+        of_these = newest if some is None else newest.where(AnswerStatusRow.unit_id.in_(some))
+        counted = query.where(AnswerStatusRow.id.in_(of_these.group_by(AnswerStatusRow.unit_id)))
+        rows += session.execute(counted.order_by(AnswerStatusRow.unit_id)).all()
     schema = {"unit_id": pl.String(), "park": pl.String(), "status": pl.Int64(), "evidence": pl.String()}
     return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+
+def _batches(units: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(units), _BATCH):
+        yield units[start : start + _BATCH]

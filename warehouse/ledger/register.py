@@ -113,6 +113,9 @@ def register_as_of(
     query = select(UnitEventRow).where(UnitEventRow.effective <= day)
     if known_at is not None:
         query = query.where(UnitEventRow.recorded_at <= known_at)
+    if park is not None:  # a unit is in a park by an event that names it
+        named = select(UnitEventRow.unit_id).where(UnitEventRow.park == park)
+        query = query.where(UnitEventRow.unit_id.in_(named))
     units: dict[str, dict[str, object]] = {}
     for event in _events(session, query):
         if event.kind == "exit":

@@ -58,6 +58,7 @@ def test_events_add_up_to_the_register_of_a_day(office: Any) -> None:
         ),
     )
     assert as_of(office, date(2025, 1, 1), park="LBGX").rows()[0][:3] == ("91A", "LBGX", "LBGX01")
+    assert as_of(office, date(2025, 1, 1), park="LBXQ").filter(unit_id="91A").is_empty()
     assert as_of(office, date(2025, 1, 31)).height == 2
     assert as_of(office, date(2025, 2, 1))["unit_id"].to_list() == ["91A"]
     with office.ledger.read() as session:
@@ -155,6 +156,8 @@ def test_the_latest_answer_status_of_a_unit_counts_and_needs_evidence(office: An
             ("91A", "LBXQ", 5, "注销公告"),
             ("91B", "LBXQ", 0, "2025Q1-LBXQ-0001"),
         ]
+        assert answer_statuses(session, Q1, ["91A", "91Z"]).rows() == [("91A", "LBXQ", 5, "注销公告")]
+        assert answer_statuses(session, Q1, []).is_empty()
         assert answer_statuses(session, Period(2025)).is_empty()
         with pytest.raises(RefusalError, match="拒报”须附依据"):
             record_answer_statuses(session, Q1, [AnswerStatus("91C", "LBXQ", 2, "")], now=office.now, actor="liu")
