@@ -77,8 +77,12 @@ def spoiled(frames: dict[str, pl.DataFrame], every: int) -> tuple[dict[str, pl.D
 def park_book(enterprises: int, *, seed: int = SEED, park: str = "LBGX", faults_every: int = 0) -> Book:
     """The annual workbook of one park, every enterprise on all forms it owes."""
     figures = figures_of(enterprises, seed)
-    of: Programme = figures.programme
     frames, faults = spoiled(forms_of(figures, park, YEAR), faults_every)
+    return written(figures.programme, frames, park, faults)
+
+
+def written(of: Programme, frames: dict[str, pl.DataFrame], park: str, faults: int = 0) -> Book:
+    """The annual workbook with these figures in it."""
     basic = frames["basic"]
     units = basic.select(
         "unit_id", pl.col("B02").alias("name"), *(c for c in basic.columns if c.startswith("B") and c != "B01")

@@ -83,10 +83,10 @@ class Panel:
         return self.years.filter(year=year).join(self.firms, on="B01").sort("B01")
 
 
-def draw(programme: Programme, size: Size, last_year: int, seed: int) -> Panel:
-    """The panel from 2013 (only the base of growth) to ``last_year``."""
+def draw(programme: Programme, size: Size, last_year: int, seed: int, first_serial: int = 0) -> Panel:
+    """The panel from 2013 (only the base of growth) to ``last_year``; made-up credit codes count from ``first_serial``."""
     rng = np.random.default_rng(seed)
-    firms = _firms(programme, size, last_year, rng)
+    firms = _firms(programme, size, last_year, rng, first_serial)
     rows = [
         _year(firms, year, rng_year)
         for year, rng_year in zip(range(FIRST_YEAR, last_year + 1), rng.spawn(last_year - FIRST_YEAR + 1), strict=True)
@@ -100,7 +100,9 @@ def _classes(programme: Programme, wanted: tuple[str, ...]) -> list[str]:
     return [c if c in valid else next(v for v in valid if v[:2] == c[:2]) for c in wanted]
 
 
-def _firms(programme: Programme, size: Size, last_year: int, rng: np.random.Generator) -> pl.DataFrame:
+def _firms(
+    programme: Programme, size: Size, last_year: int, rng: np.random.Generator, first_serial: int
+) -> pl.DataFrame:
     industrial_classes, service_classes = _classes(programme, INDUSTRY_CLASSES), _classes(programme, SERVICE_CLASSES)
     years = last_year - 2014
     entrants = max(len(ZONES), round(size.enterprises * 0.02)) * max(years, 0)
@@ -137,8 +139,8 @@ def _firms(programme: Programme, size: Size, last_year: int, rng: np.random.Gene
     )
     return pl.DataFrame(
         {
-            "B01": [credit_code(int(i), division[int(i)]) for i in index],
-            "B02": [_name(int(i), bool(industrial[i])) for i in index],
+            "B01": [credit_code(first_serial + int(i), division[int(i)]) for i in index],
+            "B02": [_name(first_serial + int(i), bool(industrial[i])) for i in index],
             "zone": zone,
             "B05": sub_code,
             "B06": division,
