@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 import duckdb
-import pandera.errors as pe
-import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.gate import require_gate
 from pipelines.intake import Office, observations_of
-from schemas.environment import environment_for
-from schemas.errors import StorageError
-from schemas.expression import expand, functions, operands, parse
-from schemas.frame import frame_schema
-from schemas.model import Edition, Severity
-from schemas.observations import Observations
-from schemas.polars_target import prepare_rows, row_expr
-from sources.audit import rosters_of
+from schemas.period import Period
 from warehouse import facts
 from warehouse.facts import SubmissionRow
 from warehouse.home import Home
@@ -28,6 +21,7 @@ from warehouse.ledger.submissions import Submission, submissions
 from warehouse.ledger.trail import events
 from warehouse.snapshots import publish_snapshot
 
+GATED_TOGETHER = 16
 LOADED_STATES = STANDING | {State.SUPERSEDED}
 
 
@@ -93,90 +87,39 @@ def load_all(
         ]
         rows = {s.number: warehouse_row(session, s) for s in standing}
     there = {stage: set() if again else facts.loaded_ids(con, stage) for stage in facts.STAGES}
-    new = loaded = 0
+    missing = {n: [stage for stage in _stages(row) if n not in there[stage]] for n, row in rows.items()}
+    new = [s for s in standing if missing[s.number]]
+    loaded = 0
     with facts.transaction(con):
-        for submission in standing:
-            row = rows[submission.number]
-            wanted = ["submitted"] + (["accepted"] if row.accepted_from is not None else [])
-            missing = [stage for stage in wanted if submission.number not in there[stage]]
-            if not missing:
-                continue
-            observations = observations_of(office.vault, submission)
-            if "accepted" in missing:
-                require_gate(office, submission, observations)
-            loaded += facts.load(con, office.programme, row, observations, missing)
-            new += 1
-            progress(f"入库 {submission.number}")
+        for period, batch in _batches(new):
+            read = [(s, observations_of(office.vault, s)) for s in batch]
+            require_gate(office.programme, period, [r for r in read if "accepted" in missing[r[0].number]])
+            for submission, observations in read:
+                number = submission.number
+                loaded += facts.load(con, office.programme, rows[number], observations, missing[number])
+                progress(f"入库 {number}")
         for gone in set.union(*there.values()) - rows.keys():
             facts.forget(con, office.programme, gone)
         facts.replace_submissions(con, rows.values())
-    return Loaded(new, loaded, len(standing) - new)
+    return Loaded(len(new), loaded, len(standing) - len(new))
+
+
+def _stages(row: SubmissionRow) -> list[str]:
+    return ["submitted"] + (["accepted"] if row.accepted_from is not None else [])
+
+
+def _batches(wanted: Iterable[Submission]) -> Iterator[tuple[Period, Sequence[Submission]]]:
+    """Submissions of one period, few enough at a time that memory does not grow with the number of parks."""
+    for period, own in groupby(sorted(wanted, key=lambda s: (s.period, s.number)), key=lambda s: s.period):
+        together = list(own)
+        for first in range(0, len(together), GATED_TOGETHER):
+            yield period, together[first : first + GATED_TOGETHER]
 
 
 def _was_reported(session: Session, found: Submission) -> bool:
     return found.state in LOADED_STATES and any(
         state is State.REPORTED for _, state in state_history(session, found.number)
     )
-
-
-def require_gate(office: Office, found: Submission, observations: Observations) -> None:
-    """Nothing enters ``accepted`` without passing the generated schema of its form, hard rules included.
-
-    Raises StorageError: findings were reported long before; what fails here is a fault of ours, and is not loaded.
-    """
-    edition, period = office.programme.edition_for(found.period), found.period
-    codelists = {
-        n: frozenset(c.valid(period.end)["code"].to_list())
-        for n, c in office.programme.codelists.items()
-        if n in ("gbt4754_class4", "reg_category")
-    }
-    complete = observations.with_all_columns(edition, period)
-    held = _row_rules(office, edition, found, observations)
-    for code, frame in complete.frames.items():
-        rules = held.get(code, {})
-        schema = frame_schema(edition.forms[code], period, codelists, tuple(rules))
-        gated = frame.filter(pl.col("unit_id").is_not_null()).with_columns(
-            *(s.alias(f"rule:{r}") for r, s in rules.items() if s.len() == frame.height)
-        )
-        try:
-            schema.validate(gated, lazy=True)
-        except (pe.SchemaErrors, pe.SchemaError) as error:
-            cases = getattr(error, "failure_cases", None)
-            first = cases.head(3).to_dicts() if isinstance(cases, pl.DataFrame) else str(error)[:200]
-            raise StorageError(f"{found.number} 的 {code} 表没有通过入库检验,未入库:{first}") from None
-
-
-def _row_rules(
-    office: Office, edition: Edition, found: Submission, observations: Observations
-) -> dict[str, dict[str, pl.Series]]:
-    """Form → hard rule → holds (null where it does not apply) by row, for rules over the unit's own figures."""
-    rosters = rosters_of(observations, edition, found.period)
-    env = environment_for(office.programme, found.period, edition=edition)
-    complete = observations.with_all_columns(edition, found.period)
-    result: dict[str, dict[str, pl.Series]] = {}
-    for rule in edition.rules_for(found.period):
-        form = edition.forms[rule.form]
-        node = expand(parse(rule.expression), edition.derivations)
-        used = functions(node)
-        if (
-            rule.severity is not Severity.HARD
-            or form.roster not in rosters
-            or any(lag for _, lag in operands(node))
-            or used & {"SUM", "COUNT", "COUNT_PARK", "in_codelist", "in_roster", "unique"}
-        ):
-            continue
-        texts = [t for t in (rule.expression, rule.applies_if, form.applies_if) if t]
-        frame = prepare_rows(rosters[form.roster], texts, env)
-        applies = pl.lit(True)
-        for text in (rule.applies_if, form.applies_if):
-            if text:
-                applies = applies & row_expr(text, env).fill_null(False)
-        held = frame.select("unit_id", holds=pl.when(applies).then(row_expr(rule.expression, env)))
-        rows = complete.frames[rule.form].filter(pl.col("unit_id").is_not_null()).select("unit_id")
-        series = rows.join(held, on="unit_id", how="left", maintain_order="left")["holds"]
-        if series.len() == complete.frames[rule.form].height:
-            result.setdefault(rule.form, {})[rule.id] = series
-    return result
 
 
 def refresh(office: Office, home: Home, *, progress: Callable[[str], None] = lambda _: None) -> Loaded:

@@ -25,9 +25,16 @@ def _checks(indicator: Indicator, codes: frozenset[str] | None) -> list[pa.Check
 
 
 def frame_schema(
-    form: Form, period: Period, codelists: dict[str, frozenset[str]], held: tuple[str, ...] = ()
+    form: Form,
+    period: Period,
+    codelists: dict[str, frozenset[str]],
+    held: tuple[str, ...] = (),
+    *,
+    by_submission: bool = False,
 ) -> pa.DataFrameSchema:
     """The structure and value bounds of ``form`` in ``period``; ``held`` names Boolean columns that must not be false.
+
+    A unit stands once in the frame, or with ``by_submission`` once under each ``submission_id``.
 
     A hard rule enters as a column ``rule:<id>`` that the caller computed over the same rows: true, or null where the rule
     does not apply or stays undetermined. Validate a DataFrame with ``lazy=True``: given a LazyFrame, pandera looks at names
@@ -44,7 +51,11 @@ def frame_schema(
         columns[name] = pa.Column(dtype, checks=checks, nullable=nullable, title=indicator.name if indicator else name)
     for rule in held:
         columns[f"rule:{rule}"] = pa.Column(pl.Boolean, checks=pa.Check.ne(False, name=rule), nullable=True)
-    return pa.DataFrameSchema(columns, name=form.code, strict=True, unique=["unit_id"])
+    unit = ["unit_id"]
+    if by_submission:
+        columns["submission_id"] = pa.Column(pl.String, nullable=False)
+        unit = ["submission_id", "unit_id"]
+    return pa.DataFrameSchema(columns, name=form.code, strict=True, unique=unit)
 
 
 def required_missing(form: Form, period: Period) -> list[Indicator]:

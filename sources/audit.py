@@ -25,7 +25,7 @@ from sources.audit_rosters import Operands, park_sheet, rosters_of
 from sources.audit_rules import rule_results
 from sources.audit_run import Run
 
-__all__ = ["AuditResult", "Operands", "audit", "marked_column", "rosters_of", "rule_set_hash"]
+__all__ = ["AuditResult", "Operands", "audit", "marked_column", "park_sheet", "rosters_of", "rule_set_hash"]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,17 +25,18 @@ def publish_snapshot(con: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     number = 1 + max((int(p.stem) for p in folder.glob("*.duckdb") if p.stem.isdigit()), default=0)
     target, partial = folder / f"{number:08d}.duckdb", folder / f"{number:08d}.partial"
     partial.unlink(missing_ok=True)
-    source = con.execute("SELECT current_database()").fetchone()
-    if source is None:
+    live = con.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
+    if live is None or not live[0]:
         raise StorageError("数据仓库没有打开。")
     try:
-        con.execute(f"ATTACH '{partial}' AS snapshot")
-        con.execute(f'COPY FROM DATABASE "{source[0]}" TO snapshot')
-        con.execute("DETACH snapshot")
-    except duckdb.Error as error:
+        # After a checkpoint the file is the whole database, and this connection is the only writer.
+        con.execute("CHECKPOINT")
+        shutil.copyfile(live[0], partial)
+    except (duckdb.Error, OSError) as error:
         partial.unlink(missing_ok=True)
         raise StorageError(f"写快照失败,原快照不变:{str(error).splitlines()[0]}") from error
-    partial.with_suffix(".partial.wal").unlink(missing_ok=True)
+    with partial.open("rb") as handle:
+        os.fsync(handle.fileno())
     partial.rename(target)
     pointer = folder / f"{POINTER}.tmp"
     pointer.write_text(target.name, encoding="utf-8")
