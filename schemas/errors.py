@@ -10,11 +10,11 @@ class StatisticsError(Exception):
 class DefinitionError(StatisticsError):
     """A form, rule, table or system is wrong; its author mends it, and nothing starts before.
 
-    ``where`` names file and line, ``remedy`` says what to do.
+    ``where`` names file and line, ``message`` what is wrong, ``remedy`` says what to do.
     """
 
     def __init__(self, message: str, *, where: str = "", remedy: str = "") -> None:
-        self.where, self.remedy = where, remedy
+        self.where, self.message, self.remedy = where, message, remedy
         super().__init__(":".join(part for part in (where, message) if part) + (f" {remedy}" if remedy else ""))
 
 

@@ -13,12 +13,15 @@ CHECK11 = "0123456789X"
 
 
 def valid_uscc(text: str, *, organisation_codes: bool) -> str:
-    """Whether a text is a credit code (or, up to 2015, an organisation code) with right check characters: TRUE or FALSE."""
-    organisation = f"{_weighted(text, 9, ORGANISATION_WEIGHTS, BASE36)}+{_place(text, 17, CHECK11)}"
+    """Whether a text is a credit code (or, up to 2015, an organisation code) with right check characters: TRUE or FALSE.
+
+    Character by character: an array constant cannot stand in a formula that is filled down.
+    """
+    organisation = f"{_weighted(text, 9, ORGANISATION_WEIGHTS, BASE36)}+{_value(text, 17, CHECK11)}"
     tests = [
         f"LEN({text})=18",
         f'ISNUMBER(FIND(LEFT({text},1),"{DEPARTMENTS}"))',
-        f'SUMPRODUCT(--ISNUMBER(FIND(MID({text},{{3,4,5,6,7,8}},1),"0123456789")))=6',
+        f'TEXT(VALUE(MID({text},3,6)),"000000")=MID({text},3,6)',
         f"MOD({_weighted(text, 1, (*WEIGHTS, 1), CHARACTERS)},31)=0",
         f"MOD({organisation},11)=0",
     ]
@@ -31,12 +34,10 @@ def valid_uscc(text: str, *, organisation_codes: bool) -> str:
 
 
 def _weighted(text: str, first: int, weights: Sequence[int], characters: str) -> str:
-    places = ",".join(str(first + n) for n in range(len(weights)))
-    factors = ",".join(map(str, weights))
-    return f'SUMPRODUCT((FIND(MID({text},{{{places}}},1),"{characters}")-1)*{{{factors}}})'
+    return "+".join(f"{weight}*({_value(text, first + n, characters)})" for n, weight in enumerate(weights))
 
 
-def _place(text: str, at: int, characters: str) -> str:
+def _value(text: str, at: int, characters: str) -> str:
     return f'FIND(MID({text},{at},1),"{characters}")-1'
 
 

@@ -237,8 +237,11 @@ class _Compiler:
         fields = [arg for arg in node.args if arg.op != "context"]
         if not fields or any(arg.op != "column" for arg in fields):
             raise not_expressible("unique 只能用于指标")
-        same = "*".join(f"EXACT({self._area(f)},{self._cell(f)})" for f in fields)
-        counted = f"SUMPRODUCT({same if len(fields) > 1 else f'--{same}'})=1"
+        # Figures as text: LibreOffice finds no number of a range EXACT to anything.
+        areas, own = ('&"|"&'.join(map(where, fields)) for where in (self._area, self._cell))
+        if len(fields) == 1 and fields[0].kind != TEXT:
+            areas, own = f'{areas}&""', f'{own}&""'
+        counted = f"SUMPRODUCT(--EXACT({areas},{own}))=1"
         filled = "&".join(self._cell(f) for f in fields)
         return f'IF({filled}="",{UNKNOWN},--({counted}))'
 

@@ -230,7 +230,9 @@ def _valid_uscc(expression: Typed, args: list[str], env: Environment) -> str:
     code = args[0]
     total = _weighted(code, CHARACTERS, (*WEIGHTS, 1), 1)
     organisation = f"{_weighted(code, BASE36, ORGANISATION_WEIGHTS, 9)} + {_position(code, 17, '0123456789X')}"
-    holds = f"regexp_full_match({code}, '{SHAPE}') AND ({total}) % 31 = 0 AND ({organisation}) % 11 = 0"
+    # A character that cannot check (an A) is at place −1, which is 10 modulo 11.
+    checks = f"instr('0123456789X', substr({code}, 17, 1)) > 0"
+    holds = f"regexp_full_match({code}, '{SHAPE}') AND {checks} AND ({total}) % 31 = 0 AND ({organisation}) % 11 = 0"
     if env.organisation_codes:
         plain = f"regexp_replace({code}, '^(.{{8}})-(.)$', '\\1\\2')"
         short = f"{_weighted(plain, BASE36, ORGANISATION_WEIGHTS, 1)} + {_position(plain, 9, '0123456789X')}"

@@ -6,28 +6,23 @@ Same input, same bytes. No macro, no dynamic array, plain functions only; the se
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 
 import polars as pl
 
+from schemas.environment import environment_for
 from schemas.errors import DefinitionError
-from schemas.layout import (
-    FORMAT_VERSION,
-    INDEX_SHEET,
-    META_SHEET,
-    OPERANDS_SHEET,
-    Role,
-    SheetLayout,
-    workbook_layout,
-)
+from schemas.layout import FORMAT_VERSION, INDEX_SHEET, META_SHEET, SheetLayout, workbook_layout
 from schemas.model import Edition, FormKind, Programme
 from schemas.period import Period
 from sources.template_codes import choices_of, write_code_tables, write_lists
-from sources.template_forms import AuditFormula, Frame, write_form
+from sources.template_forms import Frame, write_form
 from sources.template_index import Cover, write_index
-from sources.template_prefill import Known, Prefill, prefill
-from sources.writer import Book, Value, put
+from sources.template_operands import lagged_columns, operand_sheet, write_operands
+from sources.template_prefill import Known, prefill
+from sources.template_rules import asked_lists, audit_sheets, audited_rules
+from sources.writer import Book, put
 
 PARK_FORMS = (FormKind.ROSTER, FormKind.SHEET)
 AREA_FORMS = (FormKind.CONTEXT,)
@@ -44,13 +39,13 @@ def write_template(
     year_earlier: Mapping[str, pl.DataFrame] | None = None,
     owing: Mapping[str, Collection[str]] | None = None,
     values: Mapping[str, pl.DataFrame] | None = None,
+    other_periods: Mapping[str, pl.DataFrame] | None = None,
     as_of: date | None = None,
     template_id: str = "",
     deadline: str = "",
     contact: str = "",
     kinds: Sequence[FormKind] | None = None,
     unit: str = "",
-    audit_formula: AuditFormula | None = None,
 ) -> bytes:
     """The workbook of one park and period, as .xlsx.
 
@@ -58,6 +53,7 @@ def write_template(
     have empty rows. ``previous`` and ``year_earlier`` give, form by form, the last accepted figures and those of the
     same period a year earlier (unit_id and plain codes). ``owing`` limits a form to the units that owe it.
     ``values`` (form frames of a submission) fills the input cells: a fresh template for a park whose own file cannot be marked.
+    ``other_periods``: roster → unit_id and operand columns (``F01_prev``), for hard rules that compare with earlier periods.
     ``kinds`` defaults to the park's own forms; for an area or province code to the background form.
     ``unit``: the own workbook of this one enterprise, which must be the only row of ``units``: the enterprise forms it owes.
     """
@@ -74,13 +70,18 @@ def write_template(
     book = Book(title=f"{edition.title} {period.title} {_unit_name(units, unit) if unit else name or park_code}")
     index = book.sheet(INDEX_SHEET)
     shown_day = as_of.isoformat() if as_of else ""
-    lists = write_lists(book, layouts, choices_of(programme, edition, period, park_code))
+    env = environment_for(programme, period, edition=edition)
+    rules = audited_rules(edition.rules_for(period), layouts)
+    operands = operand_sheet(layouts, stated, park_code, other_periods or {}, lagged_columns(rules, env))
+    choices = choices_of(programme, edition, period, park_code)
+    lists = write_lists(book, layouts, choices, asked_lists(rules, env, park_code))
+    audits = audit_sheets(edition, rules, env, layouts, stated, lists, operands.operands, park_code)
     for layout in layouts:
-        write_form(book, layout, stated[layout.form.code], Frame(edition, park, lists, audit_formula))
+        write_form(book, layout, stated[layout.form.code], Frame(edition, park, lists, audits))
     write_code_tables(book, layouts, lists, division)
     cover = Cover(edition, period, filer, deadline or deadline_text(edition, period), contact, shown_day)
-    write_index(book, index, layouts, stated, cover)
-    _write_operands(book, layouts, stated, park_code, shown_day)
+    write_index(book, index, layouts, stated, audits, cover)
+    write_operands(book, operands, shown_day)
     facts = {
         "format_version": FORMAT_VERSION,
         "programme": programme.code,
@@ -151,47 +152,3 @@ def _write_meta(book: Book, facts: Mapping[str, str], layouts: Sequence[SheetLay
     sheet.protect()
     for name, value in facts.items():
         book.workbook.set_custom_property(f"ytb_{name}", value, "text")
-
-
-def _write_operands(
-    book: Book, layouts: Sequence[SheetLayout], stated: Mapping[str, Prefill], park_code: str, as_of: str
-) -> None:
-    """The hidden sheet of prefilled 上年同期 figures as they were issued: row 1 the day, row 3 the head, then a row a unit.
-
-    The editable cells may be changed; this copy says what stood there. Last period's figures stay on the forms, locked.
-    """
-    sheet = book.sheet(OPERANDS_SHEET)
-    text = book.style({"num_format": "@"})
-    put(sheet, 0, 0, "as_of", text)
-    put(sheet, 0, 1, as_of, text)
-    issued: dict[tuple[str, str], dict[str, Value]] = {}
-    columns: dict[str, int] = {}
-    for layout in layouts:
-        for unit, column, value in _issued(layout, stated[layout.form.code], park_code):
-            columns.setdefault(column, len(columns) + 2)
-            issued.setdefault((layout.form.roster, unit), {})[column] = value
-    put(sheet, 2, 0, "roster", text)
-    put(sheet, 2, 1, "unit_id", text)
-    for name, place in columns.items():
-        put(sheet, 2, place, name, text)
-    for n, ((roster, unit), values) in enumerate(issued.items(), start=3):
-        put(sheet, n, 0, roster, text)
-        put(sheet, n, 1, unit, text)
-        for name, value in values.items():
-            put(sheet, n, columns[name], value)
-    sheet.hide()
-    sheet.protect()
-
-
-def _issued(layout: SheetLayout, stated: Prefill, park_code: str) -> Iterator[tuple[str, str, Value]]:
-    if layout.form.kind is FormKind.SHEET:
-        for code, value in zip(stated.values("code"), stated.issued.get("value_yoy", ()), strict=False):
-            if value is not None:
-                yield park_code, f"{code}_yoy", value
-        return
-    units = stated.columns.get(layout.columns[0].anchor, ())
-    for column in layout.columns:
-        if column.role is Role.YEAR_EARLIER:
-            for unit, value in zip(units, stated.issued.get(column.anchor, ()), strict=False):
-                if value is not None:
-                    yield str(unit), column.anchor, value

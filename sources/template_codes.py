@@ -57,9 +57,15 @@ def list_key(indicator: Indicator) -> object:
 
 
 def write_lists(
-    book: Book, layouts: Sequence[SheetLayout], choices: Mapping[str, Sequence[Choice]]
+    book: Book,
+    layouts: Sequence[SheetLayout],
+    choices: Mapping[str, Sequence[Choice]],
+    asked: Mapping[object, Sequence[str]],
 ) -> dict[object, CodeList]:
-    """Write the hidden sheet of lists; code and name side by side, all text. Returns list key → list, empty ones left out."""
+    """Write the hidden sheet of lists; code and name side by side, all text. Returns list key → list, empty ones left out.
+
+    ``asked``: further lists of codes that audit formulas need, under keys of their own; an equal list is written once.
+    """
     sheet = book.sheet(LISTS_SHEET)
     text = book.style({"num_format": "@"})
     lists: dict[object, CodeList] = {}
@@ -76,6 +82,17 @@ def write_lists(
             put(sheet, n, column + 1, name, text)
         letter = column_letter(column)
         lists[key] = CodeList(pairs, f"={quoted(LISTS_SHEET)}!${letter}$2:${letter}${len(pairs) + 1}")
+    column = 2 * len(lists)
+    for key, codes in asked.items():
+        same = next((found for found in lists.values() if {code for code, _ in found.choices} == set(codes)), None)
+        if same is None and codes:
+            for n, code in enumerate(sorted(codes), start=1):
+                put(sheet, n, column, code, text)
+            letter = column_letter(column)
+            source = f"={quoted(LISTS_SHEET)}!${letter}$2:${letter}${len(codes) + 1}"
+            same, column = CodeList(tuple((code, "") for code in sorted(codes)), source), column + 1
+        if same is not None:
+            lists[key] = same
     sheet.hide()
     sheet.protect()
     return lists
@@ -105,7 +122,7 @@ def write_code_tables(
             users.setdefault(list_key(indicator), []).append(f"{indicator.code} {indicator.name}")
     column = 0
     for key, codelist in lists.items():
-        if key == YES_NO:
+        if key == YES_NO or key not in users:
             continue
         titles = list(dict.fromkeys(users.get(key, [])))
         title = titles[0] + (f" 等{len(titles)}项" if len(titles) > 1 else "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any
 
 from schemas.layout import (
+    AUDIT,
     CODE_ROW,
     FIRST_ROW,
     FOOT,
@@ -18,19 +19,20 @@ from schemas.layout import (
     Role,
     SheetLayout,
 )
-from schemas.model import Edition, Form, FormKind, Indicator, ValueType
+from schemas.model import Edition, FormKind, Indicator, ValueType
+from sources.template_audit import PASSED, AuditSheet
 from sources.template_codes import REASONS, YES_NO, CodeList, list_key
 from sources.template_prefill import Prefill
-from sources.writer import Book, Format, Sheet, put, put_formula, validate
-
-AuditFormula: TypeAlias = Callable[[Form, int], str | None]
-"""The audit cell of a form in one row: a formula starting with ``=``, or None. A later issue compiles rules into it."""
+from sources.writer import Book, Format, Sheet, fill_formula, put, put_formula, validate
 
 LARGEST = 999_999_999_999_999
 GREY, WHITE = "#F2F2F2", "#FFFFFF"
 HEADER_FILL: Mapping[Role, str] = {Role.YEAR_EARLIER: "#EBF1DE", Role.REASON: "#EBF1DE", Role.LAST: "#E7E6E6"}
 USCC = ("B01", "J15")
 NOTE_AUTHOR = "一套表制度"
+BAD = {"bg_color": "#F8D7DA", "font_color": "#9C0006"}
+DOUBTFUL = {"bg_color": "#FFF2CC", "font_color": "#7F6000"}
+GOOD = {"font_color": "#375623"}
 LINE = {"border": 1, "border_color": "#A6A6A6"}
 PAGE_WIDTH = 190
 SCREEN_WIDTH = 120
@@ -43,7 +45,8 @@ class Frame:
     edition: Edition
     park: str
     lists: Mapping[object, CodeList]
-    audit_formula: AuditFormula | None
+    audits: Mapping[str, AuditSheet]
+    """Form code → its audit cells."""
 
 
 def write_form(book: Book, layout: SheetLayout, stated: Prefill, frame: Frame) -> None:
@@ -66,7 +69,7 @@ def write_form(book: Book, layout: SheetLayout, stated: Prefill, frame: Frame) -
 
 def width_of(column: Column) -> float:
     """Width in characters (a Chinese one takes two)."""
-    fixed = {"code": 13, "name": 34, "unit_measure": 13, "value": 18, "value_yoy": 18, "value_last": 18, "audit": 24}
+    fixed = {"code": 13, "name": 34, "unit_measure": 13, "value": 18, "value_yoy": 18, "value_last": 18, "audit": 48}
     if column.anchor in fixed:
         return fixed[column.anchor]
     if column.indicator is None:
@@ -81,7 +84,7 @@ def width_of(column: Column) -> float:
 
 def _hidden(column: Column, layout: SheetLayout, frame: Frame) -> bool:
     if column.role is Role.AUDIT:
-        return frame.audit_formula is None
+        return not frame.audits[layout.form.code].rules
     return column.role is Role.LAST and layout.form.kind is not FormKind.SHEET
 
 
@@ -212,11 +215,8 @@ def _unit_column(book: Book, sheet: Sheet, layout: SheetLayout, column: Column, 
         # Hidden locked columns keep their blanks unwritten: they are half of a large book.
         if value is not None or column.role not in (Role.LAST, Role.AUDIT):
             put(sheet, FIRST_ROW - 1 + n, column.index, value, style)
-    if column.role is Role.AUDIT and frame.audit_formula:
-        for row in range(FIRST_ROW, FIRST_ROW + stated.rows):
-            formula = frame.audit_formula(layout.form, row)
-            if formula:
-                put_formula(sheet, row - 1, column.index, formula, style)
+    if column.role is Role.AUDIT:
+        _audit_cells(book, sheet, layout, stated, frame)
     if not locked and stated.rows:
         area = (FIRST_ROW - 1, column.index, layout.last_row(stated.rows) - 1, column.index)
         _validate(sheet, area, column.indicator, column.role, frame)
@@ -241,9 +241,29 @@ def _indicator_rows(book: Book, sheet: Sheet, layout: SheetLayout, stated: Prefi
                 _validate(sheet, (row, column.index, row, column.index), shown, column.role, frame)
         name = columns["name"][0].index
         _note(sheet, row, name, explanation(indicator, Role.VALUE))
-    formula = frame.audit_formula(layout.form, FIRST_ROW) if frame.audit_formula else None
-    if formula:
-        put_formula(sheet, FIRST_ROW - 1, layout.columns[-1].index, formula, _cell_style(book, None, locked=True))
+    _audit_cells(book, sheet, layout, stated, frame)
+
+
+def _audit_cells(book: Book, sheet: Sheet, layout: SheetLayout, stated: Prefill, frame: Frame) -> None:
+    """The column 校验, coloured by what it says; where it names a rule, the key of the row is red as well."""
+    column = layout.column(AUDIT)
+    style = book.style({**LINE, "locked": True, "bg_color": GREY, "font_color": "#595959", "num_format": "General"})
+    audits = frame.audits[layout.form.code]
+    if not audits.rules:
+        return
+    first, last = FIRST_ROW - 1, layout.last_row(stated.rows) - 1
+    if audits.filled and stated.rows:
+        fill_formula(sheet, (first, last), column.index, audits.filled, style)
+    for row, formula in audits.formulas.items():
+        put_formula(sheet, row - 1, column.index, formula, style)
+    cell = f"${column.letter}{FIRST_ROW}"
+    bad, open_, good = (book.workbook.add_format(look) for look in (BAD, DOUBTFUL, GOOD))
+    fails = {"type": "formula", "criteria": f'=ISNUMBER(FIND(" ",{cell}))', "format": bad}
+    doubtful = {"type": "formula", "criteria": f'=ISNUMBER(FIND(";",{cell}))', "format": open_}
+    passed = {"type": "cell", "criteria": "==", "value": f'"{PASSED}"', "format": good}
+    for look in (fails, doubtful, passed):
+        sheet.conditional_format(first, column.index, last, column.index, look)
+    sheet.conditional_format(first, 0, last, 0, fails)
 
 
 def _validate(

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.layout import Role, SheetLayout
-from schemas.model import AuditRule, Edition
+from schemas.model import Edition
 from schemas.period import Period
-from sources.template_checks import blank_required_cells, failing_rows
+from sources.template_audit import OPEN, AuditSheet, failing_text
+from sources.template_checks import blank_required_cells, rows_saying
+from sources.template_forms import BAD, GOOD
 from sources.template_prefill import Prefill
 from sources.writer import Book, Sheet, Value, put, put_formula, put_link, quoted
-
-BAD, GOOD = {"bg_color": "#F8D7DA", "font_color": "#9C0006"}, {"font_color": "#375623"}
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,21 @@ class Cover:
 
 
 def write_index(
-    book: Book, sheet: Sheet, layouts: Sequence[SheetLayout], stated: Mapping[str, Prefill], cover: Cover
+    book: Book,
+    sheet: Sheet,
+    layouts: Sequence[SheetLayout],
+    stated: Mapping[str, Prefill],
+    audits: Mapping[str, AuditSheet],
+    cover: Cover,
 ) -> None:
     """Fill the first sheet. Its counts are formulas; the system's own audit decides, as the sheet says."""
-    for column, width in enumerate((11, 52, 24, 14, 14, 14)):
+    for column, width in enumerate((11, 52, 24, 12, 12, 12, 12)):
         sheet.set_column(column, column, width)
     sheet.hide_gridlines(2)
     row = _title(book, sheet, cover)
     row = _instructions(book, sheet, row, layouts)
-    row, failing_cells = _forms(book, sheet, row, layouts, stated, cover)
-    _relations(book, sheet, row, layouts, stated, cover.edition.rules, failing_cells)
+    row = _forms(book, sheet, row, layouts, stated, audits)
+    _relations(book, sheet, row, layouts, stated, audits)
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
@@ -81,7 +86,7 @@ def _instructions(book: Book, sheet: Sheet, row: int, layouts: Sequence[SheetLay
         "“上期”数在表右侧的隐藏列,选中该区域后“取消隐藏”即可对照。",
         "名单上没有的企业,请先办理名录入库,再填数。名单上已关闭、迁出的,不填数,向园区登记情况。",
         "不要删除表头下的代码行(小号灰字);系统靠它识别各列。",
-        "填完看下面两张表:必填空格与不成立的行数都为 0 时再报送。最终以系统审核为准。",
+        "每行末尾的“校验”列说明本行是否通过。填完看下面两张表:必填空格与不符的行都为 0 时再报送。最终以系统审核为准。",
     ]
     for n, line in enumerate((line for line in lines if line), start=1):
         put(sheet, row + n, 0, f"{n}. {line}", text)
@@ -89,27 +94,33 @@ def _instructions(book: Book, sheet: Sheet, row: int, layouts: Sequence[SheetLay
 
 
 def _forms(
-    book: Book, sheet: Sheet, row: int, layouts: Sequence[SheetLayout], stated: Mapping[str, Prefill], cover: Cover
-) -> tuple[int, dict[str, str]]:
+    book: Book,
+    sheet: Sheet,
+    row: int,
+    layouts: Sequence[SheetLayout],
+    stated: Mapping[str, Prefill],
+    audits: Mapping[str, AuditSheet],
+) -> int:
     put(sheet, row, 0, "各表自检", _section(book))
     row += 1
-    _head(book, sheet, row, ("表号", "表名(点击前往)", "填报", "预列行数", "必填空格", "不成立的行数"))
+    titles = ("表号", "表名(点击前往)", "填报", "预列行数", "必填空格", "不符的行", "待核的行")
+    _head(book, sheet, row, titles)
     cell, number = _body(book, {}), _body(book, {"align": "center", "num_format": "0"})
     link = _body(book, {"font_color": "#1F4E79", "underline": 1})
-    first, failing = row + 1, {}
+    first = row + 1
     for layout in layouts:
         row += 1
+        prefilled = stated[layout.form.code]
         put(sheet, row, 0, layout.form.number, cell)
         put_link(sheet, row, 1, f"{quoted(layout.name)}!A1", layout.name, link)
         put(sheet, row, 2, layout.form.respondent, cell)
-        prefilled = stated[layout.form.code]
         put(sheet, row, 3, prefilled.listed, number)
-        blanks = blank_required_cells(layout, prefilled.rows)
-        _count(sheet, row, 4, blanks, number)
-        failing[layout.form.code] = f"F{row + 1}"
-        put(sheet, row, 5, "—", number)
+        _count(sheet, row, 4, blank_required_cells(layout, prefilled.rows), number)
+        audited = bool(audits[layout.form.code].rules)
+        for column, pattern in ((5, "* *"), (6, f"*{OPEN}*")):
+            _count(sheet, row, column, rows_saying(layout, prefilled.rows, pattern) if audited else None, number)
     _colour(book, sheet, (first, 4, row, 5))
-    return row + 2, failing
+    return row + 2
 
 
 def _relations(
@@ -118,35 +129,30 @@ def _relations(
     row: int,
     layouts: Sequence[SheetLayout],
     stated: Mapping[str, Prefill],
-    rules: Sequence[AuditRule],
-    failing_cells: Mapping[str, str],
+    audits: Mapping[str, AuditSheet],
 ) -> None:
     put(sheet, row, 0, "审核关系自检", _section(book))
     row += 1
-    _head(book, sheet, row, ("编号", "不成立时请核对", "表名", "不成立的行数"))
+    _head(book, sheet, row, ("编号", "不成立时请核对", "表名", "不符的行", "待核的行"))
     cell, number = _body(book, {"text_wrap": True}), _body(book, {"align": "center", "num_format": "0"})
     first = row + 1
     for layout in layouts:
-        start = row + 1
-        for rule in (r for r in rules if r.form == layout.form.code):
-            formula = failing_rows(rule, layout, stated[layout.form.code].rows)
-            if formula is None:
-                continue
+        rows = stated[layout.form.code].rows
+        for rule in audits[layout.form.code].rules:
             row += 1
             values: tuple[Value, ...] = (rule.id, rule.message, layout.name)
             for column, value in enumerate(values):
                 put(sheet, row, column, value, cell)
-            put_formula(sheet, row, 3, formula, number)
-        if row >= start:
-            line = int(failing_cells[layout.form.code][1:]) - 1
-            put_formula(sheet, line, 5, f"=SUM(D{start + 1}:D{row + 1})", number)
+            said = failing_text(rule).split(" ")[0]
+            put_formula(sheet, row, 3, rows_saying(layout, rows, f"*{said} *"), number)
+            put_formula(sheet, row, 4, rows_saying(layout, rows, f"*{said}{OPEN}*"), number)
     if row >= first:
         _colour(book, sheet, (first, 3, row, 3))
     put(
         sheet,
         row + 1,
         0,
-        "空白单元格不参加以上判断;表间、跨期和名录类审核由系统在报送时进行。",
+        "“待核”是因有空格或文字还不能判断;表间、跨期和名录类审核由系统在报送时进行。",
         book.style({"font_color": "#595959"}),
     )
 
@@ -173,9 +179,7 @@ def _body(book: Book, properties: Mapping[str, object]) -> object:
 
 
 def _colour(book: Book, sheet: Sheet, area: tuple[int, int, int, int]) -> None:
-    # A text here says that a figure is not a number, which is as much to be mended as a count above zero.
     bad, good = book.workbook.add_format(BAD), book.workbook.add_format(GOOD)
-    sheet.conditional_format(*area, {"type": "cell", "criteria": "==", "value": '"有文字"', "format": bad})
     sheet.conditional_format(
         *area, {"type": "cell", "criteria": "between", "minimum": 1, "maximum": 10**9, "format": bad}
     )

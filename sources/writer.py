@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import xlsxwriter
 
 from schemas.errors import DefinitionError
+from sources.shared_formulas import SharedFormulaSheet
 
 CREATED = datetime(2014, 1, 1)
 """The stamp of every workbook: a clock inside would make equal content differ."""
@@ -52,7 +53,7 @@ class Book:
 
     def sheet(self, name: str) -> Sheet:
         """A new worksheet at the end."""
-        return self.workbook.add_worksheet(name)
+        return self.workbook.add_worksheet(name, SharedFormulaSheet)
 
     def style(self, properties: Mapping[str, Any]) -> Format:
         """The format with these xlsxwriter properties, on the house font at size 10 unless they say otherwise."""
@@ -121,9 +122,18 @@ def _put_number(sheet: Sheet, row: int, column: int, value: float | Decimal, sty
 
 def put_formula(sheet: Sheet, row: int, column: int, formula: str, style: Format = None) -> None:
     """Write a formula of ours with an empty cached value. Raises DefinitionError beyond 8,192 characters."""
+    sheet.write_formula(row, column, _short_enough(formula), style, "")
+
+
+def fill_formula(sheet: Sheet, rows: tuple[int, int], column: int, formula: str, style: Format = None) -> None:
+    """A formula of ours filled down from the first row to the last, its relative references moved; as ``put_formula``."""
+    sheet.share_formula(*rows, column, _short_enough(formula), style)
+
+
+def _short_enough(formula: str) -> str:
     if len(formula) > MAX_FORMULA:
         raise DefinitionError(f"公式超过 {MAX_FORMULA} 个字符", remedy="请拆分审核关系。")
-    sheet.write_formula(row, column, formula, style, "")
+    return formula
 
 
 def put_link(sheet: Sheet, row: int, column: int, place: str, text: str, style: Format = None) -> None:

@@ -142,10 +142,11 @@ def test_uniqueness_takes_blanks_as_equal() -> None:
 
 
 def test_credit_codes() -> None:
-    frame = pl.DataFrame({"B01": ["91440300192317458F", "91440300192317458E", "", None, "19231745-8"]})
-    assert both("valid_uscc(B01)", frame) == [True, False, False, None, False]
+    codes = ["91440300192317458F", "91440300192317458E", "", None, "19231745-8", "9110000010000018AJ"]
+    frame = pl.DataFrame({"B01": codes})
+    assert both("valid_uscc(B01)", frame) == [True, False, False, None, False, False]
     early = Environment(Period(2014), VARIABLES, organisation_codes=True)
-    assert both("valid_uscc(B01)", frame, early) == [True, False, False, None, True]
+    assert both("valid_uscc(B01)", frame, early) == [True, False, False, None, True, False]
 
 
 def test_lags_are_columns_and_move_to_the_names() -> None:

@@ -95,3 +95,11 @@ def test_organisation_codes() -> None:
         False,
         None,
     ]
+
+
+def test_an_a_is_no_check_character_of_an_organisation_code_although_it_counts_ten() -> None:
+    body = next(b for n in range(100) if organisation_check_character(b := f"100000{n:02d}") == "X")
+    first = f"91100000{body}A"
+    code = first + check_character(first)
+    assert not is_valid_uscc(code)
+    assert pl.select(valid_uscc(pl.lit(code)).alias("holds"))["holds"].to_list() == [False]

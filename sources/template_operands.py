@@ -1,0 +1,113 @@
+"""The hidden sheet ``_ops``: figures of other periods as they were issued, with their day.
+
+Row 1 the day, row 3 the head, then a row a unit. 上年同期 figures stand there because the cells on the forms may be changed:
+this copy says what stood in them. Figures that hard rules need and no form shows (``F01_prev``) stand beside; the audit
+cells look them up by the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from schemas.environment import Environment
+from schemas.errors import DefinitionError
+from schemas.expression import operand_column
+from schemas.layout import OPERANDS_SHEET, Role, SheetLayout, column_letter
+from schemas.model import AuditRule, FormKind
+from sources.template_audit import FIRST_OPERAND_ROW, Operands
+from sources.template_prefill import Prefill
+from sources.writer import Book, Value, put
+
+
+@dataclass(frozen=True)
+class OperandSheet:
+    """What stands on the sheet: (roster, unit) → column → figure, rosters together, and the columns in order."""
+
+    figures: Mapping[tuple[str, str], Mapping[str, Value]]
+    columns: tuple[str, ...]
+
+    @property
+    def operands(self) -> Operands:
+        """Where the audit cells find them."""
+        rows: dict[str, tuple[int, int]] = {}
+        for n, (roster, _) in enumerate(self.figures, start=FIRST_OPERAND_ROW):
+            rows[roster] = (rows.get(roster, (n, n))[0], n)
+        letters = {name: column_letter(n) for n, name in enumerate(self.columns, start=2)}
+        return Operands(rows, letters)
+
+
+def lagged_columns(rules: Iterable[AuditRule], env: Environment) -> frozenset[str]:
+    """The operands of other periods that these rules ask for."""
+    found: set[str] = set()
+    for rule in rules:
+        for text in filter(None, (rule.expression, rule.applies_if)):
+            try:
+                nodes = list(env.typed(text).walk())
+            except DefinitionError:
+                continue  # lint tells the author; a template is made all the same
+            found |= {
+                operand_column(*n.value)
+                for n in nodes
+                if isinstance(n.value, tuple) and n.op == "column" and n.value[1]
+            }
+    return frozenset(found)
+
+
+def operand_sheet(
+    layouts: Sequence[SheetLayout],
+    stated: Mapping[str, Prefill],
+    park_code: str,
+    other_periods: Mapping[str, pl.DataFrame],
+    wanted: frozenset[str],
+) -> OperandSheet:
+    """The figures issued on the forms, and of ``other_periods`` (roster → unit_id and operand columns) those wanted."""
+    figures: dict[tuple[str, str], dict[str, Value]] = {}
+    for layout in layouts:
+        for unit, column, value in _issued(layout, stated[layout.form.code], park_code):
+            figures.setdefault((layout.form.roster, unit), {})[column] = value
+    for roster in sorted({layout.form.roster for layout in layouts} & other_periods.keys()):
+        frame = other_periods[roster]
+        asked = sorted(wanted & set(frame.columns))
+        if asked:
+            for unit, *values in frame.select("unit_id", *asked).sort("unit_id").iter_rows():
+                own = figures.setdefault((roster, str(unit)), {})
+                own |= {c: v for c, v in zip(asked, values, strict=True) if v is not None and c not in own}
+    order = {layout.form.roster: n for n, layout in reversed(list(enumerate(layouts)))}
+    together = dict(sorted(figures.items(), key=lambda item: order[item[0][0]]))
+    columns = dict.fromkeys(column for own in figures.values() for column in own)
+    return OperandSheet(together, tuple(columns))
+
+
+def write_operands(book: Book, operands: OperandSheet, as_of: str) -> None:
+    """Write the hidden sheet."""
+    sheet = book.sheet(OPERANDS_SHEET)
+    text = book.style({"num_format": "@"})
+    put(sheet, 0, 0, "as_of", text)
+    put(sheet, 0, 1, as_of, text)
+    for n, name in enumerate(("roster", "unit_id", *operands.columns)):
+        put(sheet, FIRST_OPERAND_ROW - 2, n, name, text)
+    places = {name: n for n, name in enumerate(operands.columns, start=2)}
+    for row, ((roster, unit), values) in enumerate(operands.figures.items(), start=FIRST_OPERAND_ROW - 1):
+        put(sheet, row, 0, roster, text)
+        put(sheet, row, 1, unit, text)
+        for name, value in values.items():
+            put(sheet, row, places[name], value)
+    sheet.hide()
+    sheet.protect()
+
+
+def _issued(layout: SheetLayout, stated: Prefill, park_code: str) -> Iterator[tuple[str, str, Value]]:
+    if layout.form.kind is FormKind.SHEET:
+        for code, value in zip(stated.values("code"), stated.issued.get("value_yoy", ()), strict=False):
+            if value is not None:
+                yield park_code, f"{code}_yoy", value
+        return
+    units = stated.columns.get(layout.columns[0].anchor, ())
+    for column in layout.columns:
+        if column.role is Role.YEAR_EARLIER:
+            for unit, value in zip(units, stated.issued.get(column.anchor, ()), strict=False):
+                if value is not None:
+                    yield str(unit), column.anchor, value

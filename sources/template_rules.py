@@ -1,0 +1,56 @@
+"""From the rules of a round to the audit cells of a template: the code lists and figures they need, then sheet by sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from schemas.environment import Environment
+from schemas.errors import DefinitionError
+from schemas.layout import SheetLayout
+from schemas.model import AuditRule, Edition
+from sources.template_audit import AuditSheet, Operands, Workbook, audit_sheet, template_rules
+from sources.template_codes import CodeList
+from sources.template_prefill import Prefill
+
+
+def audited_rules(rules: Sequence[AuditRule], layouts: Sequence[SheetLayout]) -> list[AuditRule]:
+    """The rules that may stand in the template, form by form."""
+    return [rule for layout in layouts for rule in template_rules(rules, layout.form.code)]
+
+
+def asked_lists(rules: Sequence[AuditRule], env: Environment, park: str) -> dict[object, tuple[str, ...]]:
+    """(list, key) → codes of every code list the rules look into; the key is the park's code, "" for a list without key."""
+    found: dict[object, tuple[str, ...]] = {}
+    for rule in rules:
+        for text in filter(None, (rule.expression, rule.applies_if)):
+            try:
+                nodes = list(env.typed(text).walk())
+            except DefinitionError:
+                continue  # lint tells the author; a template is made all the same
+            for node in nodes:
+                if node.op != "in_codelist":
+                    continue
+                name = str(node.value)
+                if len(node.args) == 1 and name in env.codelists:
+                    found[(name, "")] = tuple(sorted(env.codelists[name]))
+                elif len(node.args) > 1 and name in env.keyed_codelists:
+                    found[(name, park)] = tuple(sorted(env.keyed_codelists[name].get(park, ())))
+    return found
+
+
+def audit_sheets(
+    edition: Edition,
+    rules: Sequence[AuditRule],
+    env: Environment,
+    layouts: Sequence[SheetLayout],
+    stated: Mapping[str, Prefill],
+    lists: Mapping[object, CodeList],
+    operands: Operands,
+    park: str,
+) -> dict[str, AuditSheet]:
+    """Form code → its audit cells. ``lists``: list key → where its codes stand; a list asked for and empty is absent."""
+    asked = {key: lists[key].source.lstrip("=") if key in lists else "" for key in asked_lists(rules, env, park)}
+    plain = {key[0]: area for key, area in asked.items() if isinstance(key, tuple) and not key[1]}
+    keyed = {key[0]: {key[1]: area} for key, area in asked.items() if isinstance(key, tuple) and key[1]}
+    book = Workbook(edition, env, layouts, stated, rules, park, plain, keyed, operands)
+    return {layout.form.code: audit_sheet(book, layout) for layout in layouts}
