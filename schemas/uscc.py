@@ -88,7 +88,11 @@ def _organisation_holds(octets: Octets) -> Holds:
     last = octets[:, 8]
     # A check character is a digit or X for 10; an A, which also stands for 10 among 36 characters, is none.
     check = np.where(last == ord("X"), 10, _BASE_36[last])
-    holds: Holds = (check <= 10) & (last != ord("A")) & ((_BASE_36[octets[:, :8]] @ np.array(ORGANISATION_WEIGHTS) + check) % 11 == 0)
+    holds: Holds = (
+        (check <= 10)
+        & (last != ord("A"))
+        & ((_BASE_36[octets[:, :8]] @ np.array(ORGANISATION_WEIGHTS) + check) % 11 == 0)
+    )
     return holds
 
 

@@ -72,5 +72,7 @@ def recalculated(
         beside = book.sheet(name)
         for at, code in enumerate(codes):
             put(beside, at, 0, code)
-    found = load_workbook(str(saved(book.to_bytes(), folder))).get_sheet_by_name("data").to_python(skip_empty_area=False)
+    found = (
+        load_workbook(str(saved(book.to_bytes(), folder))).get_sheet_by_name("data").to_python(skip_empty_area=False)
+    )
     return [row[len(names) : len(names) + len(formulas[0])] for row in found[FIRST_ROW - 1 :]]

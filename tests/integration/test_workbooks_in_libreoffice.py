@@ -104,7 +104,8 @@ def test_marks_survive_saving_and_are_replaced_when_the_workbook_comes_back(temp
     again = saved(marked, folder, "xlsx")
     assert set(marks(again)) == noted(again) == {key, figure, other}
     before, after = (load_workbook(io.BytesIO(d)).get_sheet_by_name(LAYOUT.name).to_python() for d in (template, again))
-    assert before == after
+    audit = LAYOUT.column("audit").index
+    assert [r[:audit] for r in before] == [r[:audit] for r in after]
     remarked = mark(again, as_findings([finding(other, "soft")])).data
     assert marks(remarked) == {other: "FFFFEB9D"} and noted(remarked) == {other}
     locked = openpyxl.load_workbook(io.BytesIO(remarked))[LAYOUT.name][key]
