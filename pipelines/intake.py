@@ -46,6 +46,8 @@ EMPTY_PHRASES = (
 SHORTEST_EXPLANATION = 10
 COLLATED = "collate"
 """The channel of submissions made of workbooks that the enterprises filled in themselves."""
+HISTORY = "history"
+"""The channel of figures of earlier years that the statistician took over from foreign workbooks (``pipelines.history``)."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from pipelines.checking import IncomingBook, check, read_books
 from pipelines.collating import collated_readings
-from pipelines.intake import COLLATED, Office, findings_of, observations_of
+from pipelines.history import enterprises_in, history_readings
+from pipelines.intake import COLLATED, HISTORY, Office, findings_of, observations_of
 from pipelines.operands import History
 from sources.pool import Pool
 from warehouse.ledger.submissions import submissions
@@ -24,10 +25,15 @@ def reread_all(office: Office, *, workers: int, progress: Callable[[str], None] 
                 continue
             progress(f"重读 {one.number}")
             books = [IncomingBook(f.name, office.vault.read(f.sha256)) for f in one.files]
-            readings = read_books(books, office.programme, pool)
-            if one.channel == COLLATED:
-                readings = collated_readings(office, session, one, readings)
-            checked = check(readings, office.programme, history, park=one.park, period=one.period)
+            units = None
+            if one.channel == HISTORY:
+                readings = history_readings(office, session, one, pool)
+                units = enterprises_in(office, readings, one.period)
+            else:
+                readings = read_books(books, office.programme, pool)
+                if one.channel == COLLATED:
+                    readings = collated_readings(office, session, one, readings)
+            checked = check(readings, office.programme, history, park=one.park, period=one.period, units=units)
             if checked.observations.to_bytes() != observations_of(
                 office.vault, one
             ).to_bytes() and not one.check.counts.get("left_out"):

@@ -26,7 +26,10 @@ SCHEMAS = ("meta", *STAGES, "in_force", "effective", "as_of", "mart", "published
 
 @dataclass(frozen=True)
 class SubmissionRow:
-    """What the warehouse keeps of a submission; ``accepted_from``/``accepted_to`` bound the time it was in force (UTC)."""
+    """What the warehouse keeps of a submission; ``accepted_from``/``accepted_to`` bound the time it was in force (UTC).
+
+    ``channel`` is how it came: ``history`` for what was taken over from foreign workbooks.
+    """
 
     submission_id: str
     number: str
@@ -38,6 +41,7 @@ class SubmissionRow:
     reported_at: datetime | None
     accepted_from: datetime | None
     accepted_to: datetime | None
+    channel: str = ""
 
 
 @contextmanager
@@ -136,8 +140,9 @@ def create(con: duckdb.DuckDBPyConnection, programme: Programme) -> None:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
     con.execute(
         """CREATE TABLE IF NOT EXISTS meta.submissions (submission_id VARCHAR, number VARCHAR, park VARCHAR, period VARCHAR,
-        edition VARCHAR, revision INTEGER, state VARCHAR, reported_at TIMESTAMPTZ, accepted_from TIMESTAMPTZ, accepted_to TIMESTAMPTZ)"""
+        edition VARCHAR, revision INTEGER, state VARCHAR, reported_at TIMESTAMPTZ, accepted_from TIMESTAMPTZ, accepted_to TIMESTAMPTZ, channel VARCHAR)"""
     )
+    con.execute("ALTER TABLE meta.submissions ADD COLUMN IF NOT EXISTS channel VARCHAR")
     con.execute(
         "CREATE TABLE IF NOT EXISTS meta.cell_map (submission_id VARCHAR, "
         + ", ".join(f'"{name}" {_sql_type(dtype)}' for name, dtype in CELL_MAP_COLUMNS.items())
@@ -252,7 +257,7 @@ def replace_submissions(con: duckdb.DuckDBPyConnection, rows: Iterable[Submissio
         schema={
             "submission_id": pl.String, "number": pl.String, "park": pl.String, "period": pl.String, "edition": pl.String,
             "revision": pl.Int32, "state": pl.String, "reported_at": pl.Datetime("us", "UTC"),
-            "accepted_from": pl.Datetime("us", "UTC"), "accepted_to": pl.Datetime("us", "UTC"),
+            "accepted_from": pl.Datetime("us", "UTC"), "accepted_to": pl.Datetime("us", "UTC"), "channel": pl.String,
         },
     ).sort("submission_id")  # fmt: skip
     con.execute("DELETE FROM meta.submissions")

@@ -29,6 +29,7 @@ COMMANDS = {
     "ytb.cli.administration": ("init", "upgrade", "park", "user", "period", "register"),
     "ytb.cli.collection": ("template", "check", "submit", "receipt"),
     "ytb.cli.collating": ("collate",),
+    "ytb.cli.history": ("import-history",),
     "ytb.cli.reviewing": ("review", "remind"),
     "ytb.cli.production": (
         "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",

@@ -15,6 +15,7 @@ import typer
 
 from exports.revision import revision_table
 from pipelines import loading
+from pipelines.intake import COLLATED, HISTORY
 from pipelines.production import DUE, PRODUCTS, compute, live_inputs, store
 from pipelines.publishing import publish, released_marts, reproduce
 from pipelines.rereading import reread_all
@@ -155,12 +156,15 @@ def trace_command(
     with reader(CALL.home.snapshots) as con:
         found = trace(con, CALL.programme, _folder(release_id), mart, cell)
     with CALL.office.ledger.read() as session:
-        files = [f for number in found.submissions for f in submission(session, number).files]
+        listed = [submission(session, number) for number in found.submissions]
+    files = [f for one in listed for f in one.files]
+    imported = [one.number for one in listed if one.channel == HISTORY]
     named = {f.sha256: f.name for f in files}
-    owners = {f.sha256: f.role for f in files if f.role}
+    owners = {f.sha256: f.role for one in listed if one.channel == COLLATED for f in one.files if f.role}
     sources = found.sources.with_columns(
         file_name=pl.col("file").replace_strict(named, default="", return_dtype=pl.String),
         owner=pl.col("file").replace_strict(owners, default=None, return_dtype=pl.String),
+        is_history=pl.col("submission").is_in(imported),
     )
     shown = found.cell
     lines = [
@@ -169,7 +173,7 @@ def trace_command(
         f"来自 {len(found.submissions)} 份报送的 {sources.height} 个单元格:",
     ]
     lines += [
-        f"  {r['submission']} {'企业自填 ' if r['owner'] else ''}{r['file_name']} “{r['sheet']}”{r['cell']} {r['unit_id']} "
+        f"  {r['submission']} {'企业自填 ' if r['owner'] else '历史导入 ' if r['is_history'] else ''}{r['file_name']} “{r['sheet']}”{r['cell']} {r['unit_id']} "
         f"{r['column']}={r['value']}"
         for r in sources.head(CELLS_SHOWN).iter_rows(named=True)
     ]
