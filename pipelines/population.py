@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 import duckdb
 import polars as pl
@@ -37,6 +38,11 @@ class Population:
     register: Callable[[Period], pl.DataFrame] | None = None
     _bare: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
     _full: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _on_file(self) -> frozenset[str]:
+        """The periods that have facts now; methods ask for many years back that nobody ever filed."""
+        return frozenset(facts.periods_on_file(self.con, self.source))
 
     def edition(self, period: Period) -> Edition:
         """The edition that governs a period."""
@@ -85,9 +91,10 @@ class Population:
         except Exception as missing:
             raise LookupError(str(period)) from missing
         frames: dict[str, pl.DataFrame] = {}
-        for form in edition.forms.values():
-            if form.shown(period):
-                frames[form.code] = facts.facts(self.con, form, str(period), source=self.source, as_of=self.as_of)
+        if self.as_of is not None or str(period) in self._on_file:
+            for form in edition.forms.values():
+                if form.shown(period):
+                    frames[form.code] = facts.facts(self.con, form, str(period), source=self.source, as_of=self.as_of)
         observations = Observations(frames)
         rosters = {name: wide_roster(observations, edition, name, period) for name in ROSTERS}
         rosters = {name: self._derived(frame, edition, name, period) for name, frame in rosters.items()}

@@ -191,17 +191,16 @@ def _round(
     refusers = _refusals(office, figures, period)
     jobs: dict[str, Future[tuple[bytes, bytes | None, list[tuple[str, str, str, str]]]]] = {}
     for park in ZONES:
-        template = folder / f"模板_{period}_{park}.xlsx"
-        office.ytb("template", "--park", park, "--period", str(period), "-o", str(template))
         faulty = FAULTY.get(str(period)) == park
         jobs[park] = workers.submit(
             filled,
-            template.read_bytes(),
+            office.root,
+            office.now,
+            ("template", "--park", park, "--period", str(period), "-o", str(folder / f"模板_{period}_{park}.xlsx")),
             *_figures_of(figures, park, period, refusers),
             _firms(figures, park, period) if faulty else None,
             period.round,
         )
-        template.unlink()
     numbers = []
     for park, job in jobs.items():
         clean, broken, planted = job.result()
@@ -254,14 +253,23 @@ def _firms(figures: Figures, park: str, period: Period) -> pl.DataFrame:
 
 
 def filled(
-    template: bytes,
+    root: Path,
+    now: datetime,
+    template_command: tuple[str, ...],
     frames: dict[str, pl.DataFrame],
     sheet: dict[str, object],
     firms: pl.DataFrame | None,
     round_letter: str,
 ) -> tuple[bytes, bytes | None, list[tuple[str, str, str, str]]]:
-    """The workbook as the clerk should have filled it, and for a faulty park as it was filled first, with what was planted."""
-    book = fill(template, frames, sheet)
+    """A park at work: it fetches its template by the command and fills it.
+
+    The workbook as the clerk should have filled it, and for a faulty park as it was filled first, with what was planted.
+    """
+    office, template = Office(root), Path(template_command[-1])
+    office.now = now
+    office.ytb(*template_command)
+    book = fill(template.read_bytes(), frames, sheet)
+    template.unlink()
     clean = saved(book)
     if firms is None:
         return clean, None, []
