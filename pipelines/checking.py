@@ -17,6 +17,7 @@ from schemas.period import Period
 from sources.audit import AuditResult, Operands, audit
 from sources.pool import Pool
 from sources.reader import FileReading, no_forensics, no_normalised, read_file
+from sources.reading import no_restated
 from sources.several_books import PutTogether, put_together
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.register import frozen_register, register_as_of
@@ -64,6 +65,11 @@ class Checked:
     def blocking(self, left_out: Sequence[str] = ()) -> int:
         """Findings that stop the submission, the units ``left_out`` aside."""
         return self.findings.filter(BLOCKING & ~pl.col("unit_id").is_in(list(left_out)).fill_null(False)).height
+
+    @property
+    def restated(self) -> pl.DataFrame:
+        """Figures of the year before that the park changed with a reason code."""
+        return pl.concat([no_restated(), *(r.restated for r in _once(self.readings))]).unique(maintain_order=True)
 
     @property
     def to_explain(self) -> int:

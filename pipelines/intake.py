@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 from sqlalchemy.orm import Session
 
 from pipelines.checking import Checked, IncomingBook, check, read_books, tally
+from pipelines.explaining import evidence_of, weak_explanations
 from pipelines.operands import History
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
@@ -24,26 +25,13 @@ from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.intake import IncomingFile, Received, files_digest, record_received
 from warehouse.ledger.periods import Round, round_of
+from warehouse.ledger.restatements import record_restatements
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again, mark_explained, record_check, report
 from warehouse.ledger.submissions import CheckResult, Submission, latest, submission, submissions
 from warehouse.vault import Vault
 
-EMPTY_PHRASES = (
-    "核实无误",
-    "情况属实",
-    "数据无误",
-    "经核实无误",
-    "属实",
-    "无误",
-    "正确",
-    "已核实",
-    "无",
-    "没有问题",
-    "同上",
-)
-SHORTEST_EXPLANATION = 10
 COLLATED = "collate"
 """The channel of submissions made of workbooks that the enterprises filled in themselves."""
 HISTORY = "history"
@@ -61,12 +49,14 @@ class Office:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A submission as it stands after ``submit``, what the check found, and whether the files were new."""
+    """A submission as it stands after ``submit``, what the check found, and whether the files were new. ``weak``: finding key →
+    why the explanation given for it does not do."""
 
     submission: Submission
     checked: Checked | None
     is_new: bool
     unexplained: int = 0
+    weak: Mapping[str, str] = field(default_factory=dict)
 
 
 def frame_to_blob(frame: pl.DataFrame) -> bytes:
@@ -165,10 +155,11 @@ def carry_on(
         with office.ledger.write() as session:
             found = record_check(session, found.number, result, now=now, actor=actor)
             _answers(session, checked, left_out, found, now, actor)
-    unexplained = 0
+            record_restatements(session, found.number, checked.restated.iter_rows(), now=now, actor=actor)
     if found.state in (State.CHECKED, State.EXPLAINED):
-        found, unexplained = _explain_and_report(office, found, explanations or {}, now, actor, report_at_once)
-    return Outcome(found, checked, received.is_new, unexplained)
+        found, unexplained, weak = _explain_and_report(office, found, explanations or {}, now, actor, report_at_once)
+        return Outcome(found, checked, received.is_new, unexplained, weak)
+    return Outcome(found, checked, received.is_new)
 
 
 def _require_not_collated(session: Session, park: str, period: Period, books: Sequence[IncomingBook]) -> None:
@@ -256,40 +247,36 @@ def _explain_and_report(
     now: datetime,
     actor: str,
     report_at_once: bool,
-) -> tuple[Submission, int]:
+) -> tuple[Submission, int, Mapping[str, str]]:
     findings = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
     keys = [finding_key(row) for row in findings.iter_rows(named=True)]
+    mine = {k: explanations[k] for k in keys if k in explanations}
+    weak: Mapping[str, str] = {}
+    if mine and found.state is State.CHECKED:
+        weak = weak_among(office, found, mine)
     with office.ledger.write() as session:
-        given = [
-            NewExplanation(k, *explanations[k])
-            for k in keys
-            if k in explanations and not weakness(office.programme, *explanations[k])
-        ]
+        given = [NewExplanation(k, *told) for k, told in mine.items() if k not in weak]
         if given and found.state is State.CHECKED:
             record_explanations(session, found.number, given, now=now, actor=actor)
         on_record = explanations_of(session, found.number)
         unexplained = len({k for k in keys if k not in on_record})
         if unexplained:
-            return submission(session, found.number), unexplained
+            return submission(session, found.number), unexplained, weak
         if found.state is State.CHECKED:
             mark_explained(session, found.number, now=now, actor=actor)
         if not report_at_once:
-            return submission(session, found.number), 0
-        return report(session, found.number, now=now, actor=actor), 0
+            return submission(session, found.number), 0, weak
+        return report(session, found.number, now=now, actor=actor), 0, weak
 
 
-def weakness(programme: Programme, reason_code: str, text: str) -> str:
-    """Why an explanation does not do, as a sentence for the park; empty where it does."""
-    codes = programme.codelists["reason_code"].rows["code"].to_list()
-    words = "".join(ch for ch in text if ch.isalnum())
-    if reason_code not in codes:
-        listed = "、".join(
-            f"{c}{n}" for c, n in programme.codelists["reason_code"].rows.select("code", "name").iter_rows()
-        )
-        return f"原因码“{reason_code}”无效,请从下列中选填:{listed}。"
-    if words in EMPTY_PHRASES or len(words) < SHORTEST_EXPLANATION:
-        return f"说明“{text}”没有写明原因;请写清发生了什么(不少于 {SHORTEST_EXPLANATION} 个字)。"
-    return ""
+def weak_among(office: Office, found: Submission, given: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Finding key → why the explanation given does not do (``pipelines.explaining``); sound ones are absent."""
+    with office.ledger.read() as session:
+        evidence = evidence_of(office.vault, session, office.programme, found)
+        told = {k: (e.reason_code, e.text) for k, e in explanations_of(session, found.number).items()}
+    return weak_explanations(
+        office.programme, office.programme.edition_for(found.period), evidence, given, on_record=told
+    )
 
 
 def findings_of(vault: Vault, found: Submission) -> pl.DataFrame:

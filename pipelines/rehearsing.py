@@ -15,13 +15,13 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from pipelines.checking import register_of
+from pipelines.explaining import rosters_in
 from pipelines.intake import Office
 from pipelines.operands import History, operands_for
 from schemas.catalog import rules_in_file
 from schemas.environment import environment_for
 from schemas.errors import DefinitionError
-from schemas.model import AuditRule, Edition, FormKind, Programme
-from schemas.observations import Observations
+from schemas.model import AuditRule, Edition, Programme
 from schemas.period import Period
 from sources.audit import audit
 from warehouse.ledger.states import State
@@ -169,7 +169,7 @@ def _once(
     observations = history.observations(found)
     edition = trying.edition_for(found.period)
     register = register_of(history, found.period, found.park)
-    operands = operands_for(history, found.period, found.park, _rosters(observations, edition, found.park))
+    operands = operands_for(history, found.period, found.park, rosters_in(observations, edition, found.park))
     names = {file.sha256: file.name for file in found.files}
     result = audit(
         observations, trying, found.period, park=found.park, operands_of_other_periods=operands, register=register,
@@ -202,13 +202,3 @@ def _once(
 
 def _hits(findings: pl.DataFrame, period: Period) -> pl.DataFrame:
     return findings.with_columns(period=pl.lit(str(period))).select(HIT_COLUMNS)
-
-
-def _rosters(observations: Observations, edition: Edition, park: str) -> dict[str, pl.Series]:
-    """Roster → the units of a submission, and the park itself."""
-    found: dict[str, list[pl.Series]] = {}
-    for code, frame in observations.frames.items():
-        form = edition.forms[code]
-        if frame.height and form.kind is FormKind.ROSTER:
-            found.setdefault(form.roster, []).append(frame["unit_id"])
-    return {name: pl.concat(units) for name, units in found.items()} | {"park": pl.Series([park])}

@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.intake import Office, findings_of, require_open, weakness
+from pipelines.intake import Office, findings_of, require_open, weak_among
 from schemas.errors import RefusalError
 from schemas.findings import NEEDS_EXPLANATION
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
@@ -69,11 +69,8 @@ def explain(
     with office.ledger.read() as session:
         found = submission(session, number)
     keys = to_explain(office, found)["key"].to_list() if found.check and found.check.to_explain else []
-    weak = {
-        key: why
-        for key, (code, text) in given.items()
-        if key in keys and (why := weakness(office.programme, code, text))
-    }
+    mine = {key: told for key, told in given.items() if key in keys}
+    weak = weak_among(office, found, mine) if mine else {}
     sound = [NewExplanation(key, *given[key]) for key in keys if key in given and key not in weak]
     with office.ledger.write() as session:
         _require_newest(session, found)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipelines.intake import Office, findings_of, observations_of
 from pipelines.matters import park_effects, what_matters
+from pipelines.querying import settle
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import decisions
@@ -107,7 +108,8 @@ def _units(office: Office, found: Submission) -> set[str]:
 
 def accept(office: Office, number: str, *, now: datetime, actor: str, reason: str = "") -> Submission:
     """Accept a reported submission. Raises RefusalError where one of its units stands in another park's report, since a
-    unit belongs to one park in a period, or where the step is not permitted."""
+    unit belongs to one park in a period, where a query of the park is not answered, or where the step is not permitted.
+    Queries that are answered, or whose cell was corrected, end with the acceptance."""
     with office.ledger.read() as session:
         found = submission(session, number)
         twice = clashes(session, office, found)
@@ -117,6 +119,7 @@ def accept(office: Office, number: str, *, now: datetime, actor: str, reason: st
             f"{number} 有 {len(twice)} 家单位同期出现在其他园区:{listed};请先确认归属,只保留一处(AB28)。"
         )
     with office.ledger.write() as session:
+        settle(office, session, found, now=now, actor=actor)
         accepted = decisions.accept(session, number, now=now, actor=actor, reason=reason)
         record_proposals(session, number, proposals_from(session, office, accepted), now=now, actor=actor)
         return accepted

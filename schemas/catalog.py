@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.claims import read_claims
 from schemas.definitions import Definition, read_codelist, read_csv_rows, read_toml
 from schemas.errors import DefinitionError
 from schemas.model import (
@@ -129,6 +130,7 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         derivations=_derivations(folder, parent),
         targets=_targets(folder, parent),
         schemes=_schemes(folder, parent),
+        claims=read_claims(folder / "claims.toml", parent.claims if parent else None),
         ladder=_ladder(folder, parent),
     )
 

@@ -63,6 +63,7 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
         *_forms(programme, edition),
         *_indicators(programme, edition),
         *_rules(programme, edition),
+        *_claims(programme, edition),
         *_products(programme, edition),
     ]
     counts = {
@@ -143,6 +144,13 @@ def _rules(programme: Programme, edition: Edition) -> Iterator[Problem]:
         )
         yield from _message(rule)
         yield from _collected(edition, rule)
+
+
+def _claims(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    for claim in edition.claims.items.values():
+        yield from _compiles(programme, edition, claim.expression, claim.rounds, claim.where)
+        if claim.form not in edition.forms:
+            yield Problem("error", claim.where, f"{claim.id} 的表 {claim.form} 不存在;请改正 form。")
 
 
 def _message(rule: AuditRule) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.claims import Claims
 from schemas.definitions import Definition
 from schemas.errors import DefinitionError
 from schemas.period import Period
@@ -260,6 +261,7 @@ class Edition:
     derivations: Mapping[str, str]
     targets: tuple[Target, ...]
     schemes: Mapping[str, Definition] = field(default_factory=dict)  # index systems scored by the engine, by id
+    claims: Claims = field(default_factory=Claims)  # what explanations claim, and how figures contradict it
     ladder: Definition | None = None  # rungs, triggers and terms of praise and warning
 
     @cached_property

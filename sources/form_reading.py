@@ -254,6 +254,7 @@ def _change_reported(reading: Reading, place: Place, changed: Restated) -> None:
     if changed.reason:
         told = f"{place.cell} 上年同期由 {changed.issued} 改为 {now},原因码 {changed.reason}。"
         reading.forensic("yoy_changed", place.sheet, place.cell, told)
+        reading.restated(place, changed.issued, changed.now, changed.reason)
     else:
         before = f"上年同期数改动了(下发 {changed.issued}),但没有选改动原因;"
         reading.finding("yoy_reason", place, before + "请在“上年同期改动原因”列选原因码,或恢复原数。", found=now)

@@ -27,7 +27,15 @@ from sources.form_reading import read_form, read_sheet_form, without_silent_unit
 from sources.grid import Grid, read_inspected
 from sources.guard import Inspection, inspect
 from sources.own_book import own_book_told
-from sources.reading import FORENSICS_COLUMNS, NORMALISED_COLUMNS, Place, Reading, no_forensics, no_normalised
+from sources.reading import (
+    FORENSICS_COLUMNS,
+    NORMALISED_COLUMNS,
+    Place,
+    Reading,
+    no_forensics,
+    no_normalised,
+    no_restated,
+)
 from sources.restated import IssuedFigures, issued_figures
 
 __all__ = [
@@ -66,6 +74,7 @@ class FileReading:
     code: str = ""
     message: str = ""
     unit: str | None = None
+    restated: pl.DataFrame = field(default_factory=no_restated)
 
     @classmethod
     def unreadable(cls, name: str, sha256: str, code: str, message: str) -> FileReading:
@@ -128,7 +137,7 @@ def _read(inspection: Inspection, grids: Sequence[Grid], sha256: str, of: Progra
     frames = without_silent_units(reading.frames, edition)
     return FileReading(
         name, sha256, "readable", park, period, edition.id, tuple(reading.seen), Observations(frames, reading.cell_map), reading.findings,
-        reading.normalised_cells, reading.forensics, unit=unit,
+        reading.normalised_cells, reading.forensics, unit=unit, restated=reading.restated_figures,
     )  # fmt: skip
 
 

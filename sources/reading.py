@@ -29,6 +29,14 @@ FORENSICS_COLUMNS = {
 }
 
 
+RESTATED_COLUMNS = dict.fromkeys(("form", "unit_id", "column", "issued", "stated", "reason_code"), pl.String())
+
+
+def no_restated() -> pl.DataFrame:
+    """An empty list of changed figures of the year before."""
+    return pl.DataFrame(schema=RESTATED_COLUMNS)
+
+
 def no_forensics() -> pl.DataFrame:
     """An empty list of what was done to a file."""
     return pl.DataFrame(schema=FORENSICS_COLUMNS)
@@ -68,6 +76,19 @@ class Reading:
     _complained: set[tuple[int | None, str]] = field(default_factory=set)
     _normalised: list[dict[str, object]] = field(default_factory=list)
     _forensics: list[dict[str, object]] = field(default_factory=list)
+    _restated: list[dict[str, object]] = field(default_factory=list)
+
+    def restated(self, place: Place, issued: object, stated: object, reason_code: str) -> None:
+        """A figure of the year before that the park changed, with its reason."""
+        told = (place.form, place.unit, place.column, issued, stated, reason_code)
+        self._restated.append(
+            {name: "" if v is None else str(v) for name, v in zip(RESTATED_COLUMNS, told, strict=True)}
+        )
+
+    @property
+    def restated_figures(self) -> pl.DataFrame:
+        """Every changed figure of the year before that has a reason code."""
+        return pl.DataFrame(self._restated, schema=RESTATED_COLUMNS) if self._restated else no_restated()
 
     def finding(
         self, code: str, place: Place, problem: str, *, rule: str = "", found: str = "", severity: str = "hard"

@@ -297,6 +297,57 @@ class QueryRow(Base):
     answered_at: Mapped[datetime | None]
 
 
+class QueryThreadRow(Base):
+    """A question of a reviewer on one cell 查询, by when it is to be answered. What follows stands in its messages."""
+
+    __tablename__ = "query_threads"
+    __table_args__ = (Index(None, "park", "period"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    park: Mapped[str]
+    period: Mapped[str]
+    submission: Mapped[str] = mapped_column(ForeignKey("submissions.number"))
+    finding_key: Mapped[str]
+    form: Mapped[str]
+    unit_id: Mapped[str]
+    column: Mapped[str]
+    question: Mapped[str]
+    due: Mapped[date]
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
+
+
+class QueryMessageRow(Base):
+    """What was said on a query after the question; ``outcome`` is how it ended, where the message closes it."""
+
+    __tablename__ = "query_messages"
+    __table_args__ = (CheckConstraint(_one_of("kind", ("ask", "answer", "close")), name="kind"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("query_threads.id"), index=True)
+    kind: Mapped[str]
+    outcome: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[datetime]
+    by: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
+
+
+class RestatementRow(Base):
+    """A figure of the year before that a park changed 上年同期改动, with its reason code; figures as text, empty where blank."""
+
+    __tablename__ = "restatements"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
+    form: Mapped[str]
+    unit_id: Mapped[str]
+    column: Mapped[str]
+    issued: Mapped[str]
+    stated: Mapped[str]
+    reason_code: Mapped[str]
+    at: Mapped[datetime]
+    trail_seq: Mapped[int] = mapped_column(index=True)
+
+
 class ReleaseRow(Base):
     """A release of a period. Only the withdrawal is filled in later, once."""
 

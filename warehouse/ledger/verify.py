@@ -19,8 +19,11 @@ from warehouse.ledger.models import (
     CheckRow,
     DecisionRow,
     ExplanationRow,
+    QueryMessageRow,
+    QueryThreadRow,
     RegisterSnapshotRow,
     ReleaseRow,
+    RestatementRow,
     RoundEventRow,
     SubmissionRow,
     SubmittedFileRow,
@@ -42,6 +45,9 @@ _RECORDED: tuple[type[Base], ...] = (
     AnswerStatusRow,
     RoundEventRow,
     ConfirmationRow,
+    QueryThreadRow,
+    QueryMessageRow,
+    RestatementRow,
 )
 
 

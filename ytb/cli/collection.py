@@ -261,12 +261,14 @@ def submit_command(
         "state": outcome.submission.state.value,
         "is_new": outcome.is_new,
         "unexplained": outcome.unexplained,
+        "weak_explanations": outcome.weak,
         "marked": [str(p) for p in returned],
         "check": as_json(None, outcome.checked) if outcome.checked else None,
     }
     lines = [receipt_text(slip)]
     if outcome.checked and outcome.submission.state not in STANDING:
         lines += lines_of(outcome.checked, "、".join(b.name for b in books))
+    lines += [f"说明没有采用({key}):{why}" for key, why in outcome.weak.items()]
     if outcome.unexplained:
         lines.append(f"还有 {outcome.unexplained} 条核实性问题没有情况说明;请填写说明文件后用 --explain 再报送一次。")
     lines += [f"标注工作簿:{p}" for p in returned]

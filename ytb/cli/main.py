@@ -31,6 +31,7 @@ COMMANDS = {
     "ytb.cli.collating": ("collate",),
     "ytb.cli.history": ("import-history",),
     "ytb.cli.reviewing": ("review", "remind"),
+    "ytb.cli.querying": ("query",),
     "ytb.cli.production": (
         "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
     ),
