@@ -6,6 +6,7 @@ handed out has none.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -32,6 +33,10 @@ ORDINARY = frozenset({"comments", "images", "workbook_protection"})
 
 MARKED_SHEETS = frozenset({"审核结果"})
 NAMED_PLACES = 5
+
+AUDIT_SAYS = frozenset({"通过", "未填"})
+_AUDIT_TEXT = re.compile(r"[A-Z]{1,3}\d{2,}|缺必填")
+"""What the formulas of ``sources.template_audit`` say: a word, or a text that begins with a rule or with what is missing."""
 
 CELL_KINDS = {
     "text_number": "格数字存为文本,已按数字读取",
@@ -62,6 +67,7 @@ def workbook_told(reading: Reading, inspection: Inspection, grids: Sequence[Grid
             continue
         _hidden_told(reading, grid)
         _protection_told(reading, inspection, facts.get(grid.sheet))
+        _formulas_told(reading, inspection, facts.get(grid.sheet), grid)
 
 
 def _hidden_told(reading: Reading, grid: Grid) -> None:
@@ -181,7 +187,7 @@ def cells_told(reading: Reading) -> None:
 def audit_cells_told(
     reading: Reading, grid: Grid, code_row: int, rows: Sequence[int], columns: Sequence[Sequence[CellValue]]
 ) -> None:
-    """Our own formulas typed over: a number can only stand in the column 校验 where somebody put it.
+    """Our own formulas typed over: what the formulas never say can only stand in the column 校验 where somebody put it.
 
     ``columns`` are the cells of ``rows``, column by column.
     """
@@ -189,13 +195,32 @@ def audit_cells_told(
     if not heads or not rows:
         return
     standing = columns[heads[0]]
-    if {float, int, bool}.isdisjoint(map(type, standing)):
-        return
-    places = [address(r, heads[0]) for r, cell in zip(rows, standing, strict=True) if isinstance(cell, float | int)]
+    typed = {cell for cell in set(standing) if _is_typed(cell)}
+    places = [address(r, heads[0]) for r, cell in zip(rows, standing, strict=True) if cell in typed] if typed else []
     if places:
         reading.forensic(
-            "formula_overwritten", grid.sheet, places[0], f"“校验”列的公式被数值覆盖({_some(places)});不影响审核。"
+            "formula_overwritten", grid.sheet, places[0], f"“校验”列的公式被改写({_some(places)});不影响审核。"
         )
+
+
+def _is_typed(cell: CellValue) -> bool:
+    """Whether something stands in an audit cell that our formula never says."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        return bool(text) and text not in AUDIT_SAYS and not _AUDIT_TEXT.match(text)
+    return isinstance(cell, float | int)
+
+
+def _formulas_told(reading: Reading, inspection: Inspection, facts: SheetFacts | None, grid: Grid) -> None:
+    """The whole sheet pasted as values: results of our formulas without a single formula."""
+    if inspection.format != "xlsx" or facts is None or facts.formulas:
+        return
+    for row, cells in enumerate(grid.rows[:60]):
+        heads = [n for n, cell in enumerate(cells) if isinstance(cell, str) and cell.strip() == AUDIT]
+        if heads and any(below[heads[0]] not in ("", None) for below in grid.rows[row + 1 :]):
+            told = "“校验”列的公式已全部换成数值或文字;不影响审核。"
+            reading.forensic("formula_overwritten", grid.sheet, address(row, heads[0]), told)
+            return
 
 
 def operands_told(reading: Reading, grids: Sequence[Grid], meta: dict[str, str]) -> None:

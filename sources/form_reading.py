@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 
@@ -17,13 +16,12 @@ from sources.code_names import codes_for_names, names_for, needs_a_look
 from sources.forensics import audit_cells_told, merges_told, rows_told, sheet_told
 from sources.form_finding import anchors_of, heading
 from sources.grid import Grid
+from sources.odd_rows import LONGEST_LABEL, is_header, is_measures, is_numbering, total_label
 from sources.reading import Place, Reading
 from sources.restated import IssuedFigures, Restated, entrants_without_figure, left_as_issued, restated_cells
 
-TOTALS = re.compile(r"^\s*(合\s*计|总\s*计|小\s*计|本页合计|累\s*计)\s*[::]?\s*$")
 CREDIT_CODES = frozenset({"B01", "J15"})
 UNIT_ID_LIMIT = 80
-LONGEST_LABEL = 18
 _BLANKS = frozenset({True})
 
 
@@ -146,16 +144,15 @@ def _data_rows(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: 
             break
         if is_blank:
             continue
-        if is_label:
-            label = next((c for c in cells[:4] if isinstance(c, str) and TOTALS.match(c)), None)
+        if is_label or isinstance(head, float):
+            label = total_label(cells, cells[key])
             if label is not None:
                 place = Place(form.code, grid.sheet, f"{column_letter(key)}{n + 1}")
                 reading.normalised(place, "total_row", label, "", "合计行不入库")
                 left_out.append(n)
                 continue
-            if _is_header(cells, headers):
-                told = f"第 {n + 1} 行重复了表头,不作为数据读取。"
-                reading.forensic("second_header", grid.sheet, f"A{n + 1}", told)
+            if told := _said_above(cells, headers):
+                reading.forensic("second_header", grid.sheet, f"A{n + 1}", f"第 {n + 1} 行{told},不作为数据读取。")
                 left_out.append(n)
                 continue
         kept.append(n)
@@ -178,10 +175,13 @@ def _headers(
     }
 
 
-def _is_header(cells: Sequence[CellValue], headers: Mapping[int, frozenset[str]]) -> bool:
-    """Whether a row below the code row repeats the head: everything in it is the heading of its column, two columns at least."""
-    filled = [(n, cells[n]) for n in headers if not _is_blank(cells[n])]
-    return len(filled) > 1 and all(isinstance(c, str) and heading(c) in headers[n] for n, c in filled)
+def _said_above(cells: Sequence[CellValue], headers: Mapping[int, frozenset[str]]) -> str:
+    """What a row says that belongs above the data; empty for a row of data."""
+    if is_header(cells, headers):
+        return "重复了表头"
+    if is_measures(cells, headers):
+        return "只写了计量单位"
+    return "只是栏目序号" if is_numbering(cells, headers) else ""
 
 
 def _covered_reported(

@@ -165,6 +165,42 @@ def _second_header(book: Book) -> None:
     book.expect("两行表头", "forensics", "second_header", page=page)
 
 
+@structure("计量单位行")
+def _measures(book: Book) -> None:
+    _, page = _roster_page(book)
+    row = _code_row(page)
+    page.insert_rows(row + 1)
+    for c in range(1, page.max_column + 1):
+        anchor = Anchor.parse(page.cell(row, c).value)
+        measure = book.original.edition.indicators[anchor.code].unit_measure if anchor else "-"
+        page.cell(row + 1, c).value = measure if measure != "-" else None
+    if sum(page.cell(row + 1, c).value is not None for c in range(1, page.max_column + 1)) > 1:
+        book.expect("计量单位行", "forensics", "second_header", page=page)
+
+
+@structure("栏目序号行")
+def _numbering(book: Book) -> None:
+    _, page = _roster_page(book)
+    row = _code_row(page)
+    page.insert_rows(row + 1)
+    columns = [c for c in range(1, page.max_column + 1) if Anchor.parse(page.cell(row, c).value)]
+    for n, c in enumerate(columns):
+        page.cell(row + 1, c).value = "甲乙"[n] if n < 2 else n - 1
+    book.expect("栏目序号行", "forensics", "second_header", page=page)
+
+
+@structure("校验列粘贴为值")
+def _pasted(book: Book) -> None:
+    _, page = _roster_page(book)
+    column = next(c.column for c in page[_code_row(page)] if c.value == "audit")
+    for cells in page.iter_rows():
+        for cell in cells:
+            if cell.data_type == "f":
+                cell.value = "通过" if cell.column == column else None
+    page.cell(_code_row(page) + 1, column).value = "通过"
+    book.expect("校验列粘贴为值", "forensics", "formula_overwritten", page=page)
+
+
 @structure("末尾合计行")
 def _total_row(book: Book) -> None:
     form, page = _roster_page(book)

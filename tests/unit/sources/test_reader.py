@@ -106,7 +106,10 @@ def test_a_header_between_code_row_and_data_gives_no_figures() -> None:
     assert all(cell and cell.endswith("3") for _, cell, _ in told(reading))
 
 
-@pytest.mark.parametrize("label", ["合计", "合  计", "总计", "小计:", "本页合计", "累计"])
+@pytest.mark.parametrize(
+    "label",
+    ["合计", "合  计", "总计", "小计:", "本页合计", "累计", "共计", "全区合计", "本页小计", "合计(千元)", "合计数"],
+)
 def test_total_rows_are_left_out_and_that_is_said(label: str) -> None:
     reading = read(TITLE, HEADER, CODES, FIRST, SECOND, (label, None, 150, 138, 147), FOOT)
     assert figures(reading) == PLAIN
@@ -118,6 +121,56 @@ def test_a_total_in_the_second_column_is_one_too() -> None:
     reading = read(TITLE, HEADER, CODES, (None, "合计", 150, 138, 147), FIRST, SECOND, FOOT)
     assert figures(reading) == PLAIN
     assert taken(reading) == [("total_row", "A4")]
+
+
+def test_a_total_behind_a_running_number_is_one_too() -> None:
+    codes: Row = (None, "B01", "B02", "P01", "P01_yoy", "P02")
+    rows: list[Row] = [(1, A, "甲公司", 120, 110, 118), (2, B, "乙公司", 30, 28, 29), (3, None, "合计", 150, 138, 147)]
+    reading = read(TITLE, ("序号", *HEADER), codes, *rows, FOOT)
+    assert figures(reading) == PLAIN
+    assert taken(reading) == [("total_row", "B6")]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (("计量单位", None, "人", "人", "人"), "只写了计量单位"),
+        ((None, None, "(人)", "人", "人"), "只写了计量单位"),
+        (("甲", "乙", 1, 2, 3), "栏目序号"),
+        ((1, 2, 3, 4, 5), "栏目序号"),
+        (("(1)", "(2)", "(3)", "(4)", "(5)"), "栏目序号"),
+        (HEADER, "重复了表头"),
+        (CODES, "重复了表头"),
+    ],
+)
+@pytest.mark.parametrize("after", [0, 1])
+def test_rows_that_belong_above_the_data_are_no_data_and_that_is_said(row: Row, said: str, after: int) -> None:
+    data = [FIRST, SECOND]
+    reading = read(TITLE, HEADER, CODES, *data[:after], row, *data[after:], FOOT)
+    assert figures(reading) == PLAIN
+    (told_,) = reading.forensics.filter(kind="second_header")["message"]
+    assert said in told_ and f"第 {4 + after} 行" in told_
+    assert told(reading) == []
+
+
+def test_figures_that_happen_to_rise_are_figures() -> None:
+    reading = read(TITLE, HEADER, CODES, (A, "甲公司", 3, 4, 5), FOOT)
+    assert figures(reading) == [(A, 3, 4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_told"), [("没问题", True), (1, True), ("通过", False), ("AP03 期末人数…;", False)]
+)
+def test_a_typed_audit_cell_is_told(typed: object, is_told: bool) -> None:
+    reading = read(TITLE, (*HEADER, "校验"), (*CODES, "audit"), (*FIRST, typed), (*SECOND, "=1+1"), FOOT)
+    told_ = reading.forensics.filter(kind="formula_overwritten")["message"].to_list()
+    assert bool(told_) == is_told and all("F4" in message for message in told_)
+
+
+def test_a_sheet_pasted_as_values_has_lost_its_formulas() -> None:
+    reading = read(TITLE, (*HEADER, "校验"), (*CODES, "audit"), (*FIRST, "通过"), (*SECOND, "通过"), FOOT)
+    (message,) = reading.forensics.filter(kind="formula_overwritten")["message"]
+    assert "全部换成" in message
 
 
 def test_a_company_that_is_called_total_is_a_company() -> None:
