@@ -68,6 +68,13 @@ def scheme_figures(
     return SchemeFigures(values, _subjects(population, scheme, areas, codes, years, values), parts, areas)
 
 
+def _classified(population: Population, data: PeriodData, fourth_quarter: FourthQuarter) -> PeriodData:
+    edition = population.edition(data.period)
+    env = environment_for(population.programme, data.period, edition=edition)
+    whole = with_quarterly_rosters(data, fourth_quarter(data.period.year))
+    return classified(whole, env, sub_park_codes(edition))
+
+
 def _computed(
     population: Population,
     scheme: Scheme,
@@ -83,10 +90,7 @@ def _computed(
         return nothing, pl.DataFrame()
 
     def completed(data: PeriodData) -> PeriodData:
-        edition = population.edition(data.period)
-        env = environment_for(population.programme, data.period, edition=edition)
-        whole = with_quarterly_rosters(data, fourth_quarter(data.period.year))
-        return classified(whole, env, sub_park_codes(edition))
+        return population.once(("classified", data.period), lambda: _classified(population, data, fourth_quarter))
 
     table, parts = index_values(population, system, areas, codes, last, first=years[0], completed=completed)
     estimated = _estimated(population, codes, areas, years)

@@ -15,7 +15,7 @@ from schemas.marts import PART_COLUMNS
 from schemas.model import IndexSystem
 from schemas.period import Period
 from schemas.period_data import PeriodData
-from schemas.polars_target import Aggregation, aggregate_many, environment_for, with_structural_zeros
+from schemas.polars_target import Aggregation, aggregate_many, environment_for
 
 MONEY = ("千元", "万元")
 
@@ -84,7 +84,7 @@ def _year(
     period = Period(year)
     edition = population.edition(period)
     env = environment_for(population.programme, period, edition=edition)
-    data = with_structural_zeros(completed(weighted(population, period)[0]), env)
+    data = population.zeroed(completed(weighted(population, period)[0]))
     spread = areawise(data, areas, codes)
     area_env = replace(env, data=spread, areas=lookups(areas.values()))
     formulas = {i.id: i.formula for i in system.indicators}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar, cast
 
 import duckdb
 import polars as pl
@@ -18,15 +19,19 @@ from schemas.observations import KEY_COLUMNS, Observations, from_text, wide_rost
 from schemas.period import Period
 from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
 from schemas.polars_target import prepare_rows, row_expr
+from schemas.structural_zeros import with_structural_zeros
 from warehouse import facts
 
 ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
 UNREACHED = "3"
+KEPT = 12
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass
 class Population:
-    """Period data by period, read once. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
+    """Period data by period, each read once while it is among the last ``KEPT``. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
 
     ``register``: period → the units of the register: (unit_id, park, sub_park, status, B codes as text).
     """
@@ -38,6 +43,7 @@ class Population:
     register: Callable[[Period], pl.DataFrame] | None = None
     _bare: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
     _full: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
+    _made: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _on_file(self) -> frozenset[str]:
@@ -76,14 +82,29 @@ class Population:
                 for name, frame in bare.rosters.items()
             }
             parks = _beside(bare.parks, {lag: d.parks for lag, d in others.items()}, "park")
-            self._full[period] = replace(bare, rosters=rosters, parks=parks)
+            return _kept(self._full, period, replace(bare, rosters=rosters, parks=parks))
         return self._full[period]
 
     def bare(self, period: Period) -> PeriodData:
         """The figures of one period alone, derived indicators computed."""
         if period not in self._bare:
-            self._bare[period] = self._read(period)
+            return _kept(self._bare, period, self._read(period))
         return self._bare[period]
+
+    def once(self, key: Hashable, make: Callable[[], V]) -> V:
+        """What ``make`` gives, made once for all products of a run while it is among the last ones asked for."""
+        if key in self._made:
+            return cast("V", self._made[key])
+        return cast("V", _kept(self._made, key, make()))
+
+    def zeroed(self, data: PeriodData) -> PeriodData:
+        """``with_structural_zeros`` of data of this population, computed once for the same object."""
+
+        def make() -> tuple[PeriodData, PeriodData]:
+            env = environment_for(self.programme, data.period, edition=self.edition(data.period))
+            return data, with_structural_zeros(data, env)  # data is kept, so that its id stays its own
+
+        return self.once(("zeros", id(data)), make)[1]
 
     def _read(self, period: Period) -> PeriodData:
         try:
@@ -203,6 +224,14 @@ class Population:
                 )
                 frame = frame.join(own, on="park", how="left", maintain_order="left")
         return frame.sort("park")
+
+
+def _kept(cache: dict[K, V], key: K, made: V) -> V:
+    """``made``, remembered; the oldest go when there are more than ``KEPT``, since a nation's year takes gigabytes."""
+    while len(cache) >= KEPT:
+        del cache[next(iter(cache))]
+    cache[key] = made
+    return made
 
 
 def _of_flows(indicator: Indicator, edition: Edition) -> bool:

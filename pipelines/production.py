@@ -62,10 +62,14 @@ class Inputs:
     deadlines: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     released_at: Mapping[str, datetime] = field(default_factory=dict)
     provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROVIDED_COLUMNS))
+    _populations: dict[tuple[str, datetime | None], Population] = field(default_factory=dict, repr=False)
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
-        """Facts of ``source`` (``in_force`` or ``effective``)."""
-        return Population(self.con, self.programme, source, as_of, self._register)
+        """Facts of ``source`` (``in_force`` or ``effective``), shared by the products of one run."""
+        key = (source, as_of)
+        if key not in self._populations:
+            self._populations[key] = Population(self.con, self.programme, source, as_of, self._register)
+        return self._populations[key]
 
     def _register(self, period: Period) -> pl.DataFrame:
         return self.register.get(
@@ -176,7 +180,10 @@ def _progress(inputs: Inputs, annual: Population, year: Period) -> Product:
         period = Period(of, 4)
         return quarters.bare(period) if quarters.has(period) else None
 
-    return targets_progress(annual.of(year), inputs.programme, annual.at, fourth_quarter)
+    def progress() -> Product:
+        return targets_progress(annual.of(year), inputs.programme, annual.at, fourth_quarter)
+
+    return annual.once(("targets", year), progress)
 
 
 def population_rounds(inputs: Inputs, population: Population, period: Period) -> dict[str, MonitoringRound]:

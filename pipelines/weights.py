@@ -17,6 +17,10 @@ INDUSTRY = "section(B07)"
 
 def weighted(population: Population, period: Period) -> tuple[PeriodData, pl.DataFrame]:
     """(observations with weights and estimates of certain units that did not answer, strata for standard errors)."""
+    return population.once(("weights", period), lambda: _weighted(population, period))
+
+
+def _weighted(population: Population, period: Period) -> tuple[PeriodData, pl.DataFrame]:
     data = population.of(period)
     roster = data.rosters[ENTERPRISE]
     edition = population.edition(period)
