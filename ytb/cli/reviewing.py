@@ -10,6 +10,8 @@ import typer
 
 from pipelines import review
 from pipelines.matters import effect_of_findings, what_matters
+from pipelines.methods.signs import SIGNS
+from pipelines.signs_of_round import signs_of
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
 from warehouse.ledger.explanations import finding_key
@@ -162,6 +164,19 @@ def outliers(period: str) -> None:
             f"{period} 离群 {found.height} 处", ["园区", "单位", "指标", "行业", "往期", "本期", "比", "E", "z"], rows
         ),
     )
+
+
+@app.command()
+def signs(period: str) -> None:
+    """数据质量线索:增速雷同、整数堆积、恰好达标、照抄往期、截止前集中改数。只列依据,不是结论;不得告知填报单位。"""
+    found = signs_of(CALL.office, Period.parse(period))
+    lines = [f"{period}:线索 {len(found)} 条。线索只说明值得核对,多有正常原因(docs/methods/signs.md),不作为认定依据。"]
+    for s in found[:SHOWN]:
+        units = "、".join(s.units[:3]) + (f" 等 {len(s.units)} 家" if len(s.units) > 3 else "")
+        lines.append(f"  [{SIGNS[s.kind]}] {s.park} {s.code} {s.evidence}{f' {units}' if units else ''}")
+    if len(found) > SHOWN:
+        lines.append(f"  ……其余 {len(found) - SHOWN} 条见 --json。")
+    emit([{**plain(s), "title": SIGNS[s.kind]} for s in found], lines)
 
 
 @app.command()
