@@ -40,7 +40,7 @@ def evaluation_marts(
     for scheme in schemes_of(edition):
         if scheme.kind == ENTERPRISE:
             continue
-        given = pl.concat([provided, plan_scores(scheme, population, period, targets)])
+        given = pl.concat([plan_scores(scheme, population, period, targets), provided])
         figures = scheme_figures(population, scheme, period, fourth_quarter, given)
         found = evaluate(scheme, figures.values, figures.subjects)
         if found is not None and int(found.latest.table.year) == period.year:
@@ -59,7 +59,7 @@ def evaluated_schemes(
     for scheme in schemes_of(population.edition(period)):
         if scheme.kind == ENTERPRISE or scheme.is_internal:
             continue
-        given = pl.concat([provided, plan_scores(scheme, population, period, targets)])
+        given = pl.concat([plan_scores(scheme, population, period, targets), provided])
         figures = scheme_figures(population, scheme, period, fourth_quarter, given)
         if (one := evaluate(scheme, figures.values, figures.subjects)) is not None:
             found[scheme.id] = one

@@ -60,7 +60,14 @@ def scheme_figures(
     years = [y for y in range(period.year - scheme.years + 1, period.year + 1) if population.at(y) is not None]
     computed, parts = _computed(population, scheme, areas, codes, years, period.year, fourth_quarter)
     given = (
-        provided.filter(pl.col("scheme") == scheme.id, pl.col("unit").is_in(codes), pl.col("year").is_in(years))
+        provided.filter(
+            pl.col("scheme") == scheme.id,
+            pl.col("unit").is_in(codes),
+            pl.col("year").is_in(years),
+            pl.col("indicator").is_in(list(scheme.provided)),
+        )
+        # what a person gave comes after what another product computed, and counts
+        .unique(["unit", "year", "indicator"], keep="last", maintain_order=True)
         .select("unit", "year", "indicator", "value", status=pl.lit("A"), note=pl.col("basis"))
         .select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items())
     )

@@ -38,6 +38,7 @@ from schemas.period_data import PeriodData
 from warehouse import facts
 from warehouse.facts import SubmissionRow
 from warehouse.ledger.answers import answer_statuses
+from warehouse.ledger.evaluations import last_figure, provided_figures
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.releases import releases
@@ -62,6 +63,7 @@ class Inputs:
     deadlines: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     released_at: Mapping[str, datetime] = field(default_factory=dict)
     provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROVIDED_COLUMNS))
+    provided_through: int = 0
     _populations: dict[tuple[str, datetime | None], Population] = field(default_factory=dict, repr=False)
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
@@ -97,9 +99,10 @@ def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
             for p, r in rounds(session).items()
         }
         released = {str(r.period): r.released_at for r in releases(session) if not r.is_withdrawn}
+        provided, through = provided_figures(session), last_figure(session)
     findings = {s.number: _findings(office.vault, s) for s in standing}
     kept = {p: d for p, d in deadlines.items() if d}
-    return Inputs(con, office.programme, register, findings, standing, kept, released)
+    return Inputs(con, office.programme, register, findings, standing, kept, released, provided, through)
 
 
 def _findings(vault: Vault, submission: Submission) -> pl.DataFrame:

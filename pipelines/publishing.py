@@ -30,6 +30,7 @@ from schemas.model import Edition, FormKind, Programme
 from schemas.period import Period
 from warehouse import facts
 from warehouse.home import Home, load_config
+from warehouse.ledger.evaluations import provided_figures
 from warehouse.ledger.releases import Release, next_release_id, record_release, releases
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submission
@@ -213,6 +214,8 @@ def release_meta(
         },
         "released_at": {p: at.isoformat() for p, at in sorted(inputs.released_at.items())},
     }
+    if inputs.provided_through:
+        parameters["evaluation_figures"] = inputs.provided_through
     return ReleaseMeta(
         release=release_id, period=period, programme=programme, released_at=now, code_version=code_version(), parameters=parameters,
         submissions=listed, previous=previous, reason=reason, publisher=publisher, title=f"{programme.title} {period.title}",
@@ -270,6 +273,8 @@ def reproduce(
     period = Period.parse(document["period"])
     with office.ledger.read() as session:
         listed = tuple(_as_then(submission(session, ref["id"]), ref["state"]) for ref in document["submissions"])
+        through = int(document["parameters"].get("evaluation_figures", 0))
+        provided = provided_figures(session, through)
     with facts.in_memory() as con:
         load_listed(office, con, listed)
         register = {
@@ -284,6 +289,8 @@ def reproduce(
             listed,
             _deadlines(document),
             _instants(document["parameters"]["released_at"]),
+            provided,
+            through,
         )
         found = compute(inputs, period, progress=progress, to_publish=True)
     protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))

@@ -200,6 +200,8 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
                     f"{item.id} 的缩减指数 {item.deflator} 不是指标;请改正。",
                 )
     yield from _schemes(programme, edition)
+    for figure in edition.ladder.data.get("figure", ()) if edition.ladder else ():
+        yield from _compiles(programme, edition, figure["formula"], "A", f"{edition.id}/ladder.toml 的 {figure['id']}")
     for warning in edition.warnings:
         if warning.formula:
             yield from _compiles(

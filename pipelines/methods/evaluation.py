@@ -58,7 +58,11 @@ class Evaluated:
     @property
     def before(self) -> ScoredYear | None:
         """The year before, where it is on file."""
-        earlier = [y for y in self.years if int(y.table.year) == int(self.latest.table.year) - 1]
+        return self.year_before(-1)
+
+    def year_before(self, at: int) -> ScoredYear | None:
+        """The year before ``years[at]``, where it is on file."""
+        earlier = [y for y in self.years if int(y.table.year) == int(self.years[at].table.year) - 1]
         return earlier[-1] if earlier else None
 
 
@@ -154,9 +158,9 @@ class Standing:
         return None if self.score is None or self.score_before is None else self.score - self.score_before
 
 
-def standings(evaluated: Evaluated) -> tuple[Standing, ...]:
-    """Every unit of the latest year, in the order of the table."""
-    scheme, year, before = evaluated.scheme, evaluated.latest, evaluated.before
+def standings(evaluated: Evaluated, at: int = -1) -> tuple[Standing, ...]:
+    """Every unit of ``years[at]``, the latest where not said, in the order of the table."""
+    scheme, year, before = evaluated.scheme, evaluated.years[at], evaluated.year_before(at)
     own, earlier = _ranked(scheme, year), _ranked(scheme, before) if before else {}
     found = []
     for k, unit in enumerate(year.table.units):

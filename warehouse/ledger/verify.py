@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Date, String, TypeDecorator, select, type_coerce
 from sqlalchemy.orm import Session
 
+from warehouse.ledger.evaluation_models import LadderEventRow, ProvidedFigureRow
 from warehouse.ledger.intake import files_digest
 from warehouse.ledger.models import (
     AnswerStatusRow,
@@ -48,6 +49,8 @@ _RECORDED: tuple[type[Base], ...] = (
     QueryThreadRow,
     QueryMessageRow,
     RestatementRow,
+    LadderEventRow,
+    ProvidedFigureRow,
 )
 
 
@@ -84,6 +87,7 @@ def referenced_blobs(session: Session) -> set[str]:
         CheckRow.findings_blob,
         RegisterSnapshotRow.blob,
         ConfirmationRow.evidence,
+        ProvidedFigureRow.file,
     )
     evidence = {sha256 for papers in session.scalars(select(ApplicationRow.evidence)) for sha256, _ in papers}
     return evidence | {sha256 for column in columns for sha256 in session.scalars(select(column).distinct()) if sha256}

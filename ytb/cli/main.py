@@ -37,6 +37,7 @@ COMMANDS = {
     ),
     "ytb.cli.standalone": ("index", "protect"),
     "ytb.cli.rule_commands": ("rules", "correct"),
+    "ytb.cli.evaluating": ("evaluation",),
     "ytb.cli.demo": ("demo",),
     "ytb.cli.serving": ("serve",),
 }  # fmt: skip
