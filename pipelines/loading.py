@@ -10,7 +10,6 @@ from itertools import groupby
 import duckdb
 from sqlalchemy.orm import Session
 
-from pipelines.gate import require_gate
 from pipelines.intake import HISTORY, Office, observations_of
 from schemas.period import Period
 from warehouse import facts
@@ -81,6 +80,8 @@ def load_all(
 
     A submission's observations never change, so one that is there is not loaded twice; its acceptance is mirrored anew.
     """
+    from pipelines.gate import require_gate  # pandera takes a second to import, and most commands load nothing
+
     facts.create(con, office.programme)
     with office.ledger.read() as session:
         standing = [

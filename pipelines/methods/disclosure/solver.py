@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.optimize
+import scipy
 from scipy import sparse
 
 from pipelines.methods.disclosure.table import Flags, Floats
 
 _NODES = 20_000  # a limit of work, not of time: the same input gives the same pattern
-_linprog: Any = scipy.optimize.linprog
-_milp: Any = scipy.optimize.milp
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,11 @@ class Solution:
     reduced: Floats
 
 
+def _optimize() -> Any:
+    """scipy.optimize, imported when first needed; its type stubs know fewer arguments than it takes."""
+    return scipy.optimize
+
+
 def least(
     objective: Floats, equal: sparse.csr_matrix, bounds: Floats, *, upper: sparse.csr_matrix | None = None
 ) -> Solution | None:
@@ -37,7 +40,7 @@ def least(
 
     None where no x satisfies them; an objective without limit is minus infinity with no values.
     """
-    found = _linprog(
+    found = _optimize().linprog(
         objective,
         A_eq=equal,
         b_eq=np.zeros(equal.shape[0]),
@@ -59,7 +62,7 @@ def choose(cost: Floats, rows: list[Floats], wanted: list[float], must: Flags, m
     None where there is none or it is not proven within the limit of work.
     """
     with _stdout_kept_clean():
-        found = _milp(
+        found = _optimize().milp(
             cost,
             integrality=np.ones(len(cost)),
             bounds=scipy.optimize.Bounds(must.astype(float), (may | must).astype(float)),

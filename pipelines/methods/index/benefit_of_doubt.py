@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy
 
 from pipelines.methods.index.bounded import Floats
 from schemas.errors import DefinitionError
@@ -43,7 +43,7 @@ def best_case(scores: Floats, lower: Floats, upper: Floats, group: str) -> BestC
     for unit in np.flatnonzero(known):
         own = scores[unit]
         bounds_rows = np.vstack([np.outer(lower, own) - np.diag(own), np.diag(own) - np.outer(upper, own)])
-        found = linprog(
+        found = scipy.optimize.linprog(
             -own,
             A_ub=np.vstack([peers, bounds_rows]),
             b_ub=np.concatenate([np.ones(len(peers)), np.zeros(2 * m)]),

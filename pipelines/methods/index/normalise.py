@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from pipelines.methods.index.bounded import Flags, Floats, bounded_growth, capped, difference
 from pipelines.methods.index.definition import OVER_TIME, Leaf, Step
@@ -190,7 +190,7 @@ def ranks_from_worst(x: Floats, direction: int) -> Floats:
     """Rank of every unit counted from the worst, 1 for the worst, ties at their average; NaN stays NaN."""
     missing = np.isnan(x)
     filled = np.where(missing, np.inf, direction * x)
-    return np.where(missing, np.nan, rankdata(filled, method="average", axis=-1))
+    return np.where(missing, np.nan, scipy.stats.rankdata(filled, method="average", axis=-1))
 
 
 def _rank(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:

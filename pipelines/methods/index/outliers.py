@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.stats import boxcox_llf
+import scipy
 
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Leaf, Step
@@ -146,7 +145,9 @@ def _box_cox(x: Floats, leaf: Leaf, step: Step) -> Treatment:
     if "power" in step.options:
         return Treatment(kind="box_cox", power=step.number("power", 1.0))
     known = x[~np.isnan(x)]
-    best = minimize_scalar(lambda power: -float(boxcox_llf(power, known)), bounds=(-2.0, 2.0), method="bounded")
+    best = scipy.optimize.minimize_scalar(
+        lambda power: -float(scipy.stats.boxcox_llf(power, known)), bounds=(-2.0, 2.0), method="bounded"
+    )
     return Treatment(kind="box_cox", power=float(best.x))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from pipelines.methods.index.aggregate import aggregated
 from pipelines.methods.index.bounded import Floats, Integers
@@ -267,7 +267,7 @@ def ranks_of(scores: Floats, classes: Sequence[str] | None = None, decimals: int
     for name in sorted(set(classes)) if classes is not None else [""]:
         inside = np.ones(scores.shape[1], bool) if classes is None else np.array([c == name for c in classes])
         part = np.round(scores[:, inside], decimals)
-        place = rankdata(np.where(np.isnan(part), np.inf, -part), method="min", axis=1)
+        place = scipy.stats.rankdata(np.where(np.isnan(part), np.inf, -part), method="min", axis=1)
         result[:, inside] = np.where(np.isnan(part), np.nan, place)
     return result
 

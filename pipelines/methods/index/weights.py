@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Step
@@ -150,10 +150,10 @@ def target_importance_weights(scores: Floats, targets: Sequence[float], group: s
         return float(((shares(logits)[1] - aim) ** 2).sum())
 
     start = np.log(np.clip(aim, 1e-6, None))
-    best = minimize(
+    best = scipy.optimize.minimize(
         loss, start, method="Nelder-Mead", options={"maxiter": 20000, "maxfev": 20000, "xatol": 1e-9, "fatol": 1e-14}
     )
-    best = minimize(loss, best.x, method="BFGS", options={"gtol": 1e-12})
+    best = scipy.optimize.minimize(loss, best.x, method="BFGS", options={"gtol": 1e-12})
     weights, reached = shares(best.x)
     gap = float(np.abs(reached - aim).max())
     note = f"实际重要性与目标最大相差 {gap:.1%}。" if gap > 0.005 else "实际重要性与目标一致。"
