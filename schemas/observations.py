@@ -110,11 +110,11 @@ def wide_roster(observations: Observations, edition: Edition, roster: str, perio
     keys = _units(frames)
     columns = keys.get_columns()
     for frame in frames:
-        own = frame.drop("park", *ADDRESS_COLUMNS)
+        own = frame[[c for c in frame.columns if c != "park" and c not in ADDRESS_COLUMNS]]
         # Forms of a template list the same units in the same order: nothing to look up.
         if not own["unit_id"].equals(keys["unit_id"]):
-            own = keys.select("unit_id").join(own, on="unit_id", how="left", maintain_order="left")
-        columns += own.drop("unit_id").get_columns()
+            own = keys[["unit_id"]].join(own, on="unit_id", how="left", maintain_order="left")
+        columns += [column for column in own.get_columns() if column.name != "unit_id"]
     return pl.DataFrame(columns)
 
 
@@ -131,9 +131,9 @@ def _units(frames: list[pl.DataFrame]) -> pl.DataFrame:
     some = [frame for frame in frames if frame.height]
     if not some:
         return pl.DataFrame(schema={"park": pl.String(), "unit_id": pl.String()})
-    first = some[0].select("park", "unit_id")
+    first = some[0][["park", "unit_id"]]
     if all(frame["unit_id"].equals(first["unit_id"]) for frame in some[1:]):
         return first
-    return pl.concat([frame.select("park", "unit_id") for frame in some]).unique(
+    return pl.concat([frame[["park", "unit_id"]] for frame in some]).unique(
         "unit_id", keep="first", maintain_order=True
     )

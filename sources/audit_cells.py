@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import polars as pl
 
 from schemas.model import ValueType
@@ -32,12 +34,13 @@ def missing_rows(run: Run) -> pl.DataFrame:
 def required_cells(run: Run) -> pl.DataFrame:
     """Required cells that are blank on a row that owes them; a cell the reader complained about is not reported again."""
     rows: list[dict[str, object]] = []
+    known = set(run.known.select("form", "unit_id", "column").drop_nulls().iter_rows())
     for planned in run.plan.forms.values():
-        rows += _required_on(run, planned)
+        rows += _required_on(run, planned, known)
     return raw_findings(rows)
 
 
-def _required_on(run: Run, planned: PlannedForm) -> list[dict[str, object]]:
+def _required_on(run: Run, planned: PlannedForm, known: set[tuple[str, str, str]]) -> list[dict[str, object]]:
     form = planned.form
     if not planned.is_shown:
         return []
@@ -48,14 +51,13 @@ def _required_on(run: Run, planned: PlannedForm) -> list[dict[str, object]]:
     masks = frame.select(
         (pl.col(i.code).is_null() & run.has_row(form) & run.is_owed(planned, i)).alias(i.code) for i in asked
     )
-    known = set(run.known.filter(pl.col("form") == form.code).select("unit_id", "column").drop_nulls().iter_rows())
     rows: list[dict[str, object]] = []
     for i in asked:
         if not masks[i.code].any():
             continue
         remedy = "必填项未填;请补填,没有发生额的填 0。" if i.type is ValueType.NUMBER else "必填项未填;请补填。"
         units = frame["unit_id"].filter(masks[i.code])
-        rows += [on_cell(form, unit, i, "required", remedy) for unit in units if (unit, i.code) not in known]
+        rows += [on_cell(form, unit, i, "required", remedy) for unit in units if (form.code, unit, i.code) not in known]
     return rows
 
 
@@ -67,11 +69,19 @@ def cells_out_of_bounds(run: Run) -> pl.DataFrame:
     return raw_findings(rows)
 
 
+def _has_negative(figures: pl.Series) -> bool:
+    least = figures.min()
+    return isinstance(least, int | Decimal) and least < 0
+
+
 def _out_of_bounds_on(run: Run, planned: PlannedForm) -> list[dict[str, object]]:
     form, bounds = planned.form, planned.bounds
     if not bounds:
         return []
     frame = run.frame_of(form)
+    bounds = tuple(b for b in bounds if b.code != "sign" or _has_negative(frame[b.indicator.code]))
+    if not bounds:
+        return []
     broken = frame.select(b.broken.any().alias(str(n)) for n, b in enumerate(bounds)).row(0)
     rows: list[dict[str, object]] = []
     for bound in (b for b, some in zip(bounds, broken, strict=True) if some):

@@ -12,26 +12,29 @@ def located(run: Run, raw: pl.DataFrame) -> pl.DataFrame:
     """Raw findings as findings, sorted by form, row, unit, column and rule."""
     if raw.is_empty():
         return no_findings()
+    units = raw["unit_id"].unique().implode()
     rows = pl.concat(
         [
-            frame.select(pl.lit(code).alias("form"), "park", "unit_id", "_file", "_sheet", "_row").unique(
-                "unit_id", keep="first", maintain_order=True
-            )
+            frame[["park", "unit_id", "_file", "_sheet", "_row"]]
+            .lazy()
+            .filter(pl.col("unit_id").is_in(units))
+            .with_columns(form=pl.lit(code))
             for code, frame in run.observations.frames.items()
         ]
-    )
-    placed = raw.join(rows, on=["form", "unit_id"], how="left", maintain_order="left")
+    ).unique(["form", "unit_id"], keep="first", maintain_order=True)
+    placed = raw.lazy().join(rows, on=["form", "unit_id"], how="left", maintain_order="left")
     # A sheet that stands in the workbook without a single figure has no row, but every indicator has its cell.
+    cell_map = run.observations.cell_map.lazy()
     blank = (
-        run.observations.cell_map.filter(pl.col("row").is_not_null())
+        cell_map.filter(pl.col("row").is_not_null())
         .select("form", file="_file", sheet="_sheet")
-        .unique("form")
+        .unique("form", keep="first")
     )
     placed = placed.join(blank, on="form", how="left", maintain_order="left").with_columns(
         _file=pl.coalesce("_file", "file"), _sheet=pl.coalesce("_sheet", "sheet")
     )
     placed = placed.drop("file", "sheet").join(
-        run.observations.cell_map.unique(["_file", "_sheet", "form", "column"], keep="first"),
+        cell_map.unique(["_file", "_sheet", "form", "column"], keep="first"),
         on=["_file", "_sheet", "form", "column"],
         how="left",
         maintain_order="left",
@@ -62,4 +65,5 @@ def located(run: Run, raw: pl.DataFrame) -> pl.DataFrame:
         finished.with_columns(_order=pl.col("form").replace_strict(order, default=99, return_dtype=pl.Int64))
         .sort("_order", "row", "unit_id", "column", "rule", nulls_last=True)
         .select(pl.col(n).cast(t) for n, t in FINDING_COLUMNS.items())
+        .collect()
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from schemas.model import Edition, Form, Severity
+from schemas.model import Edition, Form, FormKind, Severity
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.polars_target import prepare_rows
-from sources.audit_plan import PlannedForm, PlannedRule
+from sources.audit_plan import Condition, PlannedForm, PlannedRule
 from sources.audit_run import Run, raw_findings
 
 OUTCOME_COLUMNS: dict[str, pl.DataType] = {
@@ -20,7 +20,6 @@ OUTCOME_COLUMNS: dict[str, pl.DataType] = {
     "undetermined": pl.Int64(),
     "not_applicable": pl.Int64(),
 }
-OWED = "#owed"
 
 
 @dataclass
@@ -41,13 +40,14 @@ def rule_results(
     blank |= set(run.known.select("unit_id", "column").drop_nulls().iter_rows())
     outcomes: list[dict[str, object]] = []
     found: list[dict[str, object]] = []
+    evaluated = _evaluated(run, by_form)
     for code, rules in by_form.items():
-        evaluated = _evaluated(run, run.plan.forms[code], rules)
-        counts = _counts(rules, evaluated)
+        counts = _counts(rules, evaluated[code])
         outcomes += counts
-        for planned, count in zip(rules, counts, strict=True):
-            if count["failed"] or count["undetermined"]:
-                found += _found(run, run.plan.forms[code].form, planned, evaluated, blank)
+        open_or_failed = [r for r, count in zip(rules, counts, strict=True) if count["failed"] or count["undetermined"]]
+        places = _places(open_or_failed, evaluated[code])
+        for planned in open_or_failed:
+            found += _found(run, run.plan.forms[code].form, planned, places, blank)
     for planned in absent:
         found += _absent_units(run, planned, register)
     findings = _absorbed(run.plan.edition, raw_findings(found))
@@ -79,29 +79,51 @@ def _chosen(
     return by_form, absent, not_run
 
 
-def _evaluated(run: Run, planned: PlannedForm, rules: Sequence[PlannedRule]) -> pl.DataFrame:
-    """One row a unit: ``<id>`` whether each rule holds, ``<id>?`` whether it applies where it has a condition of its own,
-    ``#owed`` whether the unit stands on the form and owes it."""
-    frame = run.frame_of(planned.form)
-    if planned.has_aggregates:
-        conditions = [c for r in rules for c in (r.holds, r.applies) if c] + (
-            [planned.applies] if planned.applies else []
-        )
-        frame = prepare_rows(frame, [c.text for c in conditions], run.env)
-    missing = [(n, t) for n, t in planned.needed.items() if n not in frame.columns]
-    nothing = [pl.Series(n, [None], dtype=t).new_from_index(0, frame.height) for n, t in missing]
-    owed = run.has_row(planned.form) & run.is_owed(planned)
-    frame = frame.with_columns(nothing).with_columns(owed.alias(OWED))
-    columns = [pl.col("unit_id"), pl.col(OWED)]
-    for r in rules:
+def _evaluated(run: Run, by_form: Mapping[str, Sequence[PlannedRule]]) -> dict[str, pl.DataFrame]:
+    """Form → one row a unit of its roster: ``<id>`` whether each rule holds, ``<id>?`` whether it applies where it has a
+    condition of its own, ``#owed:<form>`` whether the unit stands on the form and owes it. Forms of one roster share one frame."""
+    together: dict[str, list[str]] = {}
+    for code in by_form:
+        form = run.plan.forms[code].form
+        together.setdefault("" if form.kind is FormKind.SHEET else form.roster, []).append(code)
+    found: dict[str, pl.DataFrame] = {}
+    for codes in together.values():
+        answers = _evaluated_together(run, {code: by_form[code] for code in codes})
+        found |= dict.fromkeys(codes, answers)
+    return found
+
+
+def _evaluated_together(run: Run, by_form: Mapping[str, Sequence[PlannedRule]]) -> pl.DataFrame:
+    """``_evaluated`` for forms of one roster: every rule of all of them in one select."""
+    forms = [run.plan.forms[code] for code in by_form]
+    frame = run.frame_of(forms[0].form)
+    asked = [c.text for planned in forms if planned.has_aggregates for c in _conditions(planned, by_form)]
+    if asked:
+        frame = prepare_rows(frame, asked, run.env)
+    missing = {n: t for planned in forms for n, t in planned.needed.items() if n not in frame.columns}
+    nothing = [pl.Series(n, [None], dtype=t).new_from_index(0, frame.height) for n, t in missing.items()]
+    owed = [(run.has_row(p.form) & run.is_owed(p)).alias(_owed(p.form.code)) for p in forms]
+    frame = frame.with_columns(nothing).with_columns(owed)
+    columns = [pl.col("unit_id"), *(pl.col(_owed(code)) for code in by_form)]
+    for r in (r for rules in by_form.values() for r in rules):
         columns.append(r.holds.on(run.env).alias(r.rule.id))
         if r.applies is not None:
-            columns.append((pl.col(OWED) & r.applies.on(run.env).fill_null(False)).alias(f"{r.rule.id}?"))
+            applies = pl.col(_owed(r.rule.form)) & r.applies.on(run.env).fill_null(False)
+            columns.append(applies.alias(f"{r.rule.id}?"))
     return frame.select(columns)
 
 
+def _conditions(planned: PlannedForm, by_form: Mapping[str, Sequence[PlannedRule]]) -> list[Condition]:
+    of_rules = [c for r in by_form[planned.form.code] for c in (r.holds, r.applies) if c]
+    return of_rules + ([planned.applies] if planned.applies else [])
+
+
+def _owed(code: str) -> str:
+    return f"#owed:{code}"
+
+
 def _applies(planned: PlannedRule) -> str:
-    return f"{planned.rule.id}?" if planned.applies is not None else OWED
+    return f"{planned.rule.id}?" if planned.applies is not None else _owed(planned.rule.form)
 
 
 def _counts(rules: Sequence[PlannedRule], evaluated: pl.DataFrame) -> list[dict[str, object]]:
@@ -129,30 +151,53 @@ def _counts(rules: Sequence[PlannedRule], evaluated: pl.DataFrame) -> list[dict[
     return counts
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Rule → rows of the roster on which it failed, and on which it stayed undetermined."""
+
+    failed: Mapping[str, Sequence[int]]
+    undetermined: Mapping[str, Sequence[int]]
+
+
+def _places(rules: Sequence[PlannedRule], evaluated: pl.DataFrame) -> _Places:
+    if not rules:
+        return _Places({}, {})
+    asked = [(r.rule.id, pl.col(r.rule.id), pl.col(_applies(r))) for r in rules]
+    found = evaluated.select(
+        *((applies & ~holds).arg_true().implode().alias(f"{rule} failed") for rule, holds, applies in asked),
+        *((applies & holds.is_null()).arg_true().implode().alias(f"{rule} open") for rule, holds, applies in asked),
+    ).row(0)
+    ids = [rule for rule, *_ in asked]
+    return _Places(dict(zip(ids, found[: len(ids)], strict=True)), dict(zip(ids, found[len(ids) :], strict=True)))
+
+
 def _found(
-    run: Run, form: Form, planned: PlannedRule, evaluated: pl.DataFrame, blank: set[tuple[str, str]]
+    run: Run, form: Form, planned: PlannedRule, places: _Places, blank: set[tuple[str, str]]
 ) -> Iterable[dict[str, object]]:
     """The findings of one rule on the units of one form."""
     frame = run.frame_of(form)
     codes = [c for c in planned.codes if c in frame.columns]
-    applies = evaluated.filter(pl.col(_applies(planned)))
-    failing = applies.filter(~pl.col(planned.rule.id))["unit_id"]
+    failing = places.failed[planned.rule.id]
     wrong = _wrong_cells(run, planned, frame, failing)
-    for finding in _failures(planned, frame, codes, failing):
+    shown = frame[["unit_id", *codes]]
+    for finding in _failures(planned, shown[failing], codes):
         cells = wrong.get(str(finding["unit_id"]), ())
         yield from ({**finding, "column": column} for column in cells or (planned.column,))
     if planned.rule.severity is Severity.HARD and codes and planned.rule.kind != "conditional_required":
-        unknown = applies.filter(pl.col(planned.rule.id).is_null())["unit_id"]
-        yield from _undetermined(planned, frame, codes, unknown, run.plan.edition, blank)
+        unknown = places.undetermined[planned.rule.id]
+        yield from _undetermined(planned, shown[unknown], codes, run.plan.edition, blank)
 
 
-def _wrong_cells(run: Run, planned: PlannedRule, frame: pl.DataFrame, failing: pl.Series) -> dict[str, tuple[str, ...]]:
+def _wrong_cells(
+    run: Run, planned: PlannedRule, frame: pl.DataFrame, failing: Sequence[int]
+) -> dict[str, tuple[str, ...]]:
     """Unit → the cells that break a rule which checks several cells one by one; nothing for other rules."""
     parts = [(column, condition) for column, condition in planned.parts if column in frame.columns]
-    if failing.is_empty() or not parts:
+    if not failing or not parts:
         return {}
-    rows = frame.filter(pl.col("unit_id").is_in(failing.implode()))
-    broken = rows.select("unit_id", *((~condition.on(run.env)).fill_null(False).alias(c) for c, condition in parts))
+    broken = frame[failing].select(
+        "unit_id", *((~condition.on(run.env)).fill_null(False).alias(c) for c, condition in parts)
+    )
     return {row["unit_id"]: tuple(c for c, _ in parts if row[c]) for row in broken.iter_rows(named=True)}
 
 
@@ -161,14 +206,9 @@ def _base(planned: PlannedRule) -> dict[str, object]:
     return {"rule": rule.id, "form": rule.form, "column": planned.column, "absorbed_by": ""}
 
 
-def _failures(
-    planned: PlannedRule, frame: pl.DataFrame, codes: Sequence[str], failing: pl.Series
-) -> Iterable[dict[str, object]]:
-    if failing.is_empty():
-        return
+def _failures(planned: PlannedRule, failing: pl.DataFrame, codes: Sequence[str]) -> Iterable[dict[str, object]]:
     failed = {"severity": planned.rule.severity.value, "code": "rule", "outcome": "failed"}
-    shown = frame.filter(pl.col("unit_id").is_in(failing.implode())).select("unit_id", *codes)
-    for row in shown.unique("unit_id", keep="first", maintain_order=True).iter_rows(named=True):
+    for row in failing.iter_rows(named=True):
         found = ",".join(f"{c}={_plain(row[c])}" for c in codes)
         yield (
             _base(planned)
@@ -183,18 +223,14 @@ def _failures(
 
 def _undetermined(
     planned: PlannedRule,
-    frame: pl.DataFrame,
+    unknown: pl.DataFrame,
     codes: Sequence[str],
-    unknown: pl.Series,
     edition: Edition,
     blank: set[tuple[str, str]],
 ) -> Iterable[dict[str, object]]:
     """A hard rule left open although an operand is reported: a soft finding, unless the blank cell is a finding itself."""
-    if unknown.is_empty():
-        return
     told = {"severity": "soft", "code": "undetermined", "outcome": "undetermined", "found": ""}
-    shown = frame.filter(pl.col("unit_id").is_in(unknown.implode())).select("unit_id", *codes)
-    for row in shown.iter_rows(named=True):
+    for row in unknown.iter_rows(named=True):
         empty = [c for c in codes if row[c] is None]
         if len(empty) == len(codes) or any((row["unit_id"], c) in blank for c in empty):
             continue
