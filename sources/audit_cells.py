@@ -26,8 +26,10 @@ def missing_rows(run: Run) -> pl.DataFrame:
         if frame is None or frame[f"_in_{form.code}"].all():
             continue
         absent = frame.filter(~pl.col(f"_in_{form.code}") & run.is_owed(planned))["unit_id"]
-        problem = f"表“{form.title}”中没有这家单位的行;请补报该行。"
-        rows += [on_cell(form, unit, planned.asked[0], "missing_row", problem) for unit in absent]
+        problem = "表“{}”中没有单位 {} 的行;请补报这一行,各表代码写得不一致的请改为一致。"
+        rows += [
+            on_cell(form, unit, planned.asked[0], "missing_row", problem.format(form.title, unit)) for unit in absent
+        ]
     return raw_findings(rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 
@@ -22,6 +23,8 @@ from sources.restated import IssuedFigures, Restated, entrants_without_figure, l
 
 CREDIT_CODES = frozenset({"B01", "J15"})
 UNIT_ID_LIMIT = 80
+FIGURES_OF_A_ROW = 3
+_CREDIT_CODE = re.compile(r"[0-9A-Z]{15,20}")
 _BLANKS = frozenset({True})
 
 
@@ -34,6 +37,7 @@ def read_form(reading: Reading, grid: Grid, code_row: int, form: Form, issued: I
     sheet_told(reading, grid, code_row, form, anchors_of(grid.rows[code_row]))
     if wanted is None:
         return
+    _data_above_reported(reading, grid, code_row, form, wanted)
     rows = _data_rows(reading, grid, code_row, form, wanted)
     series: dict[str, pl.Series] = {}
     noted: list[tuple[str, list[CellProblem], list[Normalised]]] = []
@@ -173,6 +177,21 @@ def _headers(
         )
         for column, n in wanted.items()
     }
+
+
+def _data_above_reported(reading: Reading, grid: Grid, code_row: int, form: Form, wanted: Mapping[str, int]) -> None:
+    """Rows of units above the code row, where nobody reads them: the upper one of two code rows was deleted, or rows were moved."""
+    key = wanted[form.key[0]]
+    positions = dict.fromkeys(wanted.values(), frozenset[str]())
+    for n in range(code_row):
+        cells = grid.rows[n]
+        code = cells[key]
+        figures = sum(isinstance(cells[place], float | int) for place in positions)
+        is_row = figures > FIGURES_OF_A_ROW and not _is_blank(code) and not is_numbering(cells, positions)
+        if is_row or (isinstance(code, str) and _CREDIT_CODE.fullmatch(code.strip())):
+            place = Place(form.code, grid.sheet, f"{column_letter(key)}{n + 1}", form.key[0], n + 1)
+            problem = "这一行有数,却在代码行上方,没有读取;请把代码行移到所有数据行的上方。"
+            reading.finding("data_above", place, problem, found="" if code is None else str(code))
 
 
 def _said_above(cells: Sequence[CellValue], headers: Mapping[int, frozenset[str]]) -> str:

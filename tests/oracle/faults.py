@@ -270,7 +270,9 @@ def _words(book: Book, where: Where) -> bool:
 
 @fault("单元格带万、亿", number)
 def _magnitude(book: Book, where: Where) -> bool:
-    put(book, where, f"3.5{book.chance.choice(('万', '亿', '万元'))}")
+    # What the indicator is measured in is no mistake behind a figure.
+    behind = book.chance.choice([m for m in ("万", "亿", "万元") if m != book.indicator(where).unit_measure])
+    put(book, where, f"3.5{behind}")
     return wrong(book, where, "单元格带万、亿", "unit_in_cell")
 
 

@@ -284,7 +284,8 @@ def _no_code_row(book: Book) -> None:
     book.is_open = True
     # What else was done to this sheet cannot be seen any more.
     book.expected = [e for e in book.expected if e.page is not page]
-    book.expect("删除代码行", "finding", "no_code_row", page=page)
+    # Where the code row had been written twice, the lower one is left, with data above it.
+    book.expect("删除代码行", "finding", "no_code_row", "data_above", page=page)
 
 
 @structure("自加工作表")

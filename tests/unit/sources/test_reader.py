@@ -153,6 +153,19 @@ def test_rows_that_belong_above_the_data_are_no_data_and_that_is_said(row: Row, 
     assert told(reading) == []
 
 
+def test_data_above_the_code_row_is_not_lost_in_silence() -> None:
+    reading = read(TITLE, HEADER, FIRST, CODES, SECOND, FOOT)
+    assert figures(reading) == PLAIN[1:]
+    assert told(reading) == [("data_above", "A3", None)]
+    assert "移到所有数据行的上方" in reading.findings.filter(code="data_above")["message"][0]
+
+
+@pytest.mark.parametrize("row", [("甲", "乙", 1, 2, 3), (1, 2, 3, 4, 5), (None, None, 2015, 2014, 2015)])
+def test_numbers_in_the_head_are_no_data(row: Row) -> None:
+    reading = read(TITLE, HEADER, row, CODES, FIRST, SECOND, FOOT)
+    assert figures(reading) == PLAIN and told(reading) == []
+
+
 def test_figures_that_happen_to_rise_are_figures() -> None:
     reading = read(TITLE, HEADER, CODES, (A, "甲公司", 3, 4, 5), FOOT)
     assert figures(reading) == [(A, 3, 4, 5)]
