@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.oracle.faults import FAULTS
-from tests.oracle.judge import Tally, judged, run
+from tests.oracle.follower import follow
+from tests.oracle.judge import CLEAN_SHARE, Tally, judged, run
 from tests.oracle.structure import STRUCTURE
 
 BATCH = 20
@@ -32,8 +34,13 @@ def main() -> int:
     options.add_argument("--jobs", type=int, default=1)
     options.add_argument("--only", default="", help="one kind of fault, in every book")
     options.add_argument("--notes", type=int, default=20, help="how many misses to print")
+    options.add_argument(
+        "--follow", action="store_true", help="mend the faulty books by our words alone, in two rounds"
+    )
     chosen = options.parse_args()
     seeds = range(chosen.first, chosen.first + chosen.books)
+    if chosen.follow:
+        return following(seeds, chosen.jobs, chosen.notes)
     total = Tally()
     if chosen.only:
         for seed in seeds:
@@ -51,6 +58,29 @@ def main() -> int:
         if total.recall >= 0.995 and total.exact == 1 and total.false_a_clean_book <= 0.1 and not total.confused
         else 1
     )
+
+
+def following(seeds: range, jobs: int, notes: int) -> int:
+    """How many faulty books a clerk gets accepted who follows the marked workbook and nothing else."""
+    faulty = [seed for seed in seeds if seed % CLEAN_SHARE]
+    if jobs == 1:
+        done = [follow(seed) for seed in faulty]
+    else:
+        with ProcessPoolExecutor(jobs) as pool:
+            done = list(pool.map(follow, faulty, chunksize=BATCH))
+    accepted = [one for one in done if one.accepted]
+    kinds = Counter(kind for one in done for kind in one.faults)
+    failed = Counter(kind for one in done if not one.accepted for kind in one.faults)
+    lines = [f"books {len(done)}, accepted {len(accepted)} ({100 * len(accepted) / max(len(done), 1):.1f} %)"]
+    lines += [
+        f"after {n} rounds: {sum(one.rounds == n for one in accepted)}" for n in sorted({o.rounds for o in accepted})
+    ]
+    lines += [f"in books not accepted: {kind} {n} of {kinds[kind]}" for kind, n in failed.most_common()]
+    lines += [
+        f"{seed}: {one.faults} {one.left[:2]}" for seed, one in zip(faulty, done, strict=True) if not one.accepted
+    ][:notes]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0 if len(accepted) >= 0.95 * len(done) else 1
 
 
 def summary(tally: Tally) -> list[str]:

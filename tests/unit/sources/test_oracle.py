@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.oracle.faults import FAULTS
+from tests.oracle.follower import follow
 from tests.oracle.judge import Tally, judged, run
 from tests.oracle.structure import STRUCTURE
 
@@ -37,3 +38,15 @@ def test_a_hundred_books_and_more() -> None:
     tally = run(range(1000, 1120))
     assert tally.recall >= 0.995 and tally.exact == 1 and tally.confused == 0, "\n".join(tally.notes)
     assert tally.false_a_clean_book <= 0.1 and tally.misread == 0, "\n".join(tally.notes)
+
+
+def test_a_clerk_who_follows_only_our_words_gets_a_book_accepted() -> None:
+    done = follow(2)
+    assert done.faults and done.accepted and done.rounds >= 1, done.left
+
+
+@pytest.mark.slow
+def test_nineteen_of_twenty_faulty_books_are_mended_by_our_words_in_two_rounds() -> None:
+    done = [follow(seed) for seed in range(101, 141) if seed % 5]
+    accepted = sum(one.accepted for one in done)
+    assert accepted >= 0.95 * len(done), [(one.faults, one.left[:2]) for one in done if not one.accepted]
