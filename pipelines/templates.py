@@ -11,14 +11,17 @@ import polars as pl
 
 from pipelines.checking import register_of
 from pipelines.intake import Office
-from pipelines.operands import History
+from pipelines.operands import History, operands_for
 from schemas.errors import RefusalError
 from schemas.expression import operands, parse
+from schemas.layout import workbook_layout
 from schemas.model import Edition, Programme
 from schemas.observations import ADDRESS_COLUMNS, from_text
 from schemas.period import Period
 from schemas.polars_target import environment_for, prepare_rows, row_expr
 from sources.template import write_template
+from sources.template_operands import lagged_columns
+from sources.template_rules import audited_rules
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import round_of
 
@@ -57,6 +60,7 @@ class _Known:
     previous: dict[str, pl.DataFrame]
     year_earlier: dict[str, pl.DataFrame]
     owing: dict[str, list[str]]
+    other_periods: dict[str, pl.DataFrame]
     deadline: str
 
 
@@ -71,10 +75,12 @@ def _known(office: Office, programme: Programme, period: Period, park: str) -> _
         earlier = next(iter(history.earlier_periods(period, park)), None)
         previous = _frames(history, earlier, park) if earlier else {}
         year_earlier = _year_earlier(history, period, park, units)
+        other_periods = _other_periods(history, period, park, units, previous)
         current = round_of(session, period)
     owing = _owing(office, edition, period, units)
     units = _with_prefilled(units, previous, edition, period) if units.height else units
-    return _Known(units, previous, year_earlier, owing, _printed(current.deadline_of(park)) if current else "")
+    deadline = _printed(current.deadline_of(park)) if current else ""
+    return _Known(units, previous, year_earlier, owing, other_periods, deadline)
 
 
 def _written(programme: Programme, period: Period, park: str, known: _Known, unit: str, as_of: date | None) -> bytes:
@@ -84,7 +90,7 @@ def _written(programme: Programme, period: Period, park: str, known: _Known, uni
     return write_template(
         programme.edition_for(period), programme, period, park,
         units=units if units.height else None, previous=known.previous, year_earlier=known.year_earlier, owing=known.owing,
-        unit=unit, as_of=as_of, deadline=known.deadline,
+        other_periods=known.other_periods, unit=unit, as_of=as_of, deadline=known.deadline,
     )  # fmt: skip
 
 
@@ -99,6 +105,30 @@ def _require_known(office: Office | None, programme: Programme, period: Period, 
             known |= {p.code for p in parks(session, period.end)}
     if code not in known:
         raise RefusalError(f"{period} 期末没有园区或区域“{code}”;请核对代码,或先用 ytb park add 登记。")
+
+
+def _other_periods(
+    history: History, period: Period, park: str, units: pl.DataFrame, previous: dict[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """Roster → the figures of other periods that the audit cells need; nothing where no rule of the template asks for any."""
+    edition = history.programme.edition_for(period)
+    env = environment_for(history.programme, period, edition=edition)
+    rules = audited_rules(edition.rules_for(period), list(workbook_layout(edition, period).values()))
+    wanted = lagged_columns(rules, env)
+    if not wanted:
+        return {}
+    rosters = {"park": pl.Series([park])}
+    for form in edition.forms.values():
+        ids = units["unit_id"] if form.roster == "enterprise" and units.height else None
+        frame = previous.get(form.code)
+        if ids is None and frame is not None:
+            ids = frame["unit_id"]
+        if ids is not None and form.roster not in rosters:
+            rosters[form.roster] = ids
+    found = operands_for(history, period, park, rosters).frames
+    return {
+        roster: frame.select("unit_id", *(c for c in frame.columns if c in wanted)) for roster, frame in found.items()
+    }
 
 
 def _printed(deadline: datetime) -> str:

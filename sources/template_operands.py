@@ -72,13 +72,23 @@ def operand_sheet(
         frame = other_periods[roster]
         asked = sorted(wanted & set(frame.columns))
         if asked:
-            for unit, *values in frame.select("unit_id", *asked).sort("unit_id").iter_rows():
+            # Only of the units that stand on the forms: an enterprise's own workbook tells nothing of others.
+            stand = frame.filter(pl.col("unit_id").is_in(_units(layouts, stated, roster, park_code)))
+            for unit, *values in stand.select("unit_id", *asked).sort("unit_id").iter_rows():
                 own = figures.setdefault((roster, str(unit)), {})
                 own |= {c: v for c, v in zip(asked, values, strict=True) if v is not None and c not in own}
     order = {layout.form.roster: n for n, layout in reversed(list(enumerate(layouts)))}
     together = dict(sorted(figures.items(), key=lambda item: order[item[0][0]]))
     columns = dict.fromkeys(column for own in figures.values() for column in own)
     return OperandSheet(together, tuple(columns))
+
+
+def _units(layouts: Sequence[SheetLayout], stated: Mapping[str, Prefill], roster: str, park_code: str) -> list[str]:
+    own = [layout for layout in layouts if layout.form.roster == roster]
+    if any(layout.form.kind is FormKind.SHEET for layout in own):
+        return [park_code]
+    keys = (stated[layout.form.code].columns.get(layout.columns[0].anchor, ()) for layout in own)
+    return list(dict.fromkeys(str(unit) for units in keys for unit in units if unit is not None))
 
 
 def write_operands(book: Book, operands: OperandSheet, as_of: str) -> None:

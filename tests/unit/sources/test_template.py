@@ -4,6 +4,7 @@ import html
 import io
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -378,6 +379,20 @@ def test_every_formula_is_made_of_plain_functions_within_the_limits_of_a_workshe
     for formula in formulas_of(data):
         called = re.findall(r"([A-Z][A-Z.]*)\(", re.sub(r'"[^"]*"', "", formula))
         assert set(called) <= PLAIN and len(formula) <= 8192, formula[:200]
+
+
+def test_a_hard_rule_on_an_earlier_period_looks_its_figures_up_on_the_hidden_sheet() -> None:
+    rule = next(r for r in EDITION.rules if r.id == "AF01")
+    asked = replace(EDITION, rules=(*EDITION.rules, replace(rule, id="AF90", expression="F01 >= prev(F01)")))
+    known = pl.DataFrame({"unit_id": [FIRST, "91620100MA0000009X"], "F01_prev": [7, 8], "P01_prev": [1, 1]})
+    at = Period.parse("2025-Q2")
+    book = book_of(write_template(asked, PROGRAMME, at, "LBGX", units=UNITS, other_periods={"enterprise": known}))
+    rows = [[c.value for c in row] for row in book[OPERANDS_SHEET].iter_rows()]
+    # only the figure that is asked for, and only of units that stand on the forms
+    assert rows[2:] == [["roster", "unit_id", "F01_prev"], ["enterprise", FIRST, 7]]
+    sheet = book["财务状况"]
+    text = str(sheet.cell(FIRST_ROW, anchors(sheet)["audit"]).value)
+    assert "AF90 " in text and "INDEX('_ops'!$C$4:$C$4,MATCH($A8,'_ops'!$B$4:$B$4,0))" in text
 
 
 @pytest.mark.parametrize("period", ["2025-Q1", "2025"])
