@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from exports.rule_book import ROUNDS, SEVERITIES, example_rows, hard_rules, internal_page, relation_rows, vtl_page
 from schemas.model import Edition, Form, Programme, Severity
 
-ROUNDS = {"A": "年报", "Q": "季报", "AQ": "年报、季报"}
-SEVERITIES = {Severity.HARD: "强制性", Severity.SOFT: "核实性", Severity.TRIAL: "试行"}
 
-
-def write_book(programme: Programme, edition: Edition, folder: Path) -> list[Path]:
+def write_book(programme: Programme, edition: Edition, folder: Path, *, internal: bool = False) -> list[Path]:
     """Write ``README.md``, one page a form, the code lists and the products into ``folder``; returns the files.
 
-    The bounds of soft rules are not printed (survey_system 8.5): respondents see what is asked, not the band.
+    The bounds of soft rules are not printed (survey_system 8.5): respondents see what is asked, not the band. ``internal``
+    adds all rules with their examples, and as VTL, for the office.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pages = {"README.md": _cover(programme, edition)}
-    pages |= {f"form_{form.code}.md": _form_page(edition, form) for form in edition.forms.values()}
+    pages |= {f"form_{form.code}.md": _form_page(programme, edition, form) for form in edition.forms.values()}
+    if internal:
+        pages |= {
+            "rules_internal.md": internal_page(programme, edition),
+            "rules_internal.vtl": vtl_page(programme, edition),
+        }
     pages["codelists.md"] = _codelists(programme)
     pages["products.md"] = _products(edition)
     for name, text in pages.items():
@@ -65,7 +69,7 @@ def _cover(programme: Programme, edition: Edition) -> str:
     )
 
 
-def _form_page(edition: Edition, form: Form) -> str:
+def _form_page(programme: Programme, edition: Edition, form: Form) -> str:
     indicators = [
         [
             i.code, i.name, i.unit_measure, ROUNDS[i.rounds], "是" if i.required else "", i.definition,
@@ -74,11 +78,6 @@ def _form_page(edition: Edition, form: Form) -> str:
         for i in form.indicators
     ]  # fmt: skip
     rules = [r for r in edition.rules if r.form == form.code]
-    hard = [
-        [r.id, SEVERITIES[r.severity], ROUNDS[r.rounds], f"`{r.expression}`", r.message]
-        for r in rules
-        if r.severity is Severity.HARD
-    ]
     soft = [
         [r.id, SEVERITIES[r.severity], ROUNDS[r.rounds], r.message] for r in rules if r.severity is not Severity.HARD
     ]
@@ -90,8 +89,14 @@ def _form_page(edition: Edition, form: Form) -> str:
         "\n## 指标\n",
         _table(["代码", "指标", "计量单位", "轮次", "必填", "指标解释", "代码", "适用条件"], indicators),
     ]
-    if hard:
-        parts += ["\n## 强制性审核关系\n", _table(["编号", "性质", "轮次", "关系", "提示"], hard)]
+    if relations := relation_rows(edition, form.code):
+        examples = example_rows(programme, edition, hard_rules(edition, form.code))
+        parts += [
+            "\n## 强制性审核关系\n",
+            _table(["编号", "轮次", "关系", "表达式", "提示"], relations),
+            "\n每条关系各举一例:通过、不符、待核(有空格,还不能判断;“—”是总能判定)。\n",
+            _table(["编号", "通过", "不符", "待核"], examples),
+        ]
     if soft:
         parts += [
             "\n## 核实性审核关系\n",

@@ -99,9 +99,10 @@ class _Sentence:
             case Binary(op=op) if op in COMPARISONS:
                 return self._comparison(node)
             case Binary(op=op, left=left, right=right):
-                # 减号与除号之后、乘除两侧的和差要括号
-                first = self.operand(left) if op in "*/" or _is_phrase(left) else self.say(left)
-                second = self.operand(right) if op in "-*/" or _is_phrase(right) else self.say(right)
+                first = self.say(left) if _binds(left) >= _binds(node) else self.operand(left)
+                second = self.say(right) if _binds(right) > _binds(node) else self.operand(right)
+                if op == "+" and _binds(right) == _binds(node):
+                    second = self.say(right)
                 return f"{first} {_SIGNS[op]} {second}"
             case Call(function=function, arguments=arguments) if function in LAGS:
                 return self._lagged(function, arguments[0])
@@ -238,6 +239,18 @@ def _difference(node: Node) -> tuple[Node, Node] | None:
         case Call(function="abs", arguments=(Binary(op="-", left=left, right=right),)):
             return left, right
     return None
+
+
+def _binds(node: Node) -> int:
+    """How strongly an operand of arithmetic holds together: sums 1, products 2, one thing 3, anything else 0."""
+    match node:
+        case Binary(op="+" | "-"):
+            return 1
+        case Binary(op="*" | "/"):
+            return 2
+        case Binary() | Logic() | In() | Unary(op="not"):
+            return 0
+    return 0 if _is_phrase(node) else 3
 
 
 def _is_phrase(node: Node) -> bool:

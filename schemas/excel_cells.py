@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.errors import DefinitionError
 from schemas.expression import operand_column
+from schemas.layout import FIRST_ROW, Role, SheetLayout
+from schemas.model import FormKind
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,33 @@ class Cells:
 def not_expressible(reason: str) -> DefinitionError:
     """The error for an expression that plain worksheet functions cannot say, with the reason."""
     return DefinitionError(f"不能写成工作表公式:{reason}", remedy="由系统在报送时审核。")
+
+
+def own_cells(layout: SheetLayout) -> dict[str, str]:
+    """Operand column → its cell on the form itself: in the first data row of a roster, in its own row of a sheet."""
+    if layout.form.kind is FormKind.SHEET:
+        cells = {code: layout.cell(code) for code in layout.indicator_rows}
+        if "value_yoy" in layout.by_anchor:
+            restated = layout.form.with_year_earlier(layout.period)
+            cells |= {operand_column(i.code, "yoy"): layout.cell(i.code, lag="yoy") for i in restated}
+        return cells
+    readable = (Role.KEY, Role.VALUE, Role.YEAR_EARLIER)
+    return {c.anchor: f"{c.letter}{FIRST_ROW}" for c in layout.columns if c.role in readable}
+
+
+def own_areas(layout: SheetLayout, rows: int) -> dict[str, str]:
+    """Operand column → all its cells, for formulas on the form's own sheet; nothing on a form of kind sheet."""
+    if layout.form.kind is FormKind.SHEET:
+        return {}
+    last = layout.last_row(rows)
+    columns = [c for c in layout.columns if c.role in (Role.KEY, Role.VALUE)]
+    return {c.anchor: f"${c.letter}${FIRST_ROW}:${c.letter}${last}" for c in columns}
+
+
+def areas_of_rosters(layouts: Iterable[tuple[SheetLayout, int]]) -> dict[str, str]:
+    """Operand column → all its cells, for formulas on other sheets; a code that stands on several is read on the first."""
+    found: dict[str, str] = {}
+    for layout, rows in layouts:
+        name = "'" + layout.name.replace("'", "''") + "'!"
+        found = {code: name + area for code, area in own_areas(layout, rows).items()} | found
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schemas.environment import environment_for
 from schemas.errors import DefinitionError
-from schemas.expression import expand, functions, operands, parse
+from schemas.expression import expand, operands, parse
 from schemas.model import AuditRule, Edition, Form, Indicator, Programme
 from schemas.period import Period
 
@@ -30,7 +30,6 @@ REMEDIES = (
     "应",
     "须说明",
 )
-TIME_FUNCTIONS = frozenset({"CUM", "BASE", "STAGE", "STAGE_DELTA", "CAGR"})
 
 
 @dataclass(frozen=True)
@@ -278,12 +277,6 @@ def _owed(condition: str, traits: dict[str, object]) -> bool:
     if "P02" in condition:
         found.append(int(str(traits["P02"])) >= 10)
     return any(found) if found else False
-
-
-def compile_targets(rule: AuditRule, edition: Edition) -> tuple[str, ...]:
-    """Engines that can carry a rule out: polars always, sql where it needs no other rows or periods than given columns."""
-    used = functions(expand(parse(rule.expression), edition.derivations))
-    return ("polars",) if used & {"COUNT_PARK", "in_roster", *TIME_FUNCTIONS} else ("polars", "sql")
 
 
 def form_by_title(edition: Edition, text: str) -> Form | None:

@@ -18,6 +18,7 @@ import polars as pl
 
 from schemas.chinese_text import to_chinese
 from schemas.environment import Environment, environment_for
+from schemas.expression import Binary, Call, Node, Number, expand, parse, rebuilt
 from schemas.model import AuditRule, Edition, Indicator, Programme
 from schemas.period import Period
 from schemas.period_data import PeriodData
@@ -56,13 +57,25 @@ def examples_of(rule: AuditRule, programme: Programme, edition: Edition) -> dict
     rows = list(_series(candidates, Random(rule.id)))
     frame = _frame(rows, asked)
     holds = frame.select(row_of(typed, env).alias("x"))["x"].to_list()
+    exactly = env.typed(_without_tolerance(expand(parse(rule.expression), edition.derivations)))
+    exact = frame.select(row_of(exactly, env).alias("x"))["x"].to_list()
     inside = frame.select(row_of(applies, env).alias("x"))["x"].to_list() if applies else [True] * len(rows)
     found: dict[str, Example] = {}
     for outcome, wanted in OUTCOMES.items():
-        fitting = [row for row, h, a in zip(rows, holds, inside, strict=True) if a and h is wanted]
-        if fitting:
-            found[outcome] = Example(outcome, (min(fitting, key=_plainness),))
+        at = [n for n, (h, a) in enumerate(zip(holds, inside, strict=True)) if a and h is wanted]
+        # A balance is shown balanced, not just within its tolerance.
+        at = [n for n in at if exact[n] is wanted] or at
+        if at:
+            found[outcome] = Example(outcome, (min((rows[n] for n in at), key=_plainness),))
     return found
+
+
+def _without_tolerance(node: Node) -> Node:
+    """``abs(a - b) <= 5`` as ``abs(a - b) <= 0``."""
+    match node:
+        case Binary(op="<=", left=Call(function="abs"), right=Number()):
+            return replace(node, right=Number(Decimal(0)))
+    return rebuilt(node, _without_tolerance)
 
 
 def example_text(example: Example, indicators: Mapping[str, Indicator]) -> str:

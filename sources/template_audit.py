@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from schemas.environment import Environment
 from schemas.errors import DefinitionError
+from schemas.excel_cells import areas_of_rosters, own_areas, own_cells
 from schemas.excel_target import Cells, to_excel_rule
 from schemas.excel_values import calls, ranges, text_literal
 from schemas.expression import operand_column
@@ -173,32 +174,12 @@ def _indicator_formulas(edition: Edition, layout: SheetLayout, told: Sequence[tu
 
 
 def _cells(book: Workbook, layout: SheetLayout) -> Cells:
-    cells: dict[str, str] = {}
-    areas: dict[str, str] = {}
     if layout.form.kind is FormKind.SHEET:
-        for code in layout.indicator_rows:
-            cells[code] = layout.cell(code)
-        if "value_yoy" in layout.by_anchor:
-            for indicator in layout.form.with_year_earlier(layout.period):
-                cells[f"{indicator.code}_yoy"] = layout.cell(indicator.code, lag="yoy")
-        for other in book.layouts:
-            if other.form.kind is FormKind.ROSTER:
-                areas |= _areas(other, book.stated[other.form.code].rows, f"{quoted(other.name)}!")
+        areas = areas_of_rosters((other, book.stated[other.form.code].rows) for other in book.layouts)
     else:
-        readable = (Role.KEY, Role.VALUE, Role.YEAR_EARLIER)
-        cells = {c.anchor: f"{c.letter}{FIRST_ROW}" for c in layout.columns if c.role in readable}
-        areas = _areas(layout, book.stated[layout.form.code].rows, "")
-    cells = {**_lagged(book.operands, layout), **cells}
+        areas = own_areas(layout, book.stated[layout.form.code].rows)
+    cells = {**_lagged(book.operands, layout), **own_cells(layout)}
     return Cells(cells, areas, book.lists, book.keyed, book.park)
-
-
-def _areas(layout: SheetLayout, rows: int, sheet: str) -> dict[str, str]:
-    last = layout.last_row(rows)
-    return {
-        c.anchor: f"{sheet}${c.letter}${FIRST_ROW}:${c.letter}${last}"
-        for c in layout.columns
-        if c.role in (Role.KEY, Role.VALUE) and c.anchor in {i.code for i in layout.asked} | {"B01", "B02"}
-    }
 
 
 def _lagged(operands: Operands, layout: SheetLayout) -> dict[str, str]:

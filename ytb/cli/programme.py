@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exports.programme_book import write_book
+from exports.rule_book import sentence
+from schemas.compile_targets import TARGETS, targets_of
 from schemas.errors import DefinitionError
-from schemas.lint import changes, compile_targets, form_by_title, indicator_line, lint, used_by
+from schemas.lint import changes, form_by_title, indicator_line, lint, used_by
 from schemas.model import Edition
 from ytb.cli.output import emit, table
 from ytb.cli.session import CALL
@@ -33,18 +36,25 @@ def edition_named(name: str | None) -> Edition:
 
 
 @app.command("lint")
-def lint_command(edition: Annotated[str | None, typer.Argument(help="版次,缺省检查全部")] = None) -> None:
-    """制度检查:指标只采集一次,代码都存在,规则、表、指数、目标都能算出。"""
+def lint_command(
+    edition: Annotated[str | None, typer.Argument(help="版次,缺省检查全部")] = None,
+    targets: Annotated[bool, typer.Option("--targets", help="逐条列出不能编译的规则及原因")] = False,
+) -> None:
+    """制度检查:指标只采集一次,代码都存在,规则、表、指数、目标都能算出,每条规则可由什么执行。"""
     editions = [edition_named(edition)] if edition else list(CALL.programme.editions.values())
     reports = [lint(CALL.programme, e) for e in editions]
     newest = reports[-1]
+    reasons = {rule.id: targets_of(rule, CALL.programme, editions[-1]) for rule in editions[-1].rules}
     data = {
         "ok": all(r.ok for r in reports),
         "counts": newest.counts,
         "problems": [{"edition": r.edition, **p.__dict__} for r in reports for p in r.problems],
         "editions": {r.edition: r.counts for r in reports},
         "burden": [{"unit": u, "round": r, "required": q, "cells": n} for u, r, q, n in newest.burden],
-        "compile_targets": {rule.id: list(compile_targets(rule, editions[-1])) for rule in editions[-1].rules},
+        "compile_targets": {rule: [t for t in TARGETS if not of[t]] for rule, of in reasons.items()},
+        "not_expressible": {
+            rule: beyond for rule, of in reasons.items() if (beyond := {t: w for t, w in of.items() if w})
+        },
     }
     lines = []
     for report in reports:
@@ -56,9 +66,19 @@ def lint_command(edition: Annotated[str | None, typer.Argument(help="版次,缺�
         lines += [f"  {'错误' if p.severity == 'error' else '提醒'} {p.where}:{p.message}" for p in report.problems]
     lines.append("填报负担(格数):")
     lines += [f"  {unit} {title}:必填 {required},共 {cells}" for unit, title, required, cells in newest.burden]
+    lines += _target_lines(reasons, listed=targets)
     lines.append("通过。" if data["ok"] else "未通过。")
     emit(data, lines)
     raise typer.Exit(0 if data["ok"] else 1)
+
+
+def _target_lines(reasons: Mapping[str, Mapping[str, str]], *, listed: bool) -> list[str]:
+    """How many rules each target can carry out; with ``listed`` each that it cannot, and why."""
+    counts = (f"{t} {sum(not of[t] for of in reasons.values())}" for t in TARGETS)
+    lines = [f"规则 {len(reasons)} 条,可编译为:{','.join(counts)}" + ("" if listed else "(原因见 --targets)")]
+    if listed:
+        lines += [f"  {rule} 不能编译为 {t}:{why}" for rule, of in reasons.items() for t, why in of.items() if why]
+    return lines
 
 
 @app.command()
@@ -84,8 +104,17 @@ def show(
     if rule is not None:
         rows = [("报表", rule.form), ("性质", rule.severity.value), ("轮次", rule.rounds), ("关系", rule.expression), ("适用", rule.applies_if),
                 ("提示", rule.message), ("依据", rule.rationale), ("并入", "、".join(rule.absorbed_by)), ("定义于", rule.where)]  # fmt: skip
+        reasons = targets_of(rule, CALL.programme, of)
+        rows.insert(4, ("读作", sentence(rule, of)))
+        rows += [(f"不能编译为 {t}", why) for t, why in reasons.items() if why]
         emit(
-            {"kind": "rule", **rule.__dict__, "targets": compile_targets(rule, of)},
+            {
+                "kind": "rule",
+                **rule.__dict__,
+                "text": sentence(rule, of),
+                "targets": [t for t in TARGETS if not reasons[t]],
+                "not_expressible": {t: why for t, why in reasons.items() if why},
+            },
             table(f"{code}({of.id} 版)", ["项目", "内容"], rows),
         )
         return
@@ -107,7 +136,11 @@ def diff(old: str, new: str) -> None:
 
 
 @app.command()
-def doc(folder: Path, edition: Annotated[str | None, typer.Option("--edition")] = None) -> None:
-    """把制度写成读本(报表、指标解释、审核关系、代码表)。"""
-    files = write_book(CALL.programme, edition_named(edition), folder)
+def doc(
+    folder: Path,
+    edition: Annotated[str | None, typer.Option("--edition")] = None,
+    internal: Annotated[bool, typer.Option("--internal", help="加上全部规则的例子与 VTL;含核实性界限,不外发")] = False,
+) -> None:
+    """把制度写成读本(报表、指标解释、审核关系及例子、代码表)。"""
+    files = write_book(CALL.programme, edition_named(edition), folder, internal=internal)
     emit({"files": files}, f"已写 {len(files)} 个文件到 {folder}。")
