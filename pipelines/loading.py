@@ -11,7 +11,6 @@ import duckdb
 from sqlalchemy.orm import Session
 
 from pipelines.intake import HISTORY, Office, observations_of
-from schemas.period import Period
 from warehouse import facts
 from warehouse.facts import SubmissionRow
 from warehouse.home import Home
@@ -92,16 +91,20 @@ def load_all(
     missing = {n: [stage for stage in _stages(row) if n not in there[stage]] for n, row in rows.items()}
     new = [s for s in standing if missing[s.number]]
     loaded = 0
+    for period, own in groupby(sorted(new, key=lambda s: (s.period, s.number)), key=lambda s: s.period):
+        # A transaction a period: what is not committed stays in memory, and a nation's rounds are many. Views show only
+        # what the list of submissions names, and that is replaced last.
+        with facts.transaction(con):
+            for batch in _batches(list(own)):
+                read = [(s, observations_of(office.vault, s)) for s in batch]
+                # History is taken over with its findings, which are on record; what parks file passes the gate.
+                filed = [r for r in read if r[0].channel != HISTORY]
+                require_gate(office.programme, period, [r for r in filed if "accepted" in missing[r[0].number]])
+                for submission, observations in read:
+                    number = submission.number
+                    loaded += facts.load(con, office.programme, rows[number], observations, missing[number])
+                    progress(f"入库 {number}")
     with facts.transaction(con):
-        for period, batch in _batches(new):
-            read = [(s, observations_of(office.vault, s)) for s in batch]
-            # History is taken over with its findings, which are on record; what parks file passes the gate.
-            filed = [r for r in read if r[0].channel != HISTORY]
-            require_gate(office.programme, period, [r for r in filed if "accepted" in missing[r[0].number]])
-            for submission, observations in read:
-                number = submission.number
-                loaded += facts.load(con, office.programme, rows[number], observations, missing[number])
-                progress(f"入库 {number}")
         for gone in set.union(*there.values()) - rows.keys():
             facts.forget(con, office.programme, gone)
         facts.replace_submissions(con, rows.values())
@@ -112,12 +115,10 @@ def _stages(row: SubmissionRow) -> list[str]:
     return ["submitted"] + (["accepted"] if row.accepted_from is not None else [])
 
 
-def _batches(wanted: Iterable[Submission]) -> Iterator[tuple[Period, Sequence[Submission]]]:
-    """Submissions of one period, few enough at a time that memory does not grow with the number of parks."""
-    for period, own in groupby(sorted(wanted, key=lambda s: (s.period, s.number)), key=lambda s: s.period):
-        together = list(own)
-        for first in range(0, len(together), GATED_TOGETHER):
-            yield period, together[first : first + GATED_TOGETHER]
+def _batches(own: Sequence[Submission]) -> Iterator[Sequence[Submission]]:
+    """Few enough at a time that memory does not grow with the number of parks."""
+    for first in range(0, len(own), GATED_TOGETHER):
+        yield own[first : first + GATED_TOGETHER]
 
 
 def _was_reported(session: Session, found: Submission) -> bool:

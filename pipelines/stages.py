@@ -68,7 +68,7 @@ def load_period(
     wanted: Collection[tuple[str, str]],
     progress: Callable[[str], None] = lambda _: None,
 ) -> LoadedPeriod:
-    """Bring the warehouse up to the ledger (all periods: a load is one transaction) and profile ``wanted`` of one period."""
+    """Bring the warehouse up to the ledger (all periods: a load is one step) and profile ``wanted`` of one period."""
     forms = asked_forms(office.programme, period)
     with facts.writer(home.live) as con:
         loaded = load_all(office, con, progress=progress)

@@ -1,4 +1,4 @@
-"""``submitted/<form>``, ``accepted/<form>`` and ``meta/effective``: one load, since a load is one transaction."""
+"""``submitted/<form>``, ``accepted/<form>`` and ``meta/effective``: one load, since a load is one step for all periods."""
 
 from collections.abc import Iterator
 
