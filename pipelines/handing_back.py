@@ -11,12 +11,14 @@ from pathlib import PurePath
 import polars as pl
 
 from pipelines.intake import Office, findings_of, observations_of
+from pipelines.proposing import proposal_texts
 from schemas.errors import RefusalError, StatisticsError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.model import Programme
 from schemas.period import Period
 from sources.marked import explanations_in, list_of_findings, mark
 from sources.pool import Pool
+from warehouse.ledger.proposed_values import proposed_values_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, SubmittedFile
 
@@ -32,6 +34,9 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
         return {}
     findings = findings_of(office.vault, found)
     names = _unit_names(office, found)
+    with office.ledger.read() as session:
+        proposed = proposed_values_of(session, found.number)
+    texts = proposal_texts(proposed, office.programme.edition_for(found.period))
     books: dict[str, bytes] = {}
     of_all = pl.col("file").is_null()
     for file in found.files:
@@ -41,7 +46,7 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
         if mine.filter(BLOCKING | NEEDS_EXPLANATION).is_empty():
             continue
         original = office.vault.read(file.sha256) if found.state is not State.UNREADABLE else b""
-        name, data = marked_book(file.name, original, mine, office.programme, found.period, names)
+        name, data = marked_book(file.name, original, mine, office.programme, found.period, names, texts)
         books[_unique(name, file, books)] = data
     owners = [file.role for file in found.files]
     rest = findings.filter(of_all & ~pl.col("unit_id").is_in(owners).fill_null(False))
@@ -58,20 +63,25 @@ def marked_book(
     programme: Programme,
     period: Period | None,
     names: Mapping[str, str],
+    proposals: Mapping[tuple[str, str], str] | None = None,
 ) -> tuple[str, bytes]:
     """(file name, workbook): the park's own workbook with marks, a list of the findings where it cannot be edited safely
-    or nothing is given. ``names``: unit → name for display."""
+    or nothing is given. ``names``: unit → name for display; ``proposals``: what the ledger has on record as proposed."""
     edition = programme.edition_for(period) if period else None
     forms = {code: form.title for code, form in edition.forms.items()} if edition else {}
     reasons = list(programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
     path = PurePath(name)
     if original and path.suffix.lower() in MARKABLE:
         try:
-            data = mark(original, findings, names=names, forms=forms, reasons=reasons, edition=edition).data
+            data = mark(
+                original, findings, names=names, forms=forms, reasons=reasons, edition=edition, proposals=proposals
+            ).data
             return f"{path.stem}_审核{path.suffix}", data
         except SubmissionError:
             pass  # a workbook that cannot be edited safely: the list serves instead
-    return f"{path.stem}_问题清单.xlsx", list_of_findings(findings, names=names, forms=forms, edition=edition)
+    return f"{path.stem}_问题清单.xlsx", list_of_findings(
+        findings, names=names, forms=forms, edition=edition, proposals=proposals
+    )
 
 
 def typed_explanations(books: Iterable[tuple[str, bytes]], pool: Pool) -> dict[str, tuple[str, str]]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pipelines.checking import Checked, IncomingBook, check, read_books, tally
 from pipelines.explaining import evidence_of, weak_explanations
 from pipelines.operands import History
+from pipelines.proposing import proposed_values
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import NEEDS_EXPLANATION
@@ -25,6 +26,7 @@ from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.intake import IncomingFile, Received, files_digest, record_received
 from warehouse.ledger.periods import Round, round_of
+from warehouse.ledger.proposed_values import record_proposed_values
 from warehouse.ledger.restatements import record_restatements
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.states import STANDING, State
@@ -152,9 +154,16 @@ def carry_on(
             checked = check(readings, office.programme, history, park=found.park, period=found.period)
         left_out = checked.separable if leave_out else ()
         result = _as_recorded(office.vault, checked, left_out)
+        proposed = (
+            proposed_values(office.programme, checked.observations, checked.findings, found.period, found.park)
+            if checked.status == "failed"
+            else []
+        )
         with office.ledger.write() as session:
             found = record_check(session, found.number, result, now=now, actor=actor)
             _answers(session, checked, left_out, found, now, actor)
+            # On record before anybody sees them: what is shown to the park is what stands in the ledger.
+            record_proposed_values(session, found.number, proposed, now=now, actor=actor)
             record_restatements(session, found.number, checked.restated.iter_rows(), now=now, actor=actor)
     if found.state in (State.CHECKED, State.EXPLAINED):
         found, unexplained, weak = _explain_and_report(office, found, explanations or {}, now, actor, report_at_once)

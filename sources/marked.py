@@ -45,12 +45,14 @@ def mark(
     forms: Mapping[str, str] | None = None,
     reasons: Sequence[tuple[str, str]] = (),
     edition: Edition | None = None,
+    proposals: Mapping[tuple[str, str], str] | None = None,
 ) -> MarkedWorkbook:
     """Write ``findings`` (schemas.findings) of one workbook into it. The guard must have let the workbook through.
 
     Hard findings are red, soft ones yellow; absorbed and trial ones are left out, absorbed ones counted with their cause.
     ``names`` (unit → name) and ``forms`` (form → title) are for display, ``reasons`` the reason codes offered beside the
-    explanation of a soft finding; ``edition`` says what rules are about, by which findings are grouped (``sources.causes``).
+    explanation of a soft finding; ``edition`` says what rules are about, by which findings are grouped (``sources.causes``);
+    ``proposals`` what stands behind the remedy of a hard finding, by (rule, unit).
     Explanations that the park has typed on an earlier list are kept. Same input, same bytes; marking twice changes nothing.
     """
     package = Package(original)
@@ -60,7 +62,7 @@ def mark(
     earlier = read_earlier(package, own.part, book.related("sharedStrings")) if own else Earlier()
 
     shown = to_be_listed(findings)
-    lines = listed(shown, names or {}, forms or {})
+    lines = listed(shown, names or {}, forms or {}, proposals)
     sheets = book.sheets()
     at = {sheet.name: [line for line in lines if line.sheet == sheet.name and place_of(line.cell)] for sheet in sheets}
     marked: dict[int, MarkedLine] = {}

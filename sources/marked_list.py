@@ -94,12 +94,23 @@ def to_be_listed(findings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def listed(findings: pl.DataFrame, names: Mapping[str, str], forms: Mapping[str, str]) -> list[Listed]:
-    """Findings as lines, in the order given. ``names``: unit → name, ``forms``: form → title, both only for display."""
+def listed(
+    findings: pl.DataFrame,
+    names: Mapping[str, str],
+    forms: Mapping[str, str],
+    proposals: Mapping[tuple[str, str], str] | None = None,
+) -> list[Listed]:
+    """Findings as lines, in the order given. ``names``: unit → name, ``forms``: form → title, both only for display.
+
+    ``proposals``: (rule, unit) → what is proposed, put behind the remedy of hard findings; soft ones never get any.
+    """
     lines = []
+    extra = proposals or {}
     for row in findings.iter_rows(named=True):
         problem, remedy = problem_and_remedy(row["message"] or "", row["found"] or "")
         unit, form = row["unit_id"] or "", row["form"] or ""
+        if row["severity"] == "hard" and (row["rule"] or "", unit) in extra:
+            remedy = f"{remedy}{extra[row['rule'], unit]}"
         lines.append(
             Listed(
                 kind_of(row["severity"]),
@@ -149,10 +160,11 @@ def list_of_findings(
     names: Mapping[str, str] | None = None,
     forms: Mapping[str, str] | None = None,
     edition: Edition | None = None,
+    proposals: Mapping[tuple[str, str], str] | None = None,
 ) -> bytes:
     """A workbook that only lists findings, for files that cannot be marked themselves. Same input, same bytes."""
     shown = to_be_listed(findings)
-    groups = grouped(findings, shown, listed(shown, names or {}, forms or {}), edition)
+    groups = grouped(findings, shown, listed(shown, names or {}, forms or {}, proposals), edition)
     book = Book(title=title or SHEET)
     sheet = book.sheet(SHEET)
     sheet.set_tab_color("#C00000")

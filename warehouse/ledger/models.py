@@ -348,6 +348,24 @@ class RestatementRow(Base):
     trail_seq: Mapped[int] = mapped_column(index=True)
 
 
+class ProposedValueRow(Base):
+    """A value proposed to a park for one cell, shown with its finding; ``rules`` are those that would hold, by blanks."""
+
+    __tablename__ = "proposed_values"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), index=True)
+    form: Mapped[str]
+    unit_id: Mapped[str]
+    column: Mapped[str]
+    current: Mapped[str]
+    proposed: Mapped[str]
+    kind: Mapped[str]
+    reason: Mapped[str]
+    rules: Mapped[str]
+    at: Mapped[datetime]
+    trail_seq: Mapped[int] = mapped_column(index=True)
+
+
 class ReleaseRow(Base):
     """A release of a period. Only the withdrawal is filled in later, once."""
 

@@ -20,6 +20,7 @@ from warehouse.ledger.models import (
     CheckRow,
     DecisionRow,
     ExplanationRow,
+    ProposedValueRow,
     QueryMessageRow,
     QueryThreadRow,
     RegisterSnapshotRow,
@@ -51,6 +52,7 @@ _RECORDED: tuple[type[Base], ...] = (
     RestatementRow,
     LadderEventRow,
     ProvidedFigureRow,
+    ProposedValueRow,
 )
 
 

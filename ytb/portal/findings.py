@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from pipelines.handing_back import marked_books
 from pipelines.intake import findings_of, observations_of
+from pipelines.proposing import proposal_texts
 from pipelines.reporting import Signatories, explain, report_submission, to_explain
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING
@@ -18,6 +19,7 @@ from sources.marked_list import Listed, grouped, listed, to_be_listed
 from warehouse.home import receipt_key
 from warehouse.ledger.decisions import decisions_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
+from warehouse.ledger.proposed_values import proposed_values_of
 from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submissions
@@ -74,8 +76,10 @@ def lines_and_causes(visit: Visit, found: Submission) -> tuple[list[Line], list[
     frame = to_be_listed(recorded)
     with visit.office.ledger.read() as session:
         told = explanations_of(session, found.number)
+        proposed = proposed_values_of(session, found.number)
     keys = [finding_key(row) for row in frame.iter_rows(named=True)]
-    words = listed(frame, unit_names(visit, found), pages.form_titles(visit, found.period))
+    texts = proposal_texts(proposed, visit.office.programme.edition_for(found.period))
+    words = listed(frame, unit_names(visit, found), pages.form_titles(visit, found.period), texts)
     groups = grouped(recorded, frame, words, visit.office.programme.edition_for(found.period))
     lines = [Line(one, key, told.get(key)) for one, key in zip(words, keys, strict=True)]
     return lines, [group.cause for group in groups]
