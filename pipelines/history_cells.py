@@ -194,7 +194,7 @@ class _Dictionary:
         if indicator is None:
             self.told.not_mapped("indicator", at.indicator, at, f"本期制度没有指标 {named.code}。")
             return None
-        if period is not None and edition is not None and indicator not in edition.forms[indicator.form].shown(period):
+        if period is not None and period.round not in indicator.rounds:
             self.told.not_mapped("indicator", at.indicator, at, f"{named.code} 在 {period.round} 轮次({period})不收。")
             return None
         return indicator, plain_text(at.unit_measure) or bracketed or named.unit_measure

@@ -38,11 +38,14 @@ def round_reading(
     """The figures of one park and period as a reading; what is said twice or cannot keep its place is listed."""
     edition = of.edition_for(period)
     frames, maps = {}, []
-    for code in edition.forms:
-        own = _once(reading, [c for c in cells if c.form == code], conflicts)
+    by_form: dict[str, list[HistoryCell]] = {code: [] for code in edition.forms}
+    for cell in cells:
+        by_form[cell.form].append(cell)
+    for code, on_form in by_form.items():
+        own = _once(on_form, conflicts)
         if not own:
             continue
-        placed = _placed(reading, own)
+        placed = _placed(own)
         if placed is None:
             message = "一家单位的数分在几行或几张工作表,入库后不能追溯到格;请先整理成一家单位一行。"
             conflicts.append(conflict(park, period, "two_places", message, form=code))
@@ -73,20 +76,20 @@ class _Placing:
         return cell.row if self.sheet else None
 
 
-def _placed(reading: ForeignReading, cells: Sequence[HistoryCell]) -> _Placing | None:
-    rows = {c.unit_id: {(d.sheet, d.row) for d in cells if d.unit_id == c.unit_id} for c in cells}
-    letters = {
-        (c.sheet, c.column): {d.letter for d in cells if (d.sheet, d.column) == (c.sheet, c.column)} for c in cells
-    }
+def _placed(cells: Sequence[HistoryCell]) -> _Placing | None:
+    """How all of these cells can keep their places; None where a unit of several stands in more than one row."""
+    rows: dict[str, set[tuple[str, int]]] = {}
+    letters: dict[tuple[str, str], set[str]] = {}
+    for cell in cells:
+        rows.setdefault(cell.unit_id, set()).add((cell.sheet, cell.row))
+        letters.setdefault((cell.sheet, cell.column), set()).add(cell.letter)
     if len(rows) == 1:
         return _Placing(cells[0].sheet)
     is_plain = all(len(at) == 1 for at in rows.values()) and all(len(at) == 1 for at in letters.values())
     return _Placing() if is_plain else None
 
 
-def _once(
-    reading: ForeignReading, cells: Sequence[HistoryCell], conflicts: list[dict[str, object]]
-) -> list[HistoryCell]:
+def _once(cells: Sequence[HistoryCell], conflicts: list[dict[str, object]]) -> list[HistoryCell]:
     """Each figure once: what is said again the same way is dropped, what is said otherwise is listed and dropped on both sides."""
     said: dict[tuple[str, str], HistoryCell] = {}
     unclear: set[tuple[str, str]] = set()

@@ -172,10 +172,12 @@ def carry_on(
 
 
 def _require_not_collated(session: Session, park: str, period: Period, books: Sequence[IncomingBook]) -> None:
-    """What enterprises filled in themselves is not filed over by their park. The files of a submission on record pass."""
+    """What enterprises filled in themselves is not filed over by their park, nor checked again as if the park had filled it in.
+    For the files of what stands there is the receipt again."""
     digest = files_digest(book.sha256 for book in books)
     before = submissions(session, park=park, period=period)
-    if any(s.channel == COLLATED for s in before) and all(s.files_digest != digest for s in before):
+    stands = any(s.files_digest == digest and s.state in STANDING for s in before)
+    if any(s.channel == COLLATED for s in before) and not stands:
         raise RefusalError(
             f"{park} 的 {period} 由企业自行填报、园区汇集,园区不能另报一份;改正的请企业改自己的工作簿,再用 ytb collate 汇集。"
         )

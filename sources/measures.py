@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from fractions import Fraction
+from functools import lru_cache
 
 _PREFIXES = {
     "万亿": 10**12, "亿": 10**8, "千万": 10**7, "百万": 10**6, "十万": 10**5, "万": 10**4, "千": 10**3, "百": 10**2, "十": 10,
@@ -37,9 +38,16 @@ _BRACKETED = re.compile(r"[(\[]\s*(?:单位[::]?)?\s*([^()\[\]]*(?:\([^()]*\))?)
 
 def plain_text(text: object) -> str:
     """A label without blanks and line breaks, full-width characters as half-width ones: what labels are compared by."""
-    return "".join(unicodedata.normalize("NFKC", str(text)).split()).replace(":", ":")
+    return _plain(str(text))
 
 
+# A label stands above or beside hundreds of figures.
+@lru_cache(maxsize=1 << 14)
+def _plain(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split()).replace(":", ":")
+
+
+@lru_cache(maxsize=1 << 12)
 def factor(foreign: str, ours: str) -> Fraction | None:
     """What a figure in ``foreign`` is multiplied by to be one in ``ours``; None where the two cannot be compared."""
     left, right = _measured(foreign), _measured(ours)
@@ -55,6 +63,7 @@ def is_measure(text: str) -> bool:
     return _measured(text) is not None
 
 
+@lru_cache(maxsize=1 << 12)
 def without_measure(label: str) -> tuple[str, str]:
     """A label without the unit of measure in brackets behind it, and that unit; empty where there is none."""
     text = plain_text(label)

@@ -249,6 +249,24 @@ def test_what_was_collated_is_not_filed_over_by_the_park(park: Park) -> None:
     assert (again.outcome.submission.number, again.outcome.is_new) == (made.outcome.submission.number, False)
 
 
+def test_a_failed_collation_is_not_checked_again_as_if_the_park_had_filled_it_in(park: Park) -> None:
+    books = [IncomingBook("园区.xlsx", park.park_book())]
+    assert park.collate(books).outcome.submission.state is State.FAILED
+    with pytest.raises(RefusalError, match="企业自行填报"):
+        submit(park.tiny.office, books, park.pool, now=park.at, actor=ACTOR, leave_out=True)
+
+
+def test_enterprises_with_hard_findings_are_left_out_and_listed_on_the_second_thought(park: Park) -> None:
+    unit = park.units[0]
+    bad = IncomingBook("甲.xlsx", park.changed(unit, "财务状况", "F01", -5))
+    books = [bad, *park.own(*park.units[1:]), park.sheets()]
+    assert park.collate(books).outcome.submission.state is State.FAILED
+    made = park.collate(books, leave_out=True)
+    assert made.outcome.submission.state in (State.CHECKED, State.REPORTED)
+    frames = observations_of(park.tiny.office.vault, made.outcome.submission).frames
+    assert unit not in frames["finance"]["unit_id"] and frames["finance"].height == len(park.units) - 1
+
+
 def test_a_mended_workbook_of_an_enterprise_is_told_as_a_change(park: Park) -> None:
     first = park.collate(park.own())
     unit = park.units[0]
