@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import duckdb
 import polars as pl
 
+from pipelines.recent import Recent
 from schemas.catalog import register_of_parks
 from schemas.environment import environment_for
 from schemas.expression import operand_column, operands, parse
@@ -24,14 +25,12 @@ from warehouse import facts
 
 ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
 UNREACHED = "3"
-KEPT = 12
-K = TypeVar("K")
 V = TypeVar("V")
 
 
 @dataclass
 class Population:
-    """Period data by period, each read once while it is among the last ``KEPT``. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
+    """Period data by period, each read once while it is recent. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
 
     ``register``: period → the units of the register: (unit_id, park, sub_park, status, B codes as text).
     """
@@ -41,9 +40,7 @@ class Population:
     source: str = "in_force"
     as_of: datetime | None = None
     register: Callable[[Period], pl.DataFrame] | None = None
-    _bare: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
-    _full: dict[Period, PeriodData] = field(default_factory=dict, repr=False)
-    _made: dict[Hashable, object] = field(default_factory=dict, repr=False)
+    _recent: Recent = field(default_factory=Recent, repr=False)
 
     @cached_property
     def _on_file(self) -> frozenset[str]:
@@ -70,32 +67,29 @@ class Population:
 
     def of(self, period: Period) -> PeriodData:
         """Everything of a period, with operands of other periods beside (``F01_yoy``, ``F01_prev``, ``F01_q4``)."""
-        if period not in self._full:
-            bare = self.bare(period)
-            others = {"yoy": self.bare(period.year_earlier())}
-            if (previous := period.previous()) is not None:
-                others["prev"] = self.bare(previous)
-            if period.round == "A":
-                others["q4"] = self.bare(period.fourth_quarter())
-            rosters = {
-                name: _beside(frame, {lag: d.rosters[name] for lag, d in others.items()}, "unit_id")
-                for name, frame in bare.rosters.items()
-            }
-            parks = _beside(bare.parks, {lag: d.parks for lag, d in others.items()}, "park")
-            return _kept(self._full, period, replace(bare, rosters=rosters, parks=parks))
-        return self._full[period]
+        return self.once(("full", period), lambda: self._with_others(period))
+
+    def _with_others(self, period: Period) -> PeriodData:
+        bare = self.bare(period)
+        others = {"yoy": self.bare(period.year_earlier())}
+        if (previous := period.previous()) is not None:
+            others["prev"] = self.bare(previous)
+        if period.round == "A":
+            others["q4"] = self.bare(period.fourth_quarter())
+        rosters = {
+            name: _beside(frame, {lag: d.rosters[name] for lag, d in others.items()}, "unit_id")
+            for name, frame in bare.rosters.items()
+        }
+        parks = _beside(bare.parks, {lag: d.parks for lag, d in others.items()}, "park")
+        return replace(bare, rosters=rosters, parks=parks)
 
     def bare(self, period: Period) -> PeriodData:
         """The figures of one period alone, derived indicators computed."""
-        if period not in self._bare:
-            return _kept(self._bare, period, self._read(period))
-        return self._bare[period]
+        return self.once(("bare", period), lambda: self._read(period))
 
     def once(self, key: Hashable, make: Callable[[], V]) -> V:
-        """What ``make`` gives, made once for all products of a run while it is among the last ones asked for."""
-        if key in self._made:
-            return cast("V", self._made[key])
-        return cast("V", _kept(self._made, key, make()))
+        """What ``make`` gives, made once for all products of a run while it is among what was asked for recently."""
+        return self._recent.get(key, make)
 
     def zeroed(self, data: PeriodData) -> PeriodData:
         """``with_structural_zeros`` of data of this population, computed once for the same object."""
@@ -224,14 +218,6 @@ class Population:
                 )
                 frame = frame.join(own, on="park", how="left", maintain_order="left")
         return frame.sort("park")
-
-
-def _kept(cache: dict[K, V], key: K, made: V) -> V:
-    """``made``, remembered; the oldest go when there are more than ``KEPT``, since a nation's year takes gigabytes."""
-    while len(cache) >= KEPT:
-        del cache[next(iter(cache))]
-    cache[key] = made
-    return made
 
 
 def _of_flows(indicator: Indicator, edition: Edition) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import duckdb
 import polars as pl
@@ -27,6 +28,7 @@ from pipelines.methods.product import Product
 from pipelines.methods.response import monitoring_response
 from pipelines.methods.revisions import monitoring_revisions
 from pipelines.methods.targets import targets_progress
+from pipelines.methods.warning_levels import Parameters
 from pipelines.methods.warnings import monitoring_warnings
 from pipelines.population import Population
 from pipelines.quality import quality_findings
@@ -170,7 +172,7 @@ def _warnings(inputs: Inputs, period: Period) -> dict[str, Product]:
     targets = _progress(inputs, annual, last_year) if annual.has(last_year) else None
     return {
         "monitoring_warnings": monitoring_warnings(
-            population_rounds(inputs, population, period), inputs.programme, targets=targets
+            population_rounds(inputs, population, annual, period), inputs.programme, targets=targets
         )
     }
 
@@ -189,14 +191,46 @@ def _progress(inputs: Inputs, annual: Population, year: Period) -> Product:
     return annual.once(("targets", year), progress)
 
 
-def population_rounds(inputs: Inputs, population: Population, period: Period) -> dict[str, MonitoringRound]:
-    """The rounds warnings look at: this quarter and the ones before, while they are on file (latest first)."""
-    rounds: dict[str, MonitoringRound] = {}
-    current: Period | None = period
-    while current is not None and population.has(current) and len(rounds) < 3:
-        rounds[str(current)] = _round(inputs, population, current)
-        current = current.previous() or Period(current.year - 1, 4)
-    return rounds
+def population_rounds(
+    inputs: Inputs, population: Population, annual: Population, period: Period
+) -> Mapping[str, MonitoringRound]:
+    """The rounds warnings look at: this quarter and the ones before, as far back as they are on file without a gap."""
+
+    def round_of(quarter: Period) -> MonitoringRound:
+        """Price indices are annual: once they are on file they deflate the fourth quarter, whose figures are the year's."""
+        round_, year = _round(inputs, population, quarter), Period(quarter.year)
+        if quarter.quarter != 4 or not annual.has(year):
+            return round_
+        return replace(round_, now=replace(round_.now, context=annual.bare(year).context))
+
+    found = [period]
+    warnings = population.edition(period).warnings
+    longest = 1 + max((Parameters.of(w.definition).history_quarters for w in warnings), default=0)
+    while len(found) < longest:
+        before = found[-1].previous() or Period(found[-1].year - 1, 4)
+        if not population.has(before):
+            break
+        found.append(before)
+    return _Rounds({str(p): partial(round_of, p) for p in found})
+
+
+class _Rounds(Mapping[str, MonitoringRound]):
+    """Rounds put together when they are asked for: two years of quarters at once need not fit into memory."""
+
+    def __init__(self, make: Mapping[str, Callable[[], MonitoringRound]]) -> None:
+        self._make = make
+
+    def __getitem__(self, period: str) -> MonitoringRound:
+        return self._make[period]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
+
+    def __contains__(self, period: object) -> bool:
+        return period in self._make
 
 
 def _index(inputs: Inputs, period: Period) -> dict[str, Product]:

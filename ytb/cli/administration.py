@@ -18,7 +18,7 @@ from schemas.period import Period
 from warehouse.home import create_home
 from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
-from warehouse.ledger.migrate import upgrade
+from warehouse.ledger.migrate import current_revision, upgrade
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.session import ledger_of
 from ytb.cli import applications
@@ -69,8 +69,12 @@ def init(
 
 def upgrade_home() -> None:
     """把台账升级到本版本。"""
-    upgrade(ledger_of(CALL.home))
-    emit({"ok": True}, "台账已是本版本。")
+    ledger = ledger_of(CALL.home)
+    before = current_revision(ledger)
+    upgrade(ledger)
+    after = current_revision(ledger)
+    said = "台账已是本版本。" if before == after else f"台账已由结构版本 {before or '无'} 升级到 {after}。"
+    emit({"ok": True, "from": before, "to": after}, said)
 
 
 # ── parks and users ────────────────────────────────────────────────────────────────────────────────────────────────
