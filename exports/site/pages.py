@@ -13,7 +13,7 @@ from exports.site.cube import labelled
 from exports.site.development import development
 from exports.site.overview import overview
 from exports.site.park_pages import parks, series
-from exports.site.source import FIGURES, INNOVATION, TARGETS, Page, Source
+from exports.site.source import EVALUATION, FIGURES, INNOVATION, TARGETS, Page, Source
 from exports.site.warning_pages import warnings
 from schemas.marts import MARTS
 
@@ -27,10 +27,17 @@ def pages_of(marts: Mapping[str, pl.DataFrame], meta: ReleaseMeta, revisions: pl
         series(source),
         warnings(source),
         development(source),
+        evaluation(source),
         targets(source),
         innovation(source),
         quality(source, revisions),
     )
+
+
+def evaluation(source: Source) -> Page:
+    """Scores, grades and ranks of every scheme, then items, strengths and weaknesses."""
+    tables = source.tables(EVALUATION)
+    return Page("evaluation.html", "综合评价", "evaluation.html.j2", {"tables": tables}, {}, bool(tables))
 
 
 def targets(source: Source) -> Page:

@@ -23,6 +23,7 @@ WARNINGS: Final = "monitoring_warnings"
 SCORES: Final = "index_scores"
 HEADLINES: Final = 8
 FOREMOST: Final = 8
+EVALUATION: Final = "evaluation_scores"
 TARGETS: Final = "targets_progress"
 INNOVATION: Final = "innovation_tables"
 PROGRESS: Final = ("target", "actual", "completion", "expected", "standing")

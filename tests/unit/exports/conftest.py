@@ -219,6 +219,26 @@ def targets() -> list[dict[str, Any]]:
     return rows
 
 
+def evaluation() -> list[dict[str, Any]]:
+    """A scheme of two parks: total, grade, a rank that is not given, and an indicator with a suppressed value."""
+    rows = []
+    for area, total in (("LBGX", 88.125), ("LBXQ", 92.5)):
+        for node, name, measure, title, unit, value, decimals, status in (
+            ("T", "园区综合评价", "grade", "等级", "", 2.0 if total < 90 else 1.0, 0, "A"),
+            ("T", "园区综合评价", "rank", "同类名次", "位", None, 0, "Z"),
+            ("T", "园区综合评价", "total", "总分", "分", total, 2, "A"),
+            ("X02", "企业研究开发费用占营业收入比重", "value", "指标值", "%", None, 2, "C"),
+        ):
+            rows.append(
+                cell(
+                    row_key=f"parks|{area}|2015|{node}|{measure}", table="parks", period="2015", area=area, indicator=node,
+                    indicator_name=name, measure=measure, measure_name=title, unit_measure=unit, value=value,
+                    decimals=decimals, status=status, note="同类只有2个有得分,少于5个,只列等级不列名次。" if measure == "rank" else "",
+                )
+            )  # fmt: skip
+    return rows
+
+
 @pytest.fixture(scope="session")
 def marts() -> dict[str, pl.DataFrame]:
     return {
@@ -228,6 +248,7 @@ def marts() -> dict[str, pl.DataFrame]:
         "monitoring_revisions": empty(),
         "index_scores": published(index_scores()),
         "innovation_tables": published(innovation()),
+        "evaluation_scores": published(evaluation()),
         "targets_progress": published(targets()),
     }
 

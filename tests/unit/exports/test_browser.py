@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the dashboard is not tried in a browser"),
 ]
-PAGES = ("index", "parks", "series", "warnings", "development", "targets", "innovation", "quality")
+PAGES = ("index", "parks", "series", "warnings", "development", "evaluation", "targets", "innovation", "quality")
 WIDTHS = {"desk": (1366, 768), "phone": (390, 844)}
 
 

@@ -15,7 +15,7 @@ from exports.release import write_release
 from exports.site.charts import Chart, Series
 from exports.site.figures import grouped
 
-PAGES = ("index", "parks", "series", "warnings", "development", "targets", "innovation", "quality")
+PAGES = ("index", "parks", "series", "warnings", "development", "evaluation", "targets", "innovation", "quality")
 
 
 class Reader(HTMLParser):
@@ -227,5 +227,7 @@ def test_text_from_data_cannot_become_markup(tmp_path: Path, make: Any, meta: Re
 def test_a_page_without_figures_says_why(tmp_path: Path, marts: dict[str, pl.DataFrame], meta: ReleaseMeta) -> None:
     write_release({"index_scores": marts["index_scores"]}, tmp_path / "r", meta)
     texts = {page: (tmp_path / f"r/site/{page}.html").read_text(encoding="utf-8") for page in PAGES}
-    assert all("本次发布不含" in texts[p] for p in ("parks", "series", "targets", "warnings", "innovation"))
+    assert all(
+        "本次发布不含" in texts[p] for p in ("parks", "series", "evaluation", "targets", "warnings", "innovation")
+    )
     assert "本次发布不含" not in texts["development"] + texts["index"]
