@@ -17,11 +17,14 @@ from sqlalchemy.orm import Session
 from exports.display import with_display
 from exports.manifest import MANIFEST, Manifest, ReleaseMeta, SubmissionRef, file_sha256, read_manifest
 from exports.release import write_release
+from pipelines.evaluation_production import PUBLISHED as EVALUATION
+from pipelines.evaluation_production import schemes_of
 from pipelines.intake import Office, frame_to_blob
 from pipelines.loading import load_all
 from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
+from pipelines.methods.evaluation_disclosure import with_sums_kept_back
 from pipelines.methods.product import Product
 from pipelines.production import Inputs, composite_parts, compute, live_inputs, load_listed, store
 from schemas.errors import RefusalError
@@ -56,7 +59,17 @@ def protect_products(
     ordinary, innovation = Rules.of_programme(thresholds), Rules.of_programme(thresholds, innovation=True)
     rules = {name: innovation if name == "innovation_tables" else ordinary for name in found}
     spec = Spec(ordinary, release_layout(programme, period), earlier=earlier)
-    return protect_jointly({name: (p.cells, _complete_parts(p, edition)) for name, p in found.items()}, rules, spec)
+    protected = protect_jointly(
+        {name: (p.cells, _complete_parts(p, edition)) for name, p in found.items()}, rules, spec
+    )
+    return _without_telling_sums(protected, edition)
+
+
+def _without_telling_sums(protected: Protected, edition: Edition) -> Protected:
+    """Scores of the evaluation that would give away what is hidden are hidden as well."""
+    is_score = pl.col("mart") == EVALUATION
+    kept = with_sums_kept_back(protected.cells.filter(is_score), schemes_of(edition))
+    return replace(protected, cells=pl.concat([protected.cells.filter(~is_score), kept]))
 
 
 def _protected(

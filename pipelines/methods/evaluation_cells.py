@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.methods.areas import Area
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation import Evaluated, Standing, standings
-from pipelines.methods.evaluation_disclosure import kept_back, sensitive
+from pipelines.methods.evaluation_disclosure import sensitive
 from pipelines.methods.index.aggregate import aggregated
 from pipelines.methods.index.results import strengths_frame
 from pipelines.methods.index.score import nominal_weights
@@ -39,7 +39,6 @@ MEASURES: Final[dict[str, tuple[str, str, int]]] = {
     "strength": ("强项(次序)", "-", 0),
     "weakness": ("弱项(次序)", "-", 0),
 }
-TOTALS: Final = ["total", "score_lower", "score_upper", "score_own", "score_change"]
 MISSING: Final = "缺"
 NOT_RANKED: Final = "Z"
 SMALL_CLASS: Final = "同类只有{size}个有得分,少于{least}个,只列等级不列名次。"
@@ -49,8 +48,8 @@ def evaluation_product(evaluated: Evaluated, areas: Mapping[str, Area], parts: p
     """Cells of the latest year of a scheme and their parts.
 
     ``parts``: area, year, indicator and ``PART_COLUMNS`` but the key, as ``index_values`` gives them. Cells of single
-    indicators carry the parts of their value; a sum of scores that would give a hidden indicator away carries that one's
-    parts, so that both are hidden together; ranks and grades are decisions on order and carry none.
+    indicators carry the parts of their value; sums of scores are judged after disclosure control, when it is known what is
+    hidden (``evaluation_disclosure.with_sums_kept_back``); ranks and grades are decisions on order and carry none.
     """
     rows = list(_rows(evaluated, areas))
     if not rows:
@@ -78,28 +77,20 @@ def _parts_behind(evaluated: Evaluated, parts: pl.DataFrame, rules: Rules) -> pl
     own = parts.filter(pl.col("year") == year)
     leaf_measures = pl.DataFrame({"measure": ["value", "score", "strength", "weakness"]})
     frames = [own.join(leaf_measures, how="cross").select("area", "indicator", "measure", *statistics)]
-    hidden = sensitive(parts, rules)
-    root = scheme.system.root.id
-    wanted = [
-        (year, node, leaves, unit, TOTALS if node == root else ["score"])
-        for (unit, node), leaves in kept_back(scheme.system, latest, hidden).items()
-    ]
-    if evaluated.before is not None:
-        earlier = kept_back(scheme.system, evaluated.before, hidden)
-        wanted += [
-            (year - 1, node, leaves, unit, ["score_before", "score_change"])
-            for (unit, node), leaves in earlier.items()
-            if node == root
-        ]
-    for when, node, leaves, unit, measures in wanted:
-        found = parts.filter(pl.col("year") == when, pl.col("area") == unit, pl.col("indicator").is_in(list(leaves)))
-        if when != year:
-            found = found.with_columns(part=pl.format("{}@{}", "part", pl.lit(str(when))))
-        frames.append(
-            found.with_columns(indicator=pl.lit(node))
-            .join(pl.DataFrame({"measure": measures}), how="cross")
-            .select("area", "indicator", "measure", *statistics)
-        )
+    # Last year's total is a sum over last year's figures, which this release does not show.
+    root, hidden = scheme.system.root.id, sensitive(parts, rules)
+    before = parts.filter(pl.col("year") == year - 1).join(
+        pl.DataFrame(
+            sorted(hidden), schema={"area": pl.String, "year": pl.Int64, "indicator": pl.String}, orient="row"
+        ),
+        on=["area", "year", "indicator"],
+        how="semi",
+    )
+    frames.append(
+        before.with_columns(indicator=pl.lit(root), part=pl.format("{}@{}", "part", pl.lit(str(year - 1))))
+        .join(pl.DataFrame({"measure": ["score_before", "score_change"]}), how="cross")
+        .select("area", "indicator", "measure", *statistics)
+    )
     return pl.concat(frames)
 
 

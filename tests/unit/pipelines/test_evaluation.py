@@ -15,7 +15,7 @@ from pipelines.methods.areas import Area
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation import SUBJECT_COLUMNS, VALUE_COLUMNS, Evaluated, evaluate, full_share, standings
 from pipelines.methods.evaluation_cells import evaluation_product
-from pipelines.methods.evaluation_disclosure import kept_back, sensitive
+from pipelines.methods.evaluation_disclosure import sensitive, with_sums_kept_back
 from pipelines.methods.evaluation_scheme import Scheme, parse_scheme
 from pipelines.methods.index.definition import Leaf, Step
 from pipelines.methods.index.normalise import Reference, normalised
@@ -262,44 +262,89 @@ def parts(n: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=STATISTICS, orient="row")
 
 
+def hide(cells: pl.DataFrame, area: str, *leaves: str) -> pl.DataFrame:
+    """What disclosure control would do to the cells of some indicators."""
+    mine = (pl.col("area") == area) & pl.col("indicator").is_in(leaves)
+    return cells.with_columns(
+        value=pl.when(mine).then(None).otherwise("value"), status=pl.when(mine).then(pl.lit("C")).otherwise("status")
+    )
+
+
+def hidden_in(cells: pl.DataFrame, area: str) -> set[tuple[str, str]]:
+    return set(cells.filter(area=area, status="C").select("indicator", "measure").iter_rows())
+
+
+def test_a_value_is_judged_by_its_parts_and_a_total_of_last_year_by_those_of_last_year() -> None:
+    assert sensitive(parts(2), RULES) == {("P1", 2016, "a")}
+    late = pl.concat([parts(9), parts(2).with_columns(year=pl.lit(2015, dtype=pl.Int64))])
+    product = evaluation_product(two_years(), AREAS, late, RULES)
+    told = product.parts.filter(~pl.col("administrative"), pl.col("n") == 2)["row_key"].to_list()
+    assert {tuple(k.split("|")[3:]) for k in told} == {("T", "score_before"), ("T", "score_change")}
+
+
 def test_a_hidden_indicator_takes_the_sums_that_would_give_it_away_along() -> None:
     found = two_years()
-    assert sensitive(parts(2), RULES) == {("P1", 2016, "a")}
-    product = evaluation_product(found, AREAS, parts(2), RULES)
-    confidential = product.parts.filter(~pl.col("administrative"), pl.col("n") == 2)["row_key"].to_list()
-    told = {tuple(key.split("|")[3:]) for key in confidential}
-    assert {("a", "value"), ("a", "score"), ("D1", "score"), ("T", "total"), ("T", "score_lower")} <= told
-    assert not {t for t in told if t[1] in ("rank", "rank_lower", "grade", "rank_change")}
+    cells = hide(evaluation_product(found, AREAS, parts(9), RULES).cells, "P1", "a")
+    kept = with_sums_kept_back(cells, [found.scheme])
+    told = hidden_in(kept, "P1")
+    assert {("D1", "score"), ("T", "total"), ("T", "score_lower"), ("T", "score_upper"), ("T", "score_before")} <= told
+    assert not {m for _, m in told} & {"rank", "rank_lower", "rank_upper", "grade", "rank_change", "class_size"}
     assert ("D2", "score") not in told
+    assert hidden_in(kept, "P2") == set()
+    assert kept.filter(status="C")["value"].null_count() == kept.filter(status="C").height
 
 
 def test_nothing_is_kept_back_where_all_figures_may_be_shown() -> None:
     product = evaluation_product(two_years(), AREAS, parts(9), RULES)
-    totals = product.cells.filter(measure="total").join(product.parts, on="row_key")
-    assert totals["administrative"].all() and totals.height == 5
+    assert with_sums_kept_back(product.cells, [two_years().scheme]).equals(product.cells)
+
+
+FOUR = (
+    HEAD
+    + '[[group]]\nid = "T"\n[[group]]\nid = "D1"\nparent = "T"\nweight = 1\n[[group]]\nid = "D2"\nparent = "T"\nweight = 2\n'
+)
+
+
+def four(weight: int, name: str = "s") -> Scheme:
+    """Four indicators in two groups; in every scheme an indicator has the same formula and another weight."""
+    text = FOUR.replace('id = "s"', f'id = "{name}"')
+    for n, (leaf, group) in enumerate(zip("abcd", ("D1", "D1", "D2", "D2"), strict=True)):
+        text += (
+            f'[[indicator]]\nid = "{leaf}"\nparent = "{group}"\nweight = {n * weight + 1}\nformula = "SUM(R0{n + 1})"\n'
+        )
+        text += 'normalisation = { method = "efficacy", worst = 0, best = 10 }\n'
+    return scheme(text)
+
+
+def plain_rows(weight: int) -> dict[str, dict[str, float]]:
+    own = {leaf: n * weight + 1.0 for n, leaf in enumerate("abcd")}
+    share = {g: {i: own[i] / sum(own[k] for k in inside) for i in inside} for g, inside in (("D1", "ab"), ("D2", "cd"))}
+    return {
+        "T": {**{i: s / 3 for i, s in share["D1"].items()}, **{i: s * 2 / 3 for i, s in share["D2"].items()}},
+        **share,
+    }
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1), st.integers(1, 9))
-def test_no_hidden_indicator_follows_from_the_sums_shown(hidden: set[str], weight: int) -> None:
-    text = (
-        HEAD
-        + '[[group]]\nid = "T"\n[[group]]\nid = "D1"\nparent = "T"\nweight = 1\n[[group]]\nid = "D2"\nparent = "T"\nweight = 2\n'
-    )
-    for n, (leaf, group) in enumerate(zip("abcd", ("D1", "D1", "D2", "D2"), strict=True)):
-        text += f'[[indicator]]\nid = "{leaf}"\nparent = "{group}"\nweight = {n * weight + 1}\nprovided = true\n'
-        text += 'normalisation = { method = "efficacy", worst = 0, best = 10 }\n'
-    found = evaluated(scheme(text), [("P1", 2016, i, 5.0) for i in "abcd"])
-    marked = frozenset(("P1", 2016, i) for i in hidden)
-    back = kept_back(found.scheme.system, found.latest, marked)
-    weights = {"a": 1.0, "b": weight + 1.0, "c": 2 * weight + 1.0, "d": 3 * weight + 1.0}
-    share = {
-        "D1": {i: weights[i] / (weights["a"] + weights["b"]) for i in "ab"},
-        "D2": {i: weights[i] / (weights["c"] + weights["d"]) for i in "cd"},
-    }
-    rows = {"T": {**{i: share["D1"][i] / 3 for i in "ab"}, **{i: share["D2"][i] * 2 / 3 for i in "cd"}}, **share}
-    shown = [rows[g] for g in rows if ("P1", g) not in back]
-    # an outsider solves the sums shown for the hidden scores: some other values must fit as well, for each of them
+@given(
+    st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1),
+    st.lists(st.integers(1, 9), min_size=1, max_size=3, unique=True),
+)
+def test_no_hidden_indicator_follows_from_the_sums_shown(hidden: set[str], weights: list[int]) -> None:
+    schemes = [four(w, f"s{w}") for w in weights]
+    tables = [
+        evaluation_product(evaluated(s, [("P1", 2016, i, 5.0) for i in "abcd"]), AREAS, parts(9), RULES).cells
+        for s in schemes
+    ]
+    kept = with_sums_kept_back(hide(pl.concat(tables), "P1", *hidden), schemes)
+    sums = kept.filter(pl.col("measure").is_in(["total", "score"]), pl.col("value").is_not_null())
+    shown = [
+        plain_rows(w)[node]
+        for w in weights
+        for node in sums.filter(table=f"s{w}")["indicator"].to_list()
+        if node in ("T", "D1", "D2")
+    ]
+    # an outsider solves the sums shown for the hidden scores: other values must fit as well, for each of them
     unknown = sorted(hidden)
     matrix = np.array([[row.get(i, 0.0) for i in unknown] for row in shown] or [[0.0] * len(unknown)])
     _, sizes, vectors = np.linalg.svd(matrix)
