@@ -9,11 +9,13 @@ import polars as pl
 import typer
 
 from pipelines import review
+from pipelines.explaining import earlier_explanations
 from pipelines.matters import effect_of_findings, what_matters
 from pipelines.methods.signs import SIGNS
 from pipelines.signs_of_round import signs_of
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
+from warehouse.ledger import queries
 from warehouse.ledger.explanations import finding_key
 from ytb.cli.administration import owing_parks
 from ytb.cli.output import beijing, emit, plain, table
@@ -78,6 +80,9 @@ def show(
     known = {finding_key(row): weighed.get(finding_key(row), {}) for row in soft}
     soft.sort(key=lambda row: _largest(known[finding_key(row)].get("effect")))
     s = file.submission
+    with CALL.office.ledger.read() as session:
+        earlier = earlier_explanations(session, s.park, s.period)
+        asked = queries.queries(session, park=s.park, period=s.period)
     lines = [f"{number} {s.park} {s.period} 第 {s.revision} 次:{s.state.label}"]
     below = 0
     for row in soft:
@@ -90,6 +95,8 @@ def show(
         lines.append(f"  [核实] {row['message']}")
         lines.append(f"         影响:{_said(effect)}" if effect else "         影响:—(已验收或未报送)")
         lines.append(f"         说明:{given.reason_code} {given.text}({given.by})" if given else "         没有说明")
+        if before := earlier.get(finding_key(row)):
+            lines.append(f"         以前的说明:{before.reason_code} {before.text}({beijing(before.at)})")
     if below:
         lines.append(f"  另有 {below} 处影响低于 {above:g},未列出。")
     if file.changes.height:
@@ -98,6 +105,7 @@ def show(
             f"  {r['form']} {r['unit_id']} {r['column']}:{r['before'] or '空'} → {r['after'] or '空'}"
             for r in file.changes.head(30).iter_rows(named=True)
         ]
+    lines += [f"查询 {q.id} {q.unit_id} {q.column}({q.state.label}):{q.question}" for q in asked]
     lines += [f"{beijing(d.at)} {d.by} {d.action} {d.reason}" for d in file.decisions]
     effects = [{**known[finding_key(row)], "key": finding_key(row)} for row in soft]
     emit(
@@ -106,6 +114,8 @@ def show(
             "findings": file.findings.filter(pl.col("outcome") != "absorbed"),
             "effects": effects,
             "explanations": file.explanations,
+            "earlier_explanations": {k: e for k, e in earlier.items() if k in known},
+            "queries": asked,
             "changes": file.changes,
             "decisions": file.decisions,
         },

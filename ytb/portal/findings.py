@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 from starlette.responses import Response
 
+from pipelines.explaining import earlier_explanations
 from pipelines.handing_back import marked_books
 from pipelines.intake import findings_of, observations_of
 from pipelines.proposing import proposal_texts
@@ -17,6 +18,7 @@ from schemas.findings import BLOCKING
 from sources.causes import Cause
 from sources.marked_list import Listed, grouped, listed, to_be_listed
 from warehouse.home import receipt_key
+from warehouse.ledger import queries
 from warehouse.ledger.decisions import decisions_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
 from warehouse.ledger.proposed_values import proposed_values_of
@@ -138,6 +140,7 @@ def one(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         decided = decisions_of(session, found.number)
         newest = submissions(session, park=found.park, period=found.period)[-1]
+        asked = queries.queries(session, park=found.park, period=found.period)
     titles = pages.form_titles(visit, found.period)
     return pages.page(
         visit, "submission", found=found, lines=lines, shown=shown, titles=titles,
@@ -148,6 +151,7 @@ def one(visit: Visit) -> Response:
         told=sum(line.told is not None for line in lines if not line.is_hard),
         change=compared(visit, found), decisions=decided, newest=newest, standing=found.state in STANDING,
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
+        waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
     )  # fmt: skip
 
 
@@ -206,12 +210,14 @@ def _explanations(visit: Visit, weak: dict[str, str], typed: dict[str, tuple[str
     found = visit.found
     soft = [line for line in lines_of(visit, found) if not line.is_hard]
     codes = visit.office.programme.codelists["reason_code"].rows.select("code", "name").rows()
+    with visit.office.ledger.read() as session:
+        before = earlier_explanations(session, found.park, found.period)
     seen: dict[str, Line] = {}
     for line in soft:
         seen.setdefault(line.key, line)
     return pages.page(
         visit, "explanations", status=422 if weak else 200, found=found, lines=list(seen.values()), codes=codes,
-        weak=weak, typed=typed, is_open=found.state is State.CHECKED, park=visit.park,
+        weak=weak, typed=typed, is_open=found.state is State.CHECKED, park=visit.park, before=before,
     )  # fmt: skip
 
 

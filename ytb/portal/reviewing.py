@@ -10,6 +10,7 @@ from starlette.responses import Response
 from pipelines import review
 from schemas.errors import RefusalError
 from schemas.period import Period
+from warehouse.ledger import queries
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import timeliness
 from warehouse.ledger.states import State
@@ -91,6 +92,7 @@ def one(visit: Visit) -> Response:
     names = {code: one.name for code, one in edition.indicators.items()}
     with visit.office.ledger.read() as session:
         history = submissions(session, park=found.park, period=found.period)
+        asked = queries.queries(session, park=found.park, period=found.period)
         when = timeliness(session, found.period, now=visit.now, owing=[found.park])[0]
     heavy = weighed(visit, found.period).findings.filter(number=found.number).to_dicts() if file else []
     changes = file.changes.head(CHANGES_SHOWN).to_dicts() if file else []
@@ -98,7 +100,7 @@ def one(visit: Visit) -> Response:
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
-        history=history, when=when, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
+        history=history, when=when, queries=asked, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
         decidable=found.state in (State.REPORTED, State.REOPENED), reopenable=found.state is State.ACCEPTED,
     )  # fmt: skip
 

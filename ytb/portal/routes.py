@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.users import User
-from ytb.portal import account, administration, api, collection, findings, park, releasing, reviewing
+from ytb.portal import account, administration, api, collection, findings, park, querying, releasing, reviewing
 from ytb.portal.route import Handler, Owner, Route
 
 EVERYBODY = frozenset[str]()
@@ -61,6 +61,11 @@ ROUTES: tuple[Route, ...] = (
     _post("report", "/submissions/{number}/report", findings.report, PARK, findings.reporting, owner=_S),
     _get("receipt", "/submissions/{number}/receipt", findings.receipt, PARK | OFFICE, owner=_S),
     _get("check_table", "/submissions/{number}/check-table", findings.check_table, PARK | OFFICE, owner=_S, reads=True),
+    _get("query_list", "/queries", querying.listing, PARK | OFFICE, reads=True, menu="查询"),
+    _get("queries", "/submissions/{number}/queries", querying.of_submission, PARK | OFFICE, owner=_S, reads=True),
+    _post("answer_query", "/submissions/{number}/queries/answer", querying.answer, PARK, querying.of_submission, owner=_S),
+    _post("ask_query", "/submissions/{number}/queries/ask", querying.ask, OFFICE, querying.of_submission, owner=_S),
+    _post("follow_query", "/submissions/{number}/queries/follow", querying.follow, OFFICE, querying.of_submission, owner=_S),
     # the statistician
     _get("progress", "/progress", collection.progress, WATCHERS, menu="报送进度"),
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),

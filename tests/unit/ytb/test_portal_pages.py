@@ -13,7 +13,7 @@ import pytest
 from schemas.period import Period
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import NASTY, PASSWORD, Installation, installation
-from warehouse.ledger import release_requests
+from warehouse.ledger import queries, release_requests
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
@@ -135,6 +135,30 @@ def test_the_queue_goes_by_effect_and_what_lies_below_is_accepted_in_one_stroke(
     assert reviewer.post("/queue/accept-below", {**asked, "below": "0.1"}, page="/queue").status == 303
     assert number not in reviewer.get("/queue").text and state_of(inst, number) is State.ACCEPTED
     assert "低于 0.1" in reviewer.get(f"/review/{number}").text
+
+
+def test_a_query_goes_to_the_park_is_answered_and_followed(inst: Installation, who: dict[str, Browser]) -> None:
+    clerk, reviewer = who["park_reporter"], who["reviewer"]
+    number = inst.submission("LBGX", soft=1, name="问.xlsx")
+    page = f"/submissions/{number}/queries"
+    form = reviewer.get(page).text
+    about = form.split('<option value="AF26')[1].split('"')[0]
+    asked = {"about": f"AF26{about}", "question": "这是什么业务?", "due": "2015-04-20"}
+    assert "不得写明" in reviewer.post(f"{page}/ask", {**asked, "question": "应为 938"}, page=page).text
+    assert reviewer.post(f"{page}/ask", {**asked, "due": "明天"}, page=page).status == 422
+    assert reviewer.post(f"{page}/ask", asked, page=page).status == 303
+    assert "1 条查询等您答复" in clerk.get(f"/submissions/{number}").text
+    assert "这是什么业务?" in clerk.get("/queries").text and "新的查询" not in clerk.get(page).text
+    with inst.office.ledger.read() as session:
+        (query,) = [q for q in queries.queries(session, park="LBGX") if q.submission == number]
+    told = {"query": str(query.id), "text": "新签总包合同,三月完工"}
+    assert clerk.post(f"{page}/answer", {**told, "query": "999"}, page=page).status == 404
+    assert clerk.post(f"{page}/answer", told, page=page).status == 303
+    assert "新签总包合同" in reviewer.get(page).text
+    assert reviewer.post(f"{page}/follow", {"query": str(query.id), "text": "在哪里备案?"}, page=page).status == 303
+    closed = {"query": str(query.id), "outcome": "withdrawn", "text": ""}
+    assert reviewer.post(f"{page}/follow", closed, page=page).status == 303
+    assert "撤回" in clerk.get("/queries").text and "等您答复" not in clerk.get(f"/submissions/{number}").text
 
 
 def test_three_hundred_findings_come_grouped_with_what_changed(inst: Installation, who: dict[str, Browser]) -> None:
