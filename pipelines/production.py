@@ -42,7 +42,7 @@ from warehouse.facts import SubmissionRow
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.evaluations import last_figure, provided_figures
 from warehouse.ledger.periods import rounds
-from warehouse.ledger.register import register_as_of
+from warehouse.ledger.register import registers_as_of
 from warehouse.ledger.releases import releases
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
@@ -82,20 +82,22 @@ class Inputs:
         )
 
 
-def register_frame(session: Session, period: Period) -> pl.DataFrame:
-    """The register at the end of a period with the answer status that counts: unit_id, park, sub_park, status, B codes."""
-    units = register_as_of(session, period.end)
-    return units.join(
-        answer_statuses(session, period).select("unit_id", "status"), on="unit_id", how="left", maintain_order="left"
-    )
+def register_frames(session: Session, periods: Iterable[Period]) -> dict[str, pl.DataFrame]:
+    """Period → register at its end with the answer status that counts: unit_id, park, sub_park, status, B codes."""
+    found = {}
+    wanted = list(periods)
+    registers = registers_as_of(session, [period.end for period in wanted])
+    for period in wanted:
+        statuses = answer_statuses(session, period).select("unit_id", "status")
+        found[str(period)] = registers[period.end].join(statuses, on="unit_id", how="left", maintain_order="left")
+    return found
 
 
 def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
     """Inputs from the ledger as it stands and the loaded warehouse."""
     with office.ledger.read() as session:
         standing = tuple(s for s in submissions(session) if s.state in LOADED_STATES and s.check)
-        periods = sorted({str(s.period) for s in standing})
-        register = {p: register_frame(session, Period.parse(p)) for p in periods}
+        register = register_frames(session, sorted({s.period for s in standing}, key=str))
         deadlines = {
             str(p): {s.park: r.deadline_of(s.park) for s in standing if s.period == p}
             for p, r in rounds(session).items()

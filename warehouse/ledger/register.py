@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from typing import TypeAlias
 
 import polars as pl
 from sqlalchemy import Select, func, select
@@ -25,6 +26,7 @@ from warehouse.vault import Vault
 
 EVENT_KINDS = {"entry": "新增", "change": "变更", "move": "迁移", "exit": "退出"}
 _BATCH = 5000
+_Unit: TypeAlias = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -116,20 +118,43 @@ def register_as_of(
     if park is not None:  # a unit is in a park by an event that names it
         named = select(UnitEventRow.unit_id).where(UnitEventRow.park == park)
         query = query.where(UnitEventRow.unit_id.in_(named))
-    units: dict[str, dict[str, object]] = {}
+    units: dict[str, _Unit] = {}
     for event in _events(session, query):
-        if event.kind == "exit":
-            units.pop(event.unit_id, None)
-            continue
-        if event.kind == "entry":
-            units[event.unit_id] = {"entered": event.effective}
-        unit = units.get(event.unit_id)
-        if unit is None:  # by what was known then, a clock set back can leave a change before its entry
-            continue
-        if event.kind in ("entry", "move"):
-            unit |= {"park": event.park, "sub_park": event.sub_park}
-        unit |= event.attributes
-    members = {unit_id: unit for unit_id, unit in sorted(units.items()) if park is None or unit["park"] == park}
+        _live_through(units, event)
+    return _as_frame({unit_id: unit for unit_id, unit in units.items() if park is None or unit["park"] == park})
+
+
+def registers_as_of(session: Session, days: Iterable[date]) -> dict[date, pl.DataFrame]:
+    """What ``register_as_of`` gives for each day; the events, many in a nation, are read once."""
+    wanted = sorted(set(days))
+    events = _events(session, select(UnitEventRow).where(UnitEventRow.effective <= wanted[-1])) if wanted else iter(())
+    following = next(events, None)
+    units: dict[str, _Unit] = {}
+    found = {}
+    for day in wanted:
+        while following is not None and following.effective <= day:
+            _live_through(units, following)
+            following = next(events, None)
+        found[day] = _as_frame(units)
+    return found
+
+
+def _live_through(units: dict[str, _Unit], event: UnitEvent) -> None:
+    if event.kind == "exit":
+        units.pop(event.unit_id, None)
+        return
+    if event.kind == "entry":
+        units[event.unit_id] = {"entered": event.effective}
+    unit = units.get(event.unit_id)
+    if unit is None:  # by what was known then, a clock set back can leave a change before its entry
+        return
+    if event.kind in ("entry", "move"):
+        unit |= {"park": event.park, "sub_park": event.sub_park}
+    unit |= event.attributes
+
+
+def _as_frame(units: Mapping[str, _Unit]) -> pl.DataFrame:
+    members = dict(sorted(units.items()))
     fixed = {"park": pl.String(), "sub_park": pl.String(), "entered": pl.Date()}
     codes = sorted({code for unit in members.values() for code in unit} - fixed.keys())
     columns = {"unit_id": pl.Series("unit_id", list(members), dtype=pl.String)}

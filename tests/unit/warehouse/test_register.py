@@ -16,6 +16,7 @@ from warehouse.ledger.register import (
     frozen_register,
     record_unit_events,
     register_as_of,
+    registers_as_of,
     unit_history,
 )
 
@@ -63,6 +64,20 @@ def test_events_add_up_to_the_register_of_a_day(office: Any) -> None:
     assert as_of(office, date(2025, 2, 1))["unit_id"].to_list() == ["91A"]
     with office.ledger.read() as session:
         assert [event.kind for event in unit_history(session, "91A")] == ["entry", "change", "move"]
+
+
+def test_the_registers_of_several_days_are_those_of_each(office: Any) -> None:
+    record(office, ENTRY, UnitEvent("91B", "entry", date(2024, 6, 1), "LBGX", basis="营业执照"))
+    record(office, UnitEvent("91A", "change", date(2024, 3, 1), attributes={"B02": "改名"}, basis="变更通知"))
+    record(office, UnitEvent("91A", "exit", date(2025, 1, 1), basis="注销证明"))
+    days = [date(2025, 6, 30), date(2023, 12, 31), date(2024, 2, 1), date(2024, 6, 1), date(2024, 12, 31)]
+    with office.ledger.read() as session:
+        found = registers_as_of(session, days)
+        assert registers_as_of(session, []) == {}
+    assert sorted(found) == sorted(days)
+    for day in days:
+        assert_frame_equal(found[day], as_of(office, day))
+    assert [found[day].height for day in sorted(days)] == [0, 1, 2, 2, 1]
 
 
 def test_the_register_as_it_was_known_leaves_out_what_was_recorded_later(office: Any) -> None:
