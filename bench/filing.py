@@ -25,7 +25,7 @@ from warehouse.home import Home, create_home, open_home
 from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
 from warehouse.ledger.decisions import accept
 from warehouse.ledger.intake import IncomingFile, record_received
-from warehouse.ledger.migrate import create_ledger, open_ledger
+from warehouse.ledger.migrate import create_ledger
 from warehouse.ledger.parks import Park, add_parks
 from warehouse.ledger.periods import open_round
 from warehouse.ledger.register import UnitEvent, record_unit_events
@@ -52,9 +52,9 @@ class Filed:
 
 
 def office_at(root: Path, area: Area) -> tuple[Office, Home]:
-    """The installation at ``root``, with the programme of ``area``."""
+    """The installation at ``root``, with the programme of ``area``; one kept from an older version is brought up to this."""
     home = open_home(root)
-    return Office(Vault(home.vault), open_ledger(home), area.programme), home
+    return Office(Vault(home.vault), create_ledger(home), area.programme), home
 
 
 def file_everything(
