@@ -116,6 +116,11 @@ def in_child(job: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def whoami() -> dict[str, Any]:
+    """Job: which process this is, and how many are below it."""
+    return {"pid": os.getpid(), "descendants": len(descendants(os.getpid()))}
+
+
 def main(job: str, arguments: str) -> None:
     """The child: one job, its result as the last line of output."""
     module, name = job.split(":")
