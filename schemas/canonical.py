@@ -38,7 +38,10 @@ def _rebuilt(column: pl.Series) -> pl.Series:
         return _numbers(column.to_physical()).cast(dtype)
     if dtype.is_integer() or dtype.is_float() or dtype == pl.Boolean():
         return _numbers(column)
-    return pl.Series(column.name, [_plain(v) for v in column.to_list()], dtype=dtype, strict=True)
+    values = column.to_list()
+    return pl.Series(
+        column.name, [_plain(v) for v in values] if dtype.is_nested() else values, dtype=dtype, strict=True
+    )
 
 
 def _numbers(column: pl.Series) -> pl.Series:

@@ -343,7 +343,7 @@ def _duplicates_reported(
     for unit, row in frame.select("unit_id", "_row").drop_nulls("unit_id").iter_rows():
         if first.setdefault(unit, row) != row:
             place = Place(form.code, grid.sheet, f"{column_letter(wanted[key])}{row}", key, row, unit)
-            problem = f"与第 {first[unit]} 行重复:同一单位在本表中填了两行;请只保留一行。"
+            problem = f"与第 {first[unit]} 行重复:同一单位在本表中填了两行;请只保留一行,其中一行是另一家单位的,请改正那一行的代码。"
             reading.finding("duplicate", place, problem, rule=rule, found=unit)
 
 
