@@ -29,6 +29,8 @@ def word_of(text: bytes) -> int:
 CELL, ROW, INLINE = (word_of(t) for t in (b"c r=", b"row ", b"is>"))
 EMPTY_VALUE, CLOSING, ROW_END, FORMULA_END = word_of(b"v/>"), ord("/"), word_of(b"/ro"), word_of(b"/f>")
 VALUE, FORMULA, FORMULA_BARE, TEXT, TEXT_ATTRIBUTE = (word_of(t) for t in (b"v>", b"f ", b"f>", b"t>", b"t "))
+VALUE_END, CELL_END = word_of(b"/v>"), word_of(b"/c>")
+SHARED_LENGTH = len(b'<f t="shared" si=""/>')
 STYLE, TYPE = word_of(b' s="'), word_of(b' t="')
 
 
@@ -127,6 +129,71 @@ class Chunk:
 
     def calculated(self, tokens: Places, *, zero_counts: bool) -> npt.NDArray[np.bool_]:
         """Which formulas are followed by a result, in a cell without a type or of type number, boolean or text."""
+        is_figure, is_text = self._result_types(tokens)
+        words3 = np.append(self._words & 0xFFFFFF, [0, 0])
+        is_value = np.append(self._is_value, [False, False])
+        has_value = (words3[tokens + 1] == FORMULA_END) & is_value[tokens + 2]
+        value = self.word4[np.append(self.starts, [0, 0])[tokens + 2] + 3]
+        has_value &= (value & 0xFF) != ord("<")
+        if not zero_counts:
+            has_value &= (value & 0xFFFF) != word_of(b"0<")
+        settled: npt.NDArray[np.bool_] = has_value & (is_figure | is_text)
+        return settled
+
+    def without_result(self, tokens: Places) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which formulas stand before ``<v></v>``: in cells for figures, and in cells of type ``str``.
+
+        The formula is written out, or it is ``<f t="shared" si="12"/>``.
+        """
+        is_figure, is_text = self._result_types(tokens)
+        starts, words3 = np.append(self.starts, [self.count] * 4), np.append(self._words & 0xFFFFFF, [0] * 4)
+        is_value = np.append(self._is_value, [False] * 4)
+        is_shared = self._is_shared(tokens) & is_value[tokens + 1]
+        is_written = (words3[tokens + 1] == FORMULA_END) & is_value[tokens + 2]
+        value = tokens + np.where(is_shared, 1, 2)
+        is_empty = (
+            (is_shared | is_written) & (starts[value + 1] == starts[value] + 3) & (words3[value + 1] == VALUE_END)
+        )
+        is_empty &= words3[value + 2] == CELL_END
+        return is_empty & is_figure, is_empty & is_text
+
+    def _is_shared(self, tokens: Places) -> npt.NDArray[np.bool_]:
+        """Which formulas are ``<f t="shared" si="…"/>`` with a number of one to five digits, and nothing else."""
+        at, following = self.starts[tokens], np.append(self.starts, self.count)[tokens + 1]
+        is_open = (self.word8[at] == np.uint64(word_of(b'<f t="sh'))) & (following - at <= SHARED_LENGTH + 5)
+        is_open &= self.word8[np.minimum(at + 8, self.count)] == np.uint64(word_of(b'ared" si'))
+        is_open &= (self.word4[np.minimum(at + 16, self.count)] & 0xFFFF) == word_of(b'="')
+        is_open &= (self.word4[np.maximum(following - 3, 0)] & 0xFFFFFF) == word_of(b'"/>')
+        number = self.word8[np.minimum(at + 18, self.count)]
+        found = np.zeros(len(tokens), np.bool_)
+        for digits in range(1, 6):
+            which = is_open & (following - at == SHARED_LENGTH + digits)
+            if which.any():
+                found[which] = shaped(number[which], 0, digits, ord('"'))
+        return found
+
+    def positions(self, tokens: Places) -> list[tuple[int, int]]:
+        """(row, column), from 0, of the cells whose tags these are."""
+        words = self.word8[self.starts[tokens] + 6]
+        rows, columns = np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
+        pending = np.ones(len(words), np.bool_)
+        for letters in (1, 2, 3):
+            for digits in range(1, 8 - letters):
+                hit = pending & shaped(words, letters, digits, ord('"'))
+                if not hit.any():
+                    continue
+                pending &= ~hit
+                column = np.zeros(int(np.count_nonzero(hit)), np.int64)
+                for place in range(letters):
+                    octet = ((words[hit] >> np.uint64(8 * place)) & np.uint64(0xFF)).astype(np.int64)
+                    column = column * 26 + octet - (ord("A") - 1)
+                columns[hit], rows[hit] = column - 1, number_of(words[hit] >> np.uint64(8 * letters), digits) - 1
+        if pending.any():
+            raise NotPlainError
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    def _result_types(self, tokens: Places) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which formulas stand in cells for figures (without a type, or of type number or boolean), which in cells of type ``str``."""
         at = self.starts[tokens]
         after = self._after_reference[np.searchsorted(self.cell_tokens, tokens - 1)]
         head, length = self.word4[after], at - after
@@ -139,15 +206,7 @@ class Chunk:
         is_figure &= (kind == ord("n")) | (kind == ord("b"))
         is_text = ((head == TYPE) & (length == 9)) | ((head == STYLE) & (length >= 14) & (length <= 18))
         is_text &= (last8 == np.uint64(word_of(b't="str">'))) & (self.word4[np.maximum(at - 9, 0)] & 0xFF == ord(" "))
-        words3 = np.append(self._words & 0xFFFFFF, [0, 0])
-        is_value = np.append(self._is_value, [False, False])
-        has_value = (words3[tokens + 1] == FORMULA_END) & is_value[tokens + 2]
-        value = self.word4[np.append(self.starts, [0, 0])[tokens + 2] + 3]
-        has_value &= (value & 0xFF) != ord("<")
-        if not zero_counts:
-            has_value &= (value & 0xFFFF) != word_of(b"0<")
-        settled: npt.NDArray[np.bool_] = has_value & (untyped | is_figure | is_text)
-        return settled
+        return untyped | is_figure, is_text
 
     @property
     def values_after_formula(self) -> int:

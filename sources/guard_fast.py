@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import numpy.typing as npt
 
 from sources.guard_chunk import STYLE, TYPE, Chunk, NotPlainError, Places, number_of, shaped, word_of
 from sources.guard_facts import SheetFacts, position
-from sources.guard_limits import MAX_BOX, MAX_COLUMNS, MAX_ROWS
+from sources.guard_limits import MAX_BOX, MAX_COLLECTED, MAX_COLUMNS, MAX_ROWS
 from sources.guard_refusals import refusal
 from sources.guard_sheet import settle
 from sources.guard_xml import PackageFacts, PartScan
@@ -198,13 +199,28 @@ class FastSheet:
             settled = chunk.calculated(tokens, zero_counts=not self.facts.awaits_calculation)
             if chunk.data.find(b"|", 0, chunk.count) >= 0:
                 settled[:] = False  # perhaps a DDE call
+            else:
+                if self.facts.awaits_calculation and settled.any():
+                    self.facts.has_results = True
+                if not settled.all():
+                    settled |= self._without_result(chunk, tokens)
             self.sheet.formulas += int(np.count_nonzero(settled))
-            if self.facts.awaits_calculation and settled.any():
-                self.facts.has_results = True
             for token in tokens[~settled].tolist():
                 self._formula(chunk, token)
         if chunk.value_count != chunk.valued_count + chunk.values_after_formula:
             raise NotPlainError
+
+    def _without_result(self, chunk: Chunk, tokens: Places) -> npt.NDArray[np.bool_]:
+        """Which formulas have an empty value; where they stand is noted as the exact scan does (guard_sheet)."""
+        of_figures, of_texts = chunk.without_result(tokens)
+        noted = [(of_figures, self.sheet.uncalculated)]
+        if self.facts.awaits_calculation:
+            noted.append((of_texts, self.sheet.doubtful))
+        for which, places in noted:
+            if which.any():
+                room = max(MAX_COLLECTED - len(places), 0)
+                places.update(chunk.positions(tokens[which] - 1)[:room])
+        return of_figures | of_texts
 
     def _formula(self, chunk: Chunk, token: int) -> None:
         start, formula = int(chunk.starts[token - 1]), int(chunk.starts[token])

@@ -20,11 +20,13 @@ PLAIN_VALUES = (
     "<v>1</v>", "<v>0</v>", "<v></v>", "<v/>", "<v>3</v>", "<v>2</v>", "<f>A1+B1</f><v>1</v>", "<f>A1</f>", "<f>A1</f><v></v>",
     '<f t="shared" ref="A1:B2" si="0">A1</f><v>2</v>', '<f>"|"</f><v>1</v>', "", "<is><t>文</t></is>",
     '<is><t xml:space="preserve"> a </t></is>', "<f>1 &lt; 2 &amp; 3</f><v>1</v>",
+    '<f t="shared" si="0"/><v></v>', '<f t="shared" si="12345"/><v></v>', '<f t="shared" ref="A1:B2" si="0">A1</f><v></v>',
 )  # fmt: skip
 ODD_VALUES = (
     "<v>12.5</v>", "<v>#REF!</v>", "<v>9</v>", "<v>-1</v>", '<f t="shared" si="0"/><v>0</v>', "<f>cmd|x!A1</f><v>1</v>",
     "<is><r><t>文</t></r></is>", "<v>1</v><v>2</v>", "<v>1&#10;</v>", "<!-- c --><v>1</v>", "<v><![CDATA[1]]></v>",
     "\n<v>1</v>\n", "<f>1</f><v>&lt;</v>",
+    '<f t="shared" si=""/><v></v>', '<f t="shared" si="0"/><v/>', '<f t="shared" si="0" ca="1"/><v></v>', '<f t="shared" si="0"/><v></v><v>1</v>',
 )  # fmt: skip
 PLAIN_TAGS = (
     "", ' s="1"', ' s="12"', ' t="s"', ' s="1" t="s"', ' t="e"', ' s="3" t="e"', ' t="n"', ' s="1" t="n"', ' t="b"', ' t="str"',
