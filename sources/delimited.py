@@ -30,7 +30,6 @@ class Table:
 
     rows: list[list[CellValue]]
     errors: dict[Position, str] = field(default_factory=dict)
-    uncalculated: set[Position] = field(default_factory=set)
 
 
 def decode(data: bytes) -> str:
@@ -115,7 +114,6 @@ def _cell(table: Table, place: Position, value: str) -> CellValue:
         if _CONVERSATION.match(value):
             raise refusal("dde", found=value)
         if value[0] == "=" and len(value) > 1:
-            table.uncalculated.add(place)
             return UNCALCULATED
     elif value[:1] == "#" and value.strip() in ERRORS:
         table.errors[place] = value.strip()

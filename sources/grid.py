@@ -46,15 +46,14 @@ OPENPYXL_ERRORS = (
 class Grid:
     """One sheet. ``rows[r][c]`` is the cell r rows below and c columns right of A1; all rows are of the same length.
 
-    Blank is "" (or None); an error cell is a CellError, a formula without a result is UNCALCULATED, in ``rows`` as well as in
-    ``errors`` and ``uncalculated``. All positions count from 0.
+    Blank is "" (or None); an error cell is a CellError, in ``rows`` as well as in ``errors``; a formula without a result is
+    UNCALCULATED. All positions count from 0.
     """
 
     sheet: str
     visible: bool
     rows: Rows = field(repr=False)
     errors: dict[Position, str] = field(default_factory=dict)
-    uncalculated: frozenset[Position] = frozenset()
     merges: tuple[Area, ...] = ()
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
@@ -143,7 +142,6 @@ def _grid(facts: SheetFacts, rows: Rows, inspection: Inspection) -> Grid:
         facts.visibility == "visible",
         rows,
         dict(facts.errors),
-        frozenset(facts.uncalculated),
         tuple(facts.merges),
         frozenset(facts.hidden_rows),
         frozenset(facts.hidden_columns),
@@ -215,6 +213,5 @@ def _text_grid(inspection: Inspection) -> Grid:
         visible=True,
         rows=table.rows,
         errors=table.errors,
-        uncalculated=frozenset(table.uncalculated),
         is_text_file=True,
     )

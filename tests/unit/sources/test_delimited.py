@@ -63,7 +63,6 @@ def test_text_formulas_formulas_and_errors_are_told_apart() -> None:
     table = read_table(b'="0012","=""0013""",=A1+B1,#REF!,-5,+3,-,=\n')
     assert table.rows == [["0012", "0013", UNCALCULATED, CellError("#REF!"), "-5", "+3", "-", "="]]
     assert table.errors == {(0, 3): "#REF!"}
-    assert table.uncalculated == {(0, 2)}
 
 
 def test_a_text_file_is_one_grid_named_after_the_file() -> None:
