@@ -43,6 +43,10 @@ def saved(data: bytes, folder: Path, kind: str = "xlsx") -> Path:
     return folder / f"book.{kind}"
 
 
+class Formula(str):
+    """A cell that holds a formula instead of a value, such as one that gives an error."""
+
+
 def written(value: Any) -> Value:
     """A value as the template holds it: flags as 是 and 否."""
     if isinstance(value, bool):
@@ -65,7 +69,10 @@ def recalculated(
     day = book.style({"num_format": "yyyy-mm-dd"})
     for at, (row, texts) in enumerate(zip(rows, formulas, strict=True), start=FIRST_ROW - 1):
         for n, name in enumerate(names):
-            put(sheet, at, n, written(row[name]), day if hasattr(row[name], "isoformat") else None)
+            if isinstance(row[name], Formula):
+                put_formula(sheet, at, n, row[name])
+            else:
+                put(sheet, at, n, written(row[name]), day if hasattr(row[name], "isoformat") else None)
         for n, text in enumerate(texts, start=len(names)):
             put_formula(sheet, at, n, f"={text}")
     for name, codes in lists.items():

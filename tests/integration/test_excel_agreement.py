@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -15,7 +18,7 @@ from schemas.polars_rows import row_of
 from schemas.polars_target import evaluate_rows, prepare_rows
 from schemas.typed_expression import FLOAT, Typed
 from tests.generated_expressions import CODELISTS, ENV, SCHEMA, conditions, rows
-from tests.worksheets import FIRST_ROW, OUTCOMES, addresses, needs_libreoffice, recalculated
+from tests.worksheets import FIRST_ROW, OUTCOMES, Formula, addresses, needs_libreoffice, recalculated
 
 pytestmark = [*needs_libreoffice, pytest.mark.slow]
 
@@ -76,3 +79,39 @@ def test_generated_expressions_have_one_answer(folder: Path) -> None:
                     disagreements.append((text, expected[at], row[n], formulas[at][n], data[at]))
     assert not disagreements, disagreements[:3]
     assert compared > 5000
+
+
+STRANGE = ("abc", "12", "1,200", "—", " ", "１２", Formula("=1/0"), Formula("=NA()"))
+POSSIBLE: dict[str, list[Any]] = {
+    "F01": [None, 0, -3, 50],
+    "F02": [None, 0, 7, 100],
+    "P01": [None, 0, 1, 99],
+    "R03": [None, Decimal("0.00"), Decimal("0.50"), Decimal("-12.34")],
+    "B11": [None, True, False],
+    "B12": [None, date(2012, 2, 29), date(2025, 12, 31)],
+}
+
+
+def test_a_cell_that_holds_something_strange_never_settles_what_its_value_could_change(folder: Path) -> None:
+    """Text in a number column, an error: the worksheet says only what is so whatever the reader makes of the cell."""
+    texts, records = drawn(200)
+    asked = [text for text in texts if any(code in text for code in POSSIBLE)][:120]
+    chance = Random(5)
+    data, spoilt = [], []
+    for row in records[:: max(1, len(records) // 30)]:
+        code = chance.choice(sorted(POSSIBLE))
+        spoilt.append((row, code))
+        data.append({**row, code: chance.choice(STRANGE)})
+    cells = [Cells(addresses(NAMES, at), lists=RANGES) for at in range(FIRST_ROW, FIRST_ROW + len(data))]
+    formulas = [[to_excel(text, ENV, row) for text in asked] for row in cells]
+    found = recalculated(NAMES, data, formulas, LISTS, folder)
+    settled = 0
+    for at, (row, code) in enumerate(spoilt):
+        frame = pl.DataFrame([{**row, code: value} for value in POSSIBLE[code]], schema=SCHEMA, orient="row")
+        for n, text in enumerate(asked):
+            said = OUTCOMES.get(found[at][n], found[at][n])
+            if said is None or any(close_calls(ENV.typed(text), prepare_rows(frame, [text], ENV))):
+                continue
+            settled += 1
+            assert set(evaluate_rows(text, frame, ENV).to_list()) == {said}, (text, code, data[at], formulas[at][n])
+    assert settled > 500
