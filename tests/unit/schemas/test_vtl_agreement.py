@@ -18,7 +18,7 @@ from schemas.period import Period
 from schemas.polars_rows import columns_of, dtype_of
 from schemas.polars_target import evaluate_rows, prepare_rows
 from schemas.typed_expression import FLOAT, Typed
-from schemas.vtl_target import to_vtl
+from schemas.vtl_target import to_vtl, vtl_ruleset
 from tests.generated_expressions import ENV, SCHEMA, conditions, rows
 from tests.generated_rows import records
 
@@ -48,15 +48,22 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def outcomes(texts: Sequence[str], frame: pl.DataFrame) -> list[list[bool | None]]:
-    """What the engine makes of each condition on every row."""
+def points_of(frame: pl.DataFrame) -> tuple[dict[str, Any], Any]:
+    """The structure of a frame and its rows as the engine takes them."""
     import pandas as pd
 
     measures = [{"name": n, "type": vtl_type(t), "role": "Measure", "nullable": True} for n, t in frame.schema.items()]
     key = {"name": "Id_", "type": "Integer", "role": "Identifier", "nullable": False}
     structures = {"datasets": [{"name": "DS", "DataStructure": [key, *measures]}]}
     data = {name: [plain(v) for v in frame[name].to_list()] for name in frame.columns}
-    points = pd.DataFrame({"Id_": range(frame.height), **data}, dtype=object)
+    return structures, pd.DataFrame({"Id_": range(frame.height), **data}, dtype=object)
+
+
+def outcomes(texts: Sequence[str], frame: pl.DataFrame) -> list[list[bool | None]]:
+    """What the engine makes of each condition on every row."""
+    import pandas as pd
+
+    structures, points = points_of(frame)
     found: list[list[bool | None]] = []
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]
@@ -130,3 +137,32 @@ def test_every_rule_it_can_say_has_one_answer(edition_id: str, period: Period) -
     wrong = compared(texts, frame, env)
     assert not wrong, wrong[:3]
     assert len(texts) > 100
+
+
+@pytest.mark.parametrize("form", sorted(PROGRAMME.editions["2025"].forms))
+def test_the_ruleset_of_a_form_is_valid_vtl_and_says_what_polars_says(form: str) -> None:
+    import pandas as pd
+
+    edition = PROGRAMME.editions["2025"]
+    env = environment_for(PROGRAMME, Period(2025), edition=edition)
+    of_form = [r for r in edition.rules if r.form == form]
+    text, left_out = vtl_ruleset(f"{form}_rules", of_form, env)
+    rules = [r for r in of_form if r.id not in left_out]
+    kinds: dict[str, Any] = {}
+    for said in (t for r in rules for t in (r.expression, r.applies_if) if t):
+        kinds |= {operand_column(*name): dtype_of(kind) for name, kind in columns_of(env.typed(said)).items()}
+    names = sorted(kinds)
+    codes = {name: sorted(found) for name, found in env.codelists.items()}
+    drawn = records(edition, names, codes, 30, seed=3)
+    frame = pl.DataFrame(drawn, schema={name: kinds[name] for name in names}, orient="row")
+    structures, points = points_of(frame)
+    script = f"{text}\nR <- check_datapoint(DS, {form}_rules all);"
+    found = vtlengine.run(script, structures, {"DS": points}, use_duckdb=True)["R"].data
+    said_of = {
+        (row.ruleid, row.Id_): None if pd.isna(row.bool_var) else bool(row.bool_var) for row in found.itertuples()
+    }
+    for rule in rules:
+        holds = evaluate_rows(rule.expression, frame, env).to_list()
+        applies = evaluate_rows(rule.applies_if, frame, env).to_list() if rule.applies_if else [True] * frame.height
+        for at, (wanted, asked) in enumerate(zip(holds, applies, strict=True)):
+            assert not asked or said_of[rule.id, at] is wanted, (rule.id, drawn[at])
