@@ -72,11 +72,13 @@ def operand_sheet(
         frame = other_periods[roster]
         asked = sorted(wanted & set(frame.columns))
         if asked:
-            # Only of the units that stand on the forms: an enterprise's own workbook tells nothing of others.
-            stand = frame.filter(pl.col("unit_id").is_in(_units(layouts, stated, roster, park_code)))
-            for unit, *values in stand.select("unit_id", *asked).sort("unit_id").iter_rows():
-                own = figures.setdefault((roster, str(unit)), {})
-                own |= {c: v for c, v in zip(asked, values, strict=True) if v is not None and c not in own}
+            # A row for each unit that stands on the forms, so that looking it up never fails, and for no other: an
+            # enterprise's own workbook tells nothing of its neighbours.
+            known = {str(unit): values for unit, *values in frame.select("unit_id", *asked).iter_rows()}
+            for unit in _units(layouts, stated, roster, park_code):
+                own = figures.setdefault((roster, unit), {})
+                values = known.get(unit, [])
+                own |= {c: v for c, v in zip(asked, values, strict=False) if v is not None and c not in own}
     order = {layout.form.roster: n for n, layout in reversed(list(enumerate(layouts)))}
     together = dict(sorted(figures.items(), key=lambda item: order[item[0][0]]))
     columns = dict.fromkeys(column for own in figures.values() for column in own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -146,3 +147,35 @@ def test_the_reader_takes_no_audit_cell_for_a_figure_and_the_server_finds_what_t
             cells = {(u, r) for u, text in said.items() for r in re.findall(r"(A[A-Z]\d\d) ", text) if r in ours}
             assert server == cells and (server or filled.period.quarter)
     assert all(r.severity is Severity.HARD for form in filled.layouts for r in filled.rules(form))
+
+
+def test_figures_of_earlier_periods_are_looked_up_by_unit(tmp_path: Path) -> None:
+    period = Period(2025, 2)
+    edition = PROGRAMME.edition_for(period)
+    by_id = {rule.id: rule for rule in edition.rules}
+    more = (
+        replace(by_id["AF01"], id="AF90", expression="F01 >= prev(F01)", message="少于上季;请核对"),
+        replace(by_id["AF01"], id="AF91", expression="nz(prev(F01)) <= 100", message="上季过大;请核对"),
+        replace(by_id["AK01"], id="AK90", expression="K05 >= prev(K05)", message="少于上季;请核对"),
+    )
+    asked = replace(edition, rules=(*edition.rules, *more))
+    ids = ["91620100224369270Y", "91620100MA72PQRT0X", "91350100M000100Y43"]
+    units = pl.DataFrame({"unit_id": ids, "name": ["甲", "乙", "丙"], "sub_park": ["LBGX01"] * 3})
+    figures = pl.DataFrame({"unit_id": ids, "F01": [5, 5, 5]})
+    park = pl.DataFrame({"unit_id": [PARK], "K05": [3]})
+    earlier = {
+        # the order of the units is not that of the form, and one has no figure
+        "enterprise": pl.DataFrame({"unit_id": [ids[1], ids[0]], "F01_prev": [700, 4]}),
+        "park": pl.DataFrame({"unit_id": [PARK], "K05_prev": [4]}),
+    }
+    values = {"finance": figures, "park": park}
+    template = write_template(asked, PROGRAMME, period, PARK, units=units, values=values, other_periods=earlier)
+    book = load_workbook(str(saved(template, tmp_path)))
+    layouts = workbook_layout(asked, period)
+    rows = book.get_sheet_by_name(layouts["finance"].name).to_python(skip_empty_area=False)[FIRST_ROW - 1 :]
+    said = {row[0]: str(row[layouts["finance"].column(AUDIT).index]) for row in rows[:3]}
+    assert "AF9" not in said[ids[0]]
+    assert "AF90 少于上季;AF91 上季过大;" in said[ids[1]]
+    assert "AF90待核;" in said[ids[2]] and "AF91" not in said[ids[2]]
+    sheet = book.get_sheet_by_name(layouts["park"].name).to_python(skip_empty_area=False)
+    assert "AK90 少于上季;" in str(sheet[layouts["park"].indicator_rows["K05"] - 1][-1])

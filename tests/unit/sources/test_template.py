@@ -389,10 +389,10 @@ def test_a_hard_rule_on_an_earlier_period_looks_its_figures_up_on_the_hidden_she
     book = book_of(write_template(asked, PROGRAMME, at, "LBGX", units=UNITS, other_periods={"enterprise": known}))
     rows = [[c.value for c in row] for row in book[OPERANDS_SHEET].iter_rows()]
     # only the figure that is asked for, and only of units that stand on the forms
-    assert rows[2:] == [["roster", "unit_id", "F01_prev"], ["enterprise", FIRST, 7]]
+    assert rows[2:] == [["roster", "unit_id", "F01_prev"], ["enterprise", FIRST, 7], ["enterprise", SECOND, None]]
     sheet = book["财务状况"]
     text = str(sheet.cell(FIRST_ROW, anchors(sheet)["audit"]).value)
-    assert "AF90 " in text and "INDEX('_ops'!$C$4:$C$4,MATCH($A8,'_ops'!$B$4:$B$4,0))" in text
+    assert "AF90 " in text and "INDEX('_ops'!$C$4:$C$5,MATCH($A8,'_ops'!$B$4:$B$5,0))" in text
 
 
 @pytest.mark.parametrize("period", ["2025-Q1", "2025", "2014-Q2", "2014"])
