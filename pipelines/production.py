@@ -17,10 +17,10 @@ from pipelines.evaluation_values import PROVIDED_COLUMNS, FourthQuarter
 from pipelines.index_values import index_values
 from pipelines.intake import Office, observations_of
 from pipelines.loading import LOADED_STATES, warehouse_row
-from pipelines.methods.areas import areas_of
+from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.index.cells import coverage_cells, score_cells
 from pipelines.methods.index.chain_uncertainty import interval_cells
-from pipelines.methods.index.development import development_chains
+from pipelines.methods.index.development import AreaChain, development_chains
 from pipelines.methods.innovation import innovation_tables
 from pipelines.methods.monitoring import areas_present, monitoring_figures
 from pipelines.methods.monitoring_sides import MonitoringRound
@@ -34,7 +34,7 @@ from pipelines.population import Population
 from pipelines.quality import quality_findings
 from pipelines.weights import weighted
 from schemas.marts import MARTS, PART_COLUMNS, conform
-from schemas.model import Programme
+from schemas.model import IndexSystem, Programme
 from schemas.period import Period
 from schemas.period_data import PeriodData
 from warehouse import facts
@@ -235,19 +235,34 @@ class _Rounds(Mapping[str, MonitoringRound]):
         return period in self._make
 
 
+@dataclass(frozen=True)
+class IndexChains:
+    """The development index of a year: the chain of every area, with the system, the areas and the parts of the values."""
+
+    chains: Sequence[AreaChain]
+    system: IndexSystem
+    areas: Mapping[str, Area]
+    parts: pl.DataFrame
+
+
+def index_chains(population: Population, programme: Programme, period: Period) -> IndexChains:
+    """The chains of every area that takes part up to the year of ``period``, with those of its sub-parks."""
+    system = population.edition(period).indexes["development"]
+    areas = areas_of(programme.codelists["parks"].valid(period.end))
+    chosen = areas_present(population.of(period), programme)
+    chosen += [a.code for a in areas.values() if a.is_sub_park and a.zone in chosen]
+    values, parts = index_values(population, system, areas, chosen, period.year)
+    subs = {a.code for a in areas.values() if a.is_sub_park}
+    splice = {s: areas[s].zone for s in subs if s in chosen}
+    return IndexChains(development_chains(values, system, sub_parks=subs, splice=splice), system, areas, parts)
+
+
 def _index(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
     if not population.has(period):
         return {}
-    edition = population.edition(period)
-    system = edition.indexes["development"]
-    parks = inputs.programme.codelists["parks"].valid(period.end)
-    areas = areas_of(parks)
-    chosen = areas_present(population.of(period), inputs.programme)
-    chosen += [a.code for a in areas.values() if a.is_sub_park and a.zone in chosen]
-    values, parts = index_values(population, system, areas, chosen, period.year)
-    subs = {a.code for a in areas.values() if a.is_sub_park}
-    chains = development_chains(values, system, sub_parks=subs, splice={s: areas[s].zone for s in subs if s in chosen})
+    found = index_chains(population, inputs.programme, period)
+    chains, system, areas, parts = found.chains, found.system, found.areas, found.parts
     names = {a.code: a.short_name or a.name for a in areas.values()}
     scores = pl.concat(
         [score_cells(chains, system, names), interval_cells(chains, system, names)], how="diagonal_relaxed"

@@ -19,8 +19,8 @@ from schemas.model import AuditRule, Edition
 from sources.problems import SOFT, kind_of, problem_and_remedy
 
 MAGNITUDE, CODE = "unit_magnitude", "code_valid"
-WHOLE_COLUMN, WHOLE_ROW = 3, 3
-"""From so many units on a column is spoken of as one, and from so many blanks on a row."""
+WHOLE_COLUMN, WHOLE_ROW, WHOLE_BOOK = 3, 3, 2
+"""From so many units on a column is spoken of as one, from so many blanks on a row, from so many whole columns on the book."""
 
 _OPERAND = re.compile(r"([A-Z]\d{2,3})(?:_\w+)?=")
 Key: TypeAlias = tuple[str, ...]
@@ -148,6 +148,8 @@ def _wrong_units(rows: Sequence[Row], own: Sequence[int], names: _Names) -> dict
             hit[row["column"]] += 1
             suspects[row["unit_id"]][row["column"]] = row["form"]
     many = {column for column, count in hit.items() if count >= WHOLE_COLUMN}
+    # Several whole columns at once: the book as a whole was filled in another unit.
+    book = ("", "|".join(sorted(many)), "book") if len(many) >= WHOLE_BOOK else None
     found: dict[tuple[str, int], Key] = {}
     for n in own:
         row = rows[n]
@@ -157,7 +159,10 @@ def _wrong_units(rows: Sequence[Row], own: Sequence[int], names: _Names) -> dict
         operands = [row["column"], *_OPERAND.findall(row["found"])]
         column = next((c for c in operands if c in of_unit), None)
         if column is not None:
-            found[row["unit_id"], n] = (of_unit[column], column, "column" if column in many else "cell")
+            whole = column in many
+            found[row["unit_id"], n] = (
+                book if book and whole else (of_unit[column], column, "column" if whole else "cell")
+            )
     return found
 
 
@@ -182,6 +187,10 @@ def _words(key: Key, first: Row, problem: str, remedy: str, units: int, names: _
             measure = names.unit_measure(column)
             asked = f"本制度按{measure}填报;" if measure else ""
             return title, f"请核对整列的计量单位:{asked}确有误的整列更正,属实的逐家说明。"
+        case ("magnitude", _, columns, "book"):
+            listed = "、".join(names.indicator(c) for c in columns.split("|"))
+            title = f"整本报表疑似计量单位填错({listed},{units} 家单位)"
+            return title, "请核对本期报表是否统一用错了计量单位;确有误的整列更正,属实的逐家说明。"
         case ("magnitude", _, column, _):
             return f"“{names.indicator(column)}”的数量级异常,疑似计量单位填错", remedy
         case ("same_code", _, _, column, found):

@@ -144,7 +144,13 @@ def _said(row: Mapping[str, Any]) -> str:
 
 
 @app.command()
-def matters(period: str) -> None:
+def matters(
+    period: str,
+    index: Annotated[
+        bool, typer.Option("--index", help="年报:最要紧的几家对本园区发展指数的影响(要算几遍指数,较慢)")
+    ] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="与 --index 同用:算几家")] = 10,
+) -> None:
     """一期里最要紧的:每处待审的核实性问题、每家未报单位,按对总量和增速的影响排序。只供统计机构使用。"""
     found = what_matters(CALL.office, Period.parse(period))
     lines = [f"{period}:待审问题 {found.findings.height} 处,未报单位 {found.missing.height} 家。"]
@@ -155,8 +161,28 @@ def matters(period: str) -> None:
     lines += [f"  未报 {row['park']} {row['unit_id']}:{_said(row)}" for row in found.missing.head(SHOWN).to_dicts()]
     if max(found.findings.height, found.missing.height) > SHOWN:
         lines.append(f"  各列前 {SHOWN} 条,全部见 --json。")
-    told = {"period": period, "findings": found.findings, "missing": found.missing, "submissions": found.submissions}
+    told: dict[str, Any] = {
+        "period": period,
+        "findings": found.findings,
+        "missing": found.missing,
+        "submissions": found.submissions,
+    }
+    if index:
+        from pipelines.index_effect import index_effects  # the index needs what no other list does
+
+        of_index = index_effects(CALL.office, found, most)
+        told["index"] = of_index
+        lines += [
+            f"  指数 {r['park']} {r['unit_id']}{'(未报)' if r['is_missing'] else ''}:{_points(r)}"
+            for r in of_index.to_dicts()
+        ]
     emit(told, lines)
+
+
+def _points(row: Mapping[str, Any]) -> str:
+    if row["index_effect"] is None:
+        return "本园区指数不发布,无法估计"
+    return f"{row['index']:.2f},换成预测值 {row['index_predicted']:.2f},影响 {row['index_effect']:+.3f} 点"
 
 
 @app.command()

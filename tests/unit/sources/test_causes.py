@@ -43,6 +43,14 @@ def test_a_column_in_the_wrong_unit_is_one_cause_with_all_that_follows() -> None
     assert (second.title, second.count, second.members) == ("主营业务收入大于营业收入", 1, (7,))
 
 
+def test_several_columns_in_the_wrong_unit_are_the_book_as_a_whole() -> None:
+    revenue = [row(f"U{n}", "AF15", "F01", "F01=9000000") for n in range(3)]
+    assets = [row(f"U{n}", "AF17", "F22", "F22=9000000") for n in range(3)]
+    (only,) = causes(*revenue, *assets, row("U1", "AF02", "F02", "F02=8,F01=9000000", "hard"))
+    assert only.title == "整本报表疑似计量单位填错(营业收入(F01)、资产总计(F22),3 家单位)"
+    assert (only.count, only.units, only.kind) == (7, 3, "错误")
+
+
 def test_one_figure_in_the_wrong_unit_takes_what_follows_from_it_along() -> None:
     (only,) = causes(row("U1", "AF15", "F01", "F01=9000000"), row("U1", "AF12", "F01", "F01=9000000,F13=1"))
     assert only.title == "“营业收入(F01)”的数量级异常,疑似计量单位填错" and only.count == 2
