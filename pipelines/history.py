@@ -33,7 +33,7 @@ from sources.reader import READER_VERSION, FileReading
 from warehouse.ledger import decisions
 from warehouse.ledger.intake import IncomingFile, files_digest, record_received
 from warehouse.ledger.parks import parks
-from warehouse.ledger.register import register_as_of
+from warehouse.ledger.register import names_ever
 from warehouse.ledger.states import CLOSED, STANDING, State
 from warehouse.ledger.steps import record_check, report
 from warehouse.ledger.submissions import CheckResult, Submission, latest, submission
@@ -185,14 +185,9 @@ def _known(office: Office, session: Session) -> Known:
             if text:
                 by_park.setdefault(plain_text(text), set()).add(one.code)
     by_unit: dict[str, set[str]] = {}
-    register = register_as_of(session, _LAST_DAY)
-    if "B02" in register.columns:
-        for unit, name in register.select("unit_id", "B02").drop_nulls().iter_rows():
-            by_unit.setdefault(plain_text(name), set()).add(unit)
+    for name, units in names_ever(session).items():
+        by_unit.setdefault(plain_text(name), set()).update(units)
     return Known({k: frozenset(v) for k, v in by_park.items()}, {k: frozenset(v) for k, v in by_unit.items()})
-
-
-_LAST_DAY = Period(2099).end
 
 
 def _against_ledger(

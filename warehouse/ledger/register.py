@@ -25,6 +25,8 @@ from warehouse.ledger.parks import parks
 from warehouse.vault import Vault
 
 EVENT_KINDS = {"entry": "新增", "change": "变更", "move": "迁移", "exit": "退出"}
+NAME = "B02"
+"""The code of a unit's name among its attributes."""
 _BATCH = 5000
 _Unit: TypeAlias = dict[str, object]
 
@@ -166,6 +168,16 @@ def _as_frame(units: Mapping[str, _Unit]) -> pl.DataFrame:
 def unit_history(session: Session, unit_id: str) -> list[UnitEvent]:
     """The events of one unit in the order they take effect."""
     return list(_events(session, select(UnitEventRow).where(UnitEventRow.unit_id == unit_id)))
+
+
+def names_ever(session: Session) -> dict[str, set[str]]:
+    """Name → the units that ever bore it, those no longer in the register among them."""
+    found: dict[str, set[str]] = {}
+    query = select(UnitEventRow.unit_id, UnitEventRow.attributes).where(UnitEventRow.kind.in_(("entry", "change")))
+    for unit_id, attributes in session.execute(query):
+        if name := attributes.get(NAME):
+            found.setdefault(name, set()).add(unit_id)
+    return found
 
 
 def freeze_register(

@@ -14,6 +14,7 @@ from warehouse.ledger.register import (
     UnitEvent,
     freeze_register,
     frozen_register,
+    names_ever,
     record_unit_events,
     register_as_of,
     registers_as_of,
@@ -32,6 +33,18 @@ def record(office: Any, *events: UnitEvent) -> int:
 def as_of(office: Any, day: date, **kwargs: Any) -> pl.DataFrame:
     with office.ledger.read() as session:
         return register_as_of(session, day, **kwargs)
+
+
+def test_names_are_found_of_units_that_were_renamed_or_are_gone(office: Any) -> None:
+    record(
+        office,
+        ENTRY,
+        UnitEvent("91A", "change", date(2024, 7, 1), attributes={"B02": "甲集团"}, basis="变更通知书"),
+        UnitEvent("91B", "entry", date(2024, 6, 1), "LBGX", "", {"B02": "甲公司"}, "营业执照"),
+        UnitEvent("91B", "exit", date(2025, 2, 1), basis="注销证明"),
+    )
+    with office.ledger.read() as session:
+        assert names_ever(session) == {"甲公司": {"91A", "91B"}, "甲集团": {"91A"}}
 
 
 def test_events_add_up_to_the_register_of_a_day(office: Any) -> None:
