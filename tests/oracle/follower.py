@@ -21,7 +21,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from pipelines.checking import Checked, check
-from pipelines.explaining import weakness
+from pipelines.explaining import Evidence, weak_explanations
 from pipelines.handing_back import marked_book
 from schemas.catalog import programme
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
@@ -31,9 +31,11 @@ from sources.marked_list import SHEET, TITLES
 from sources.reader import read_file
 from tests.oracle.books import Book, Original
 from tests.oracle.judge import book_number
+from warehouse.ledger.explanations import finding_key
 
 ROUNDS = 2
-EXPLANATION = ("07", "已与原始凭证和企业账簿逐笔核对,系当期业务实际变化所致")
+REASON = "07"
+EXPLANATION = "{unit}的{indicator}变动,查对台账和合同,系本期新投产线和订单集中交付引起"
 _PLACE = re.compile(r"^(?P<sheet>.+?)(?: (?P<cell>[A-Z]{1,3}\d+))?$")
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Z]\d{2,3})(_yoy)?(?![A-Za-z0-9])")
 _MISSING = re.compile(r"表“(.+?)”中没有单位 (\w+) 的行")
@@ -46,6 +48,8 @@ class Line:
     kind: str
     sheet: str
     cell: str
+    unit: str
+    indicator: str
     said: str
     row: int
 
@@ -79,15 +83,20 @@ def blocking(checked: Checked, data: bytes) -> list[str]:
     if checked.status == "unreadable":
         return checked.findings["message"].to_list()
     told = {
-        tuple(v or "" for v in row[:4]): (row[4] or "", row[5] or "")
+        "|".join(v or "" for v in row[:4]): (row[4] or "", row[5] or "")
         for row in explanations_in(data).select("rule", "form", "unit_id", "column", "reason_code", "text").iter_rows()
     }
     found = checked.findings.filter(BLOCKING)["message"].to_list()
+    asked: dict[str, str] = {}
     for row in checked.findings.filter(NEEDS_EXPLANATION).iter_rows(named=True):
-        key = (row["rule"] or row["code"], row["form"] or "", row["unit_id"] or "", row["column"] or "")
-        if key not in told or weakness(programme(), *told[key]):
-            found.append(row["message"])
-    return found
+        asked[finding_key(row)] = row["message"]
+    given = {key: told[key] for key in asked if key in told}
+    assert checked.edition is not None
+    edition = programme().editions[checked.edition]
+    weak = weak_explanations(programme(), edition, Evidence(asked, {}, {}, {}), given)
+    return found + [
+        f"{message}{weak.get(key, '')}" for key, message in asked.items() if key not in given or key in weak
+    ]
 
 
 def corrected(book: Book, checked: Checked, data: bytes, name: str) -> bytes:
@@ -122,7 +131,7 @@ def lines_of(page: Worksheet) -> list[Line]:
         place = _PLACE.match(texts["位置"])
         sheet, cell = (place["sheet"], place["cell"] or "") if place else ("", "")
         said = f"{texts['填报值']} {texts['问题']}。{texts['怎么改']}"
-        found.append(Line(texts["类型"], sheet, cell, said, row))
+        found.append(Line(texts["类型"], sheet, cell, texts["单位"], texts["指标"], said, row))
     return found
 
 
@@ -145,8 +154,9 @@ class Clerk:
     def work(self, line: Line, listing: Worksheet | None) -> None:
         """Do what one line says."""
         if line.kind == "核实" and listing is not None:
-            listing.cell(line.row, TITLES.index("原因码") + 1).value = EXPLANATION[0]
-            listing.cell(line.row, TITLES.index("情况说明") + 1).value = EXPLANATION[1]
+            told = EXPLANATION.format(unit=line.unit or "本园区", indicator=line.indicator)
+            listing.cell(line.row, TITLES.index("原因码") + 1).value = REASON
+            listing.cell(line.row, TITLES.index("情况说明") + 1).value = told
         if "请补报这一行" in line.said:
             self._missing_row(line)
             return
