@@ -31,7 +31,12 @@ def schemes_of(edition: Edition) -> tuple[Scheme, ...]:
 
 
 def evaluation_marts(
-    population: Population, period: Period, fourth_quarter: FourthQuarter, targets: Targets, provided: pl.DataFrame
+    population: Population,
+    period: Period,
+    fourth_quarter: FourthQuarter,
+    targets: Targets,
+    provided: pl.DataFrame,
+    doubts: pl.DataFrame | None = None,
 ) -> dict[str, Product]:
     """The marts of a year: published scores, internal reference schemes, internal figures of enterprises."""
     edition = population.edition(period)
@@ -41,7 +46,7 @@ def evaluation_marts(
         if scheme.kind == ENTERPRISE:
             continue
         given = pl.concat([plan_scores(scheme, population, period, targets), provided])
-        figures = scheme_figures(population, scheme, period, fourth_quarter, given)
+        figures = scheme_figures(population, scheme, period, fourth_quarter, given, doubts)
         found = evaluate(scheme, figures.values, figures.subjects)
         if found is not None and int(found.latest.table.year) == period.year:
             product = evaluation_product(found, figures.areas, figures.parts, rules)
@@ -52,7 +57,12 @@ def evaluation_marts(
 
 
 def evaluated_schemes(
-    population: Population, period: Period, fourth_quarter: FourthQuarter, targets: Targets, provided: pl.DataFrame
+    population: Population,
+    period: Period,
+    fourth_quarter: FourthQuarter,
+    targets: Targets,
+    provided: pl.DataFrame,
+    doubts: pl.DataFrame | None = None,
 ) -> Mapping[str, Evaluated]:
     """Scheme id → what it says, for the schemes of parks: what the ladder takes its evidence from."""
     found = {}
@@ -60,7 +70,7 @@ def evaluated_schemes(
         if scheme.kind == ENTERPRISE or scheme.is_internal:
             continue
         given = pl.concat([plan_scores(scheme, population, period, targets), provided])
-        figures = scheme_figures(population, scheme, period, fourth_quarter, given)
+        figures = scheme_figures(population, scheme, period, fourth_quarter, given, doubts)
         if (one := evaluate(scheme, figures.values, figures.subjects)) is not None:
             found[scheme.id] = one
     return found

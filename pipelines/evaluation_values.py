@@ -11,6 +11,7 @@ from pipelines.index_values import index_values
 from pipelines.methods.area_figures import classified
 from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.evaluation import SUBJECT_COLUMNS, VALUE_COLUMNS
+from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, doubted
 from pipelines.methods.evaluation_scheme import SUB_PARK, ZONE, Scheme
 from pipelines.methods.monitoring import areas_present
 from pipelines.methods.monitoring_sides import sub_park_codes
@@ -18,7 +19,7 @@ from pipelines.methods.target_values import with_quarterly_rosters
 from pipelines.population import Population
 from pipelines.weights import weighted
 from schemas.environment import environment_for
-from schemas.expression import functions, parse
+from schemas.expression import functions, operands, parse
 from schemas.model import Edition
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE, PeriodData
@@ -47,18 +48,24 @@ class SchemeFigures:
 
 
 def scheme_figures(
-    population: Population, scheme: Scheme, period: Period, fourth_quarter: FourthQuarter, provided: pl.DataFrame
+    population: Population,
+    scheme: Scheme,
+    period: Period,
+    fourth_quarter: FourthQuarter,
+    provided: pl.DataFrame,
+    doubts: pl.DataFrame | None = None,
 ) -> SchemeFigures:
     """Figures of a scheme whose subjects are zones or sub-parks, for the years it looks back on that are on file.
 
     ``provided``: ``PROVIDED_COLUMNS``, figures from files and other products; ``fourth_quarter``: year → observations of
-    its last quarter, which hold projects and tasks.
+    its last quarter, which hold projects and tasks; ``doubts``: ``evaluation_doubts.DOUBT_COLUMNS``.
     """
     areas = areas_of(population.programme.codelists["parks"].valid(period.end))
     zones = [c for c in areas_present(population.of(period), population.programme) if areas[c].kind == "zone"]
     codes = zones if scheme.kind == ZONE else [a.code for a in areas.values() if a.is_sub_park and a.zone in zones]
     years = [y for y in range(period.year - scheme.years + 1, period.year + 1) if population.at(y) is not None]
-    computed, parts = _computed(population, scheme, areas, codes, years, period.year, fourth_quarter)
+    doubts = pl.DataFrame(schema=DOUBT_COLUMNS) if doubts is None else doubts
+    computed, parts = _computed(population, scheme, areas, codes, years, period.year, fourth_quarter, doubts)
     given = (
         provided.filter(
             pl.col("scheme") == scheme.id,
@@ -68,7 +75,7 @@ def scheme_figures(
         )
         # what a person gave comes after what another product computed, and counts
         .unique(["unit", "year", "indicator"], keep="last", maintain_order=True)
-        .select("unit", "year", "indicator", "value", status=pl.lit("A"), note=pl.col("basis"))
+        .select("unit", "year", "indicator", "value", status=pl.lit("A"), note=pl.col("basis"), error=pl.lit("A"))
         .select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items())
     )
     values = pl.concat([computed, given]).sort("unit", "year", "indicator")
@@ -90,6 +97,7 @@ def _computed(
     years: Sequence[int],
     last: int,
     fourth_quarter: FourthQuarter,
+    doubts: pl.DataFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     system = scheme.index_system(last)
     nothing = pl.DataFrame(schema=VALUE_COLUMNS)
@@ -100,9 +108,8 @@ def _computed(
         return population.once(("classified", data.period), lambda: _classified(population, data, fourth_quarter))
 
     table, parts = index_values(population, system, areas, codes, last, first=years[0], completed=completed)
-    estimated = _estimated(population, codes, areas, years)
+    certainty = _certainty(population, scheme, codes, areas, years, doubts)
     least = {i.id: i.min_contributors for i in system.indicators}
-    reads_roster = [i.id for i in system.indicators if functions(parse(i.formula)) & {"SUM", "COUNT"}]
     rows = table.filter(pl.col("year").is_in(list(years))).with_columns(
         least=pl.col("indicator").replace_strict(least, return_dtype=pl.Int64)
     )
@@ -119,27 +126,42 @@ def _computed(
         .then(pl.format("有数单位{}个,少于{}个,不计算", "contributors", "least"))
         .otherwise(pl.lit(""))
     )
-    status = (
-        pl.when(pl.col("indicator").is_in(reads_roster) & pl.col("estimated")).then(pl.lit("E")).otherwise("status")
-    )
-    return rows.join(estimated, on=["area", "year"], how="left").select(
+    status = pl.when(pl.col("estimated").fill_null(False)).then(pl.lit("E")).otherwise("status")
+    return rows.join(certainty, on=["area", "year", "indicator"], how="left").select(
         pl.col("area").alias("unit"), "year", "indicator",
         value=pl.when(~too_few.fill_null(False)).then("value"),
-        status=status.fill_null("A"), note=note,
+        status=status.fill_null("A"), note=note, error=pl.col("error").fill_null("A"),
     ).select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items()), parts  # fmt: skip
 
 
-def _estimated(
-    population: Population, codes: Sequence[str], areas: Mapping[str, Area], years: Sequence[int]
+def _certainty(
+    population: Population,
+    scheme: Scheme,
+    codes: Sequence[str],
+    areas: Mapping[str, Area],
+    years: Sequence[int],
+    doubts: pl.DataFrame,
 ) -> pl.DataFrame:
-    """(area, year, estimated): whether figures of units that did not answer were estimated or others weighted for them."""
-    rows = []
+    """(area, year, indicator, estimated, error) of indicators that read a roster: whether estimates are in them, and doubts."""
+    read = {
+        name: frozenset(c for c, _ in operands(parse(formula)))
+        for name, formula in scheme.formulas.items()
+        if functions(parse(formula)) & {"SUM", "COUNT"}
+    }
+    frames = []
     for year in years:
         roster = weighted(population, Period(year))[0].rosters[ENTERPRISE]
-        filled = roster.filter(pl.col("imputed").fill_null(False) | (pl.col("weight") != 1.0))
-        parks, subs = set(filled["park"]), set(filled["sub_park"].drop_nulls())
-        rows += [(c, year, c in subs if areas[c].is_sub_park else bool(parks & set(areas[c].zones))) for c in codes]
-    return pl.DataFrame(rows, schema={"area": pl.String, "year": pl.Int64, "estimated": pl.Boolean}, orient="row")
+        filled = pl.col("imputed").fill_null(False) | (pl.col("weight") != 1.0)
+        units = roster.select("unit_id", "park", "sub_park", estimated=filled)
+        some = units.filter("estimated")
+        parks, subs = set(some["park"]), set(some["sub_park"].drop_nulls())
+        touched = [c in subs if areas[c].is_sub_park else bool(parks & set(areas[c].zones)) for c in codes]
+        found = doubted(units, doubts, year, read, areas, codes, scheme.doubt_share)
+        in_them = pl.DataFrame(
+            {"area": codes, "estimated": touched}, schema={"area": pl.String, "estimated": pl.Boolean}
+        )
+        frames.append(found.join(in_them, on="area").with_columns(year=pl.lit(year, dtype=pl.Int64)))
+    return pl.concat(frames)
 
 
 def _subjects(

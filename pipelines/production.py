@@ -18,6 +18,7 @@ from pipelines.index_values import index_values
 from pipelines.intake import Office, observations_of
 from pipelines.loading import LOADED_STATES, warehouse_row
 from pipelines.methods.areas import Area, areas_of
+from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, LATE, SOFT
 from pipelines.methods.index.cells import coverage_cells, score_cells
 from pipelines.methods.index.chain_uncertainty import interval_cells
 from pipelines.methods.index.development import AreaChain, development_chains
@@ -33,6 +34,7 @@ from pipelines.methods.warnings import monitoring_warnings
 from pipelines.population import Population
 from pipelines.quality import quality_findings
 from pipelines.weights import weighted
+from schemas.findings import NEEDS_EXPLANATION
 from schemas.marts import MARTS, PART_COLUMNS, conform
 from schemas.model import IndexSystem, Programme
 from schemas.period import Period
@@ -319,7 +321,30 @@ def _evaluation(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
     if not population.has(period):
         return {}
-    return evaluation_marts(population, period, *evaluation_sources(inputs, population), inputs.provided)
+    return evaluation_marts(
+        population, period, *evaluation_sources(inputs, population), inputs.provided, doubts(inputs)
+    )
+
+
+def doubts(inputs: Inputs) -> pl.DataFrame:
+    """What is doubtful in the annual reports in force: soft findings that were explained, reports after the deadline."""
+    frames = [pl.DataFrame(schema=DOUBT_COLUMNS)]
+    first: dict[tuple[str, Period], datetime] = {}
+    for one in inputs.submissions:
+        key = (one.park, one.period)
+        first[key] = min(first.get(key, one.received_at), one.received_at)
+    for one in inputs.submissions:
+        if one.period.round != "A" or one.state is not State.ACCEPTED:
+            continue
+        of = {"park": pl.lit(one.park), "year": pl.lit(one.period.year, dtype=pl.Int64)}
+        findings = inputs.findings[one.number].filter(NEEDS_EXPLANATION)
+        code = pl.col("column").fill_null("").str.strip_suffix("_yoy")
+        frames.append(findings.select(**of, unit_id=pl.col("unit_id").fill_null(""), code=code, kind=pl.lit(SOFT)))
+        closed = inputs.deadlines.get(str(one.period), {}).get(one.park)
+        if closed is not None and first[one.park, one.period] > closed:
+            row = (one.park, one.period.year, "", "", LATE)
+            frames.append(pl.DataFrame([row], schema=DOUBT_COLUMNS, orient="row"))
+    return pl.concat(frames)
 
 
 def evaluation_sources(inputs: Inputs, annual: Population) -> tuple[FourthQuarter, Targets]:

@@ -34,8 +34,9 @@ VALUE_COLUMNS: Final = {
     "year": pl.Int64(),
     "indicator": pl.String(),
     "value": pl.Float64(),
-    "status": pl.String(),
+    "status": pl.String(),  # as published
     "note": pl.String(),
+    "error": pl.String(),  # the kind of doubt, a key of the scheme's [uncertainty] errors; A: none
 }
 SUBJECT_COLUMNS: Final = {"unit": pl.String(), "year": pl.Int64(), "name": pl.String(), "class": pl.String()}
 
@@ -43,11 +44,12 @@ SUBJECT_COLUMNS: Final = {"unit": pl.String(), "year": pl.Int64(), "name": pl.St
 @dataclass(frozen=True)
 class Evaluated:
     """A scored scheme. ``years``: oldest first; ``notes``: (unit, year, indicator) → why a value is missing or special;
-    ``spread``: what the draws say of the latest year, None without draws."""
+    ``statuses``: likewise, the status published where it is not A; ``spread``: what the draws say of the latest year."""
 
     scheme: Scheme
     years: tuple[ScoredYear, ...]
     notes: Mapping[tuple[str, int, str], str] = field(default_factory=dict)
+    statuses: Mapping[tuple[str, int, str], str] = field(default_factory=dict)
     spread: RankSpread | None = None
 
     @property
@@ -79,13 +81,15 @@ def evaluate(scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame) -> Ev
         for year in sorted(set(subjects["year"].to_list()))
     ]
     years = score_years(scheme.system, tables, {})
-    notes = {
-        (unit, year, indicator): note
-        for unit, year, indicator, note in values.filter(pl.col("note") != "")
-        .select("unit", "year", "indicator", "note")
-        .iter_rows()
-    }
-    return Evaluated(scheme, years, notes, _spread(scheme, tables, years[-1]) if scheme.draws else None)
+    notes, statuses = (
+        {
+            (u, y, i): said
+            for u, y, i, said in values.select("unit", "year", "indicator", c).iter_rows()
+            if said != plain
+        }
+        for c, plain in (("note", ""), ("status", "A"))
+    )
+    return Evaluated(scheme, years, notes, statuses, _spread(scheme, tables, years[-1]) if scheme.draws else None)
 
 
 def _table(scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame, year: int) -> UnitTable:
@@ -93,12 +97,12 @@ def _table(scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame, year: i
     row, column = {u: n for n, u in enumerate(units)}, {leaf.id: n for n, leaf in enumerate(leaves)}
     figures = np.full((len(units), len(leaves)), np.nan)
     statuses = [["A"] * len(leaves) for _ in units]
-    for unit, indicator, value, status in (
-        values.filter(year=year).select("unit", "indicator", "value", "status").iter_rows()
+    for unit, indicator, value, error in (
+        values.filter(year=year).select("unit", "indicator", "value", "error").iter_rows()
     ):
         if unit in row and indicator in column and value is not None:
             figures[row[unit], column[indicator]] = value / leaves[column[indicator]].factor
-            statuses[row[unit]][column[indicator]] = status
+            statuses[row[unit]][column[indicator]] = error
     return UnitTable(
         year=str(year),
         units=tuple(units),

@@ -102,6 +102,10 @@ class _Cells:
         self.scheme = evaluated.scheme
         self.year = int(evaluated.latest.table.year)
 
+    def status(self, unit: str, leaf: str) -> str:
+        """The published status of an indicator's value."""
+        return self.evaluated.statuses.get((unit, self.year, leaf), "A")
+
     def cell(
         self,
         unit: str,
@@ -149,8 +153,8 @@ def _rows(evaluated: Evaluated, areas: Mapping[str, Area]) -> Iterator[dict[str,
 def _total(make: _Cells, k: int, standing: Standing) -> Iterator[dict[str, Any]]:
     scheme, latest = make.scheme, make.evaluated.latest
     unit, root, system = standing.unit, scheme.system.root.id, scheme.system
-    uncertain = any(s != "A" for s in latest.table.statuses[k])
-    status = "E" if uncertain else "A"
+    used = [leaf.id for n, leaf in enumerate(system.leaves) if not np.isnan(latest.scores[k, n])]
+    status = "E" if any(make.status(unit, leaf) != "A" for leaf in used) else "A"
     small = SMALL_CLASS.format(size=standing.class_size, least=system.minimum_class_size)
     said = small if standing.class_size < system.minimum_class_size else ""
     about = f"{standing.unit_class};{scheme.title}第{scheme.version}版。" if standing.unit_class else ""
@@ -222,7 +226,7 @@ def _nodes(make: _Cells, k: int, unit: str) -> Iterator[dict[str, Any]]:
         note = ";".join(filter(None, (said, scheme.notes.get(leaf.id, ""))))
         value, score = float(latest.prepared.reported[k, n]), float(latest.scores[k, n])
         absent = MISSING if np.isnan(value) else ""
-        status = latest.table.statuses[k][n]
+        status = make.status(unit, leaf.id)
         more = {"unit_measure": leaf.unit_measure or "-", "formula": scheme.formulas.get(leaf.id, "")}
         yield make.cell(unit, leaf.id, "value", value, ";".join(filter(None, (absent, note))), status, **more)
         yield make.cell(unit, leaf.id, "score", score, absent, status)

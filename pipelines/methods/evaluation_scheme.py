@@ -21,6 +21,7 @@ SUB_PARK: Final = "sub_park"
 ENTERPRISE: Final = "enterprise"
 EVALUATION: Final = "evaluation"
 COVERAGE_RATIO: Final = 0.7  # survey_system 8.4
+DOUBT_SHARE: Final = 0.05  # units with a doubt before the value of their area counts as uncertain
 NO_CAP: Final = 200.0
 
 
@@ -68,6 +69,7 @@ class Scheme:
     years: int
     price_base: int | None
     coverage_ratio: float
+    doubt_share: float
     draws: int
     seed: int
     system: ScoringSystem
@@ -147,6 +149,7 @@ def parse_scheme(definition: Definition) -> Scheme:
         kind=str(subject["kind"]), class_codes=tuple(subject.get("class", ())),
         class_name=str(subject.get("class_name", "")), years=int(subject.get("years", 1)),
         price_base=subject.get("price_base"), coverage_ratio=float(subject.get("coverage_ratio", COVERAGE_RATIO)),
+        doubt_share=float(subject.get("doubt_share", DOUBT_SHARE)),
         draws=int(subject.get("draws", 0)), seed=int(subject.get("seed", 0)), system=system,
         formulas=entries("formula"), windows=entries("window"), deflators=entries("deflator"),
         contributors=entries("min_contributors"), notes=entries("note"),

@@ -16,6 +16,7 @@ from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation import SUBJECT_COLUMNS, VALUE_COLUMNS, Evaluated, evaluate, full_share, standings
 from pipelines.methods.evaluation_cells import evaluation_product
 from pipelines.methods.evaluation_disclosure import sensitive, with_sums_kept_back
+from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, doubted
 from pipelines.methods.evaluation_scheme import Scheme, parse_scheme
 from pipelines.methods.index.definition import Leaf, Step
 from pipelines.methods.index.normalise import Reference, normalised
@@ -95,9 +96,9 @@ def scheme(text: str = TWO, missing: str = "minimum_coverage = 0.5") -> Scheme:
 
 
 def evaluated(
-    own: Scheme, rows: list[tuple[str, int, str, float | None]], classes: dict[str, str] | None = None
+    own: Scheme, rows: list[tuple[str, int, str, float | None]], classes: dict[str, str] | None = None, error: str = "A"
 ) -> Evaluated:
-    values = pl.DataFrame([(*row, "A", "") for row in rows], schema=VALUE_COLUMNS, orient="row")
+    values = pl.DataFrame([(*row, "A", "", error) for row in rows], schema=VALUE_COLUMNS, orient="row")
     pairs = sorted({(unit, year) for unit, year, _, _ in rows})
     named = classes or {}
     subjects = pl.DataFrame(
@@ -248,6 +249,40 @@ def test_rank_intervals_hold_the_rank_and_come_again_with_the_same_seed() -> Non
     for s, low, high in zip(standings(one), one.spread.rank_low, one.spread.rank_high, strict=True):
         assert s.rank is not None and low <= s.rank <= high
     assert np.array_equal(one.spread.score_low, other.spread.score_low)
+
+
+def test_doubtful_figures_widen_the_intervals_and_change_no_score() -> None:
+    rows = [(u, 2016, i, v) for u, v in SIX for i in ("a", "b")]
+    own = scheme(TWO.replace('weights = "share"', 'weights = "none"'))
+    sure, doubtful = evaluated(own, rows), evaluated(own, rows, error="E")
+    assert [s.score for s in standings(sure)] == [s.score for s in standings(doubtful)]
+    assert sure.spread is not None and doubtful.spread is not None
+    assert (sure.spread.score_high - sure.spread.score_low == 0).all()
+    assert (doubtful.spread.score_high - doubtful.spread.score_low > 0).all()
+
+
+def test_a_value_is_doubtful_where_enough_units_are_and_by_the_gravest_kind() -> None:
+    units = pl.DataFrame(
+        [(f"u{n}", "P1", "S1" if n < 4 else "S2", n == 9) for n in range(20)],
+        schema={"unit_id": pl.String, "park": pl.String, "sub_park": pl.String, "estimated": pl.Boolean}, orient="row",
+    )  # fmt: skip
+    rows = [("P1", 2016, "u1", "R04", "soft"), ("P1", 2015, "u2", "R04", "soft"), ("P2", 2016, "", "", "late")]
+    doubts = pl.DataFrame(rows, schema=DOUBT_COLUMNS, orient="row")
+    areas = {
+        c: Area(c, c, c, k, z, "P1", (c,))
+        for c, k, z in (("P1", "zone", ("P1",)), ("S1", "sub_park", ()), ("S2", "sub_park", ()))
+    }
+    read = {"rd": frozenset({"R04", "F01"}), "staff": frozenset({"P01"})}
+
+    def found(share: float, *chosen: str) -> dict[tuple[str, str], str]:
+        frame = doubted(units, doubts, 2016, read, areas, chosen, share)
+        return {(a, i): e for a, i, e in frame.iter_rows()}
+
+    assert found(0.05, "P1") == {("P1", "rd"): "E", ("P1", "staff"): "E"}  # one estimated of twenty
+    assert found(0.06, "P1") == {("P1", "rd"): "A", ("P1", "staff"): "A"}
+    assert found(0.25, "S1") == {("S1", "rd"): "soft", ("S1", "staff"): "A"}  # one of four explained
+    late = pl.concat([doubts, pl.DataFrame([("P1", 2016, "", "", "late")], schema=DOUBT_COLUMNS, orient="row")])
+    assert set(doubted(units, late, 2016, read, areas, ["S2"], 0.9)["error"]) == {"late"}
 
 
 # -- cells and disclosure ---------------------------------------------------------------------------------------------------
