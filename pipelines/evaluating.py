@@ -105,9 +105,8 @@ def judge(office: Office, con: duckdb.DuckDBPyConnection, period: Period, now: d
 def _facts(
     inputs: Inputs, population: Population, ladder: Ladder, period: Period, standings: Mapping[str, Standing]
 ) -> dict[str, dict[int, dict[str, Fact]]]:
-    fourth_quarter, targets = evaluation_sources(inputs, population)
-    evaluated = evaluated_schemes(population, period, fourth_quarter, targets, inputs.provided)
-    scored = evaluation_facts(evaluated)
+    found = evaluated_schemes(population, period, evaluation_sources(inputs, population))
+    scored = evaluation_facts({name: one.evaluated for name, one in found.items()})
     facts = {park: {year: dict(found) for year, found in scored.get(park, {}).items()} for park in standings}
     register = population.programme.codelists["parks"].valid(period.end)
     rows = {row["code"]: row for row in register.iter_rows(named=True)}

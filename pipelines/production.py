@@ -12,8 +12,8 @@ import duckdb
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.evaluation_production import Targets, evaluation_marts
-from pipelines.evaluation_values import PROVIDED_COLUMNS, FourthQuarter
+from pipelines.evaluation_production import Sources, evaluation_marts
+from pipelines.evaluation_values import PROVIDED_COLUMNS
 from pipelines.index_values import index_values
 from pipelines.intake import Office, observations_of
 from pipelines.loading import LOADED_STATES, warehouse_row
@@ -321,9 +321,7 @@ def _evaluation(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
     if not population.has(period):
         return {}
-    return evaluation_marts(
-        population, period, *evaluation_sources(inputs, population), inputs.provided, doubts(inputs)
-    )
+    return evaluation_marts(population, period, evaluation_sources(inputs, population))
 
 
 def doubts(inputs: Inputs) -> pl.DataFrame:
@@ -347,15 +345,15 @@ def doubts(inputs: Inputs) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def evaluation_sources(inputs: Inputs, annual: Population) -> tuple[FourthQuarter, Targets]:
-    """What an evaluation asks besides annual facts: the rosters of a fourth quarter, and the progress of the plans."""
+def evaluation_sources(inputs: Inputs, annual: Population) -> Sources:
+    """What an evaluation asks besides annual facts."""
     quarters = inputs.population("effective")
 
     def fourth_quarter(year: int) -> PeriodData | None:
         period = Period(year, 4)
         return quarters.bare(period) if quarters.has(period) else None
 
-    return fourth_quarter, lambda year: _progress(inputs, annual, year)
+    return Sources(fourth_quarter, lambda year: _progress(inputs, annual, year), inputs.provided, doubts(inputs))
 
 
 def _response(inputs: Inputs, period: Period) -> dict[str, Product]:

@@ -67,6 +67,7 @@ class Scheme:
     class_codes: tuple[str, ...]
     class_name: str
     years: int
+    in_years: tuple[int, ...]
     price_base: int | None
     coverage_ratio: float
     doubt_share: float
@@ -87,6 +88,16 @@ class Scheme:
     def provided(self) -> tuple[str, ...]:
         """Indicators that are not computed, in printed order."""
         return tuple(leaf.id for leaf in self.system.leaves if leaf.id not in self.formulas)
+
+    @property
+    def reads_totals(self) -> dict[str, str]:
+        """Indicator → the scheme whose total it is."""
+        mark = "total:"
+        return {leaf.id: leaf.column[len(mark) :] for leaf in self.system.leaves if leaf.column.startswith(mark)}
+
+    def is_due(self, year: int) -> bool:
+        """Whether the scheme is for this year: all, or those it names (a mid-term, the end of a plan)."""
+        return not self.in_years or year in self.in_years
 
     @property
     def shows_missing(self) -> bool:
@@ -147,7 +158,7 @@ def parse_scheme(definition: Definition) -> Scheme:
         id=system.id, title=system.title, version=str(data.get("version", "1")),
         purpose=str(data.get("purpose", EVALUATION)), is_internal=bool(data.get("internal", False)),
         kind=str(subject["kind"]), class_codes=tuple(subject.get("class", ())),
-        class_name=str(subject.get("class_name", "")), years=int(subject.get("years", 1)),
+        class_name=str(subject.get("class_name", "")), years=int(subject.get("years", 1)), in_years=tuple(subject.get("in_years", ())),
         price_base=subject.get("price_base"), coverage_ratio=float(subject.get("coverage_ratio", COVERAGE_RATIO)),
         doubt_share=float(subject.get("doubt_share", DOUBT_SHARE)),
         draws=int(subject.get("draws", 0)), seed=int(subject.get("seed", 0)), system=system,
@@ -179,3 +190,6 @@ def _check(scheme: Scheme, place: str) -> None:
         raise DefinitionError(
             "以企业为对象的方案是个体数据,不得发布", where=place, remedy="请写 internal = true(统计法第二十五条)。"
         )
+    if scheme.reads_totals and not scheme.is_internal:
+        # a copy of a total would show what disclosure control hides in the scheme it comes from
+        raise DefinitionError("引用其他方案总分的方案只供内部", where=place, remedy="请写 internal = true。")

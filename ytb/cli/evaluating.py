@@ -250,10 +250,10 @@ def goalposts(scheme: str, period: PeriodOption) -> None:
     with reader(CALL.home.snapshots) as con:
         inputs = live_inputs(CALL.office, con)
         population = inputs.population("in_force")
-        found = evaluated_schemes(population, p, *evaluation_sources(inputs, population), inputs.provided)
+        found = evaluated_schemes(population, p, evaluation_sources(inputs, population))
     if scheme not in found:
         raise RefusalError(f"{p} 没有方案 {scheme} 的结果;可用:{'、'.join(sorted(found))}。")
-    rows = evaluating.goalposts(found[scheme])
+    rows = evaluating.goalposts(found[scheme].evaluated)
     emit(rows, table(f"{scheme} {p}", ["指标", "名称", "类别", "个数", "不容许值", "满意值"], rows.iter_rows()))
 
 

@@ -20,6 +20,7 @@ from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, doubted
 from pipelines.methods.evaluation_scheme import Scheme, parse_scheme
 from pipelines.methods.index.definition import Leaf, Step
 from pipelines.methods.index.normalise import Reference, normalised
+from pipelines.methods.target_progress import is_about
 from pipelines.methods.target_scores import target_scores
 from pipelines.scoring import score
 from schemas.catalog import programme
@@ -388,12 +389,37 @@ def test_no_hidden_indicator_follows_from_the_sums_shown(hidden: set[str], weigh
 
 
 def test_target_scores_run_against_the_path_and_leave_out_what_has_none() -> None:
-    target = [t for t in EDITION.targets if t.tracking == "computed"][:3]
-    rows = [(f"{t.plan_id}.{t.row_no}", m, v) for t, pair in zip(target, ((50.0, 40.0), (10.0, 40.0), (30.0, None)), strict=True)
-            for m, v in zip(("completion", "expected"), pair, strict=True)]  # fmt: skip
+    first, second, third = [t for t in EDITION.targets if t.tracking == "computed" and not is_about(t)][:3]
+    near = next(t for t in EDITION.targets if t.tracking == "computed" and is_about(t))
+    figures = {first: (50.0, 40.0), second: (10.0, 40.0), third: (30.0, None), near: (96.0, 100.0)}
+    rows = [
+        (f"{t.plan_id}.{t.row_no}", measure, value)
+        for t, pair in figures.items()
+        for measure, value in zip(("completion", "expected"), pair, strict=True)
+    ]
     cells = pl.DataFrame(rows, schema=["indicator", "measure", "value"], orient="row").with_columns(area=pl.lit("P1"))
-    found = target_scores(cells, EDITION)
-    assert found.rows() == [("P1", "target_score", (120.0 + 25.0) / 2, "规划目标3项,其中有得分2项")]
+    final, period = target_scores(cells, EDITION).rows(named=True)
+    assert (period["score"], period["value"]) == ("target_score", (120.0 + 25.0 + 96.0) / 3)
+    assert period["basis"] == "规划目标4项,其中有得分3项"
+    assert f"{third.plan_id}.{third.row_no}" not in period["targets"]
+    assert (final["score"], final["value"]) == ("target_final_score", (50.0 + 10.0 + 30.0 + 100.0) / 4)  # 96 % of 左右
+
+
+def test_the_assessment_of_a_year_is_half_the_evaluation_and_half_the_targets() -> None:
+    own = SCHEMES["assessment_annual"]
+    assert own.reads_totals == {"Y1": "parks"} and own.is_internal
+    found = standings(evaluated(own, [("P1", 2016, "Y1", 80.0), ("P1", 2016, "Y2", 110.0), ("P2", 2016, "Y1", 80.0)]))
+    assert [s.score for s in found] == [95.0, None]
+    final = SCHEMES["assessment_final"]
+    assert [final.is_due(y) for y in (2019, 2020, 2025)] == [False, True, True]
+    last = standings(evaluated(final, [("P1", 2020, "Y1", 80.0), ("P1", 2020, "Y2", 100.0)]))
+    assert last[0].score == pytest.approx(0.4 * 80 + 0.6 * 100)
+
+
+def test_a_scheme_that_copies_a_total_cannot_be_made_public() -> None:
+    definition = EDITION.schemes["assessment_annual"]
+    with pytest.raises(DefinitionError, match="只供内部"):
+        parse_scheme(Definition(definition.path, definition.text, {**definition.data, "internal": False}))
 
 
 def test_the_shipped_definitions_are_read_with_their_own_format() -> None:
