@@ -10,14 +10,16 @@ from pathlib import PurePath
 
 import polars as pl
 
-from pipelines.intake import Office, findings_of, observations_of
+from pipelines.intake import Office, findings_of, observations_of, weak_among
 from pipelines.proposing import proposal_texts
 from schemas.errors import RefusalError, StatisticsError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.model import Programme
 from schemas.period import Period
 from sources.marked import explanations_in, list_of_findings, mark
+from sources.marked_list import FindingKey
 from sources.pool import Pool
+from warehouse.ledger.explanations import explanations_of
 from warehouse.ledger.proposed_values import proposed_values_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, SubmittedFile
@@ -46,7 +48,8 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
         if mine.filter(BLOCKING | NEEDS_EXPLANATION).is_empty():
             continue
         original = office.vault.read(file.sha256) if found.state is not State.UNREADABLE else b""
-        name, data = marked_book(file.name, original, mine, office.programme, found.period, names, texts)
+        refused = _refused(office, found, file.name, original)
+        name, data = marked_book(file.name, original, mine, office.programme, found.period, names, texts, refused)
         books[_unique(name, file, books)] = data
     owners = [file.role for file in found.files]
     rest = findings.filter(of_all & ~pl.col("unit_id").is_in(owners).fill_null(False))
@@ -54,6 +57,22 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
         name, data = marked_book(f"{found.number}.xlsx", b"", rest, office.programme, found.period, names)
         books[name] = data
     return books
+
+
+def _refused(office: Office, found: Submission, name: str, original: bytes) -> dict[FindingKey, str]:
+    """Why explanations typed in a workbook were not taken, by finding, for the park to see where it typed them."""
+    if found.state is not State.CHECKED or PurePath(name).suffix.lower() not in MARKABLE:
+        return {}
+    try:
+        told = explanations_in(original).rows()
+    except SubmissionError:
+        return {}  # not a package we mark in: it has no such sheet either
+    given = {"|".join(row[:4]): (row[4], row[5]) for row in told}
+    with office.ledger.read() as session:
+        taken = explanations_of(session, found.number)
+    weak = weak_among(office, found, {key: one for key, one in given.items() if key not in taken}) if given else {}
+    keys = {"|".join(row[:4]): (row[0], row[1], row[2], row[3]) for row in told}
+    return {keys[key]: why for key, why in weak.items()}
 
 
 def marked_book(
@@ -64,9 +83,11 @@ def marked_book(
     period: Period | None,
     names: Mapping[str, str],
     proposals: Mapping[tuple[str, str], str] | None = None,
+    refused: Mapping[FindingKey, str] | None = None,
 ) -> tuple[str, bytes]:
     """(file name, workbook): the park's own workbook with marks, a list of the findings where it cannot be edited safely
-    or nothing is given. ``names``: unit → name for display; ``proposals``: what the ledger has on record as proposed."""
+    or nothing is given. ``names``: unit → name for display; ``proposals``: what the ledger has on record as proposed;
+    ``refused``: why an explanation typed in the workbook does not do."""
     edition = programme.edition_for(period) if period else None
     forms = {code: form.title for code, form in edition.forms.items()} if edition else {}
     reasons = list(programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
@@ -74,7 +95,14 @@ def marked_book(
     if original and path.suffix.lower() in MARKABLE:
         try:
             data = mark(
-                original, findings, names=names, forms=forms, reasons=reasons, edition=edition, proposals=proposals
+                original,
+                findings,
+                names=names,
+                forms=forms,
+                reasons=reasons,
+                edition=edition,
+                proposals=proposals,
+                refused=refused,
             ).data
             return f"{path.stem}_审核{path.suffix}", data
         except SubmissionError:

@@ -35,6 +35,7 @@ from warehouse.ledger.submissions import Submission, latest_reported
 OUTSIDE = (5, 6, 7, 8)  # closed, moved, duplicate, out of scope: survey_system 2.1
 MANUFACTURING = "C"
 UNKNOWN = "_"
+BROAD = 0.5
 PANEL: dict[str, pl.DataType] = {
     "unit_id": pl.String(), "park": pl.String(), "industry": pl.String(), "size": pl.String(), "code": pl.String(),
     "now": pl.Float64(), "before": pl.Float64(), "year_earlier": pl.Float64(), "last_year": pl.Float64(), "base": pl.Float64(), "is_missing": pl.Boolean(),
@@ -84,21 +85,36 @@ def what_matters(office: Office, period: Period) -> Matters:
     values = predicted(marked.with_columns(pl.col("is_suspicious").fill_null(False)))
     weighed = effects(values)
     findings = _findings(found, asked, weighed)
-    missing = strongest(weighed.filter("is_missing"), ["park", "unit_id"])
+    missing = strongest(
+        weighed.filter(pl.col("is_missing") & pl.col("code").is_in(broad_codes(values))), ["park", "unit_id"]
+    )
     missing = missing.sort("effect", "unit_id", descending=[True, False], nulls_last=True)
     return Matters(period, values, weighed, findings, missing, _by_submission(awaiting, findings))
 
 
+def broad_codes(values: pl.DataFrame) -> list[str]:
+    """The indicators most units have something to report on; all, where there is none.
+
+    What is missing is weighed on these: one unit more or less of an indicator that few units have is much of its total and
+    tells nothing of the unit.
+    """
+    there = values.filter(~pl.col("is_missing"))
+    filled = there.group_by("code").agg(share=(pl.col("now").fill_null(0.0) != 0).mean())
+    broad = filled.filter(pl.col("share") >= BROAD)["code"].sort().to_list()
+    return broad or values["code"].unique().sort().to_list()
+
+
 def park_effects(matters: Matters) -> pl.DataFrame:
     """What is missing of each park as one: ``park, units, code, MEASURES, effect``, the largest effect first."""
-    gone = matters.values.filter("is_missing")
+    weighed = matters.values.filter(pl.col("code").is_in(broad_codes(matters.values)))
+    gone = weighed.filter("is_missing")
     if gone.is_empty():
         return pl.DataFrame(
             schema={"park": pl.String, "units": pl.UInt32, "code": pl.String, **dict.fromkeys((*MEASURES, "effect"), pl.Float64)}
         )  # fmt: skip
     units = gone.group_by("park").agg(units=pl.col("unit_id").n_unique())
     there = pl.when("is_suspicious").then("predicted").otherwise("now")
-    known = matters.values.with_columns(_now=pl.when("is_missing").then(None).otherwise(there))
+    known = weighed.with_columns(_now=pl.when("is_missing").then(None).otherwise(there))
     # A park's missing units weigh together: their sum is missing from the total, and their base from its growth.
     of_base = pl.col("base").filter(pl.coalesce("_now", "predicted").is_not_null())
     sums = known.group_by("park", "code", "is_missing", maintain_order=True).agg(

@@ -14,7 +14,7 @@ import polars as pl
 
 from schemas.model import Edition
 from sources.marked_findings import Earlier, MarkedLine, findings_sheet, read_earlier
-from sources.marked_list import Listed, grouped, list_of_findings, listed, to_be_listed
+from sources.marked_list import FindingKey, Listed, grouped, list_of_findings, listed, to_be_listed
 from sources.marked_notes import annotate
 from sources.marked_package import Package
 from sources.marked_sheet import SheetPart, address, check_well_formed, place_of
@@ -46,13 +46,14 @@ def mark(
     reasons: Sequence[tuple[str, str]] = (),
     edition: Edition | None = None,
     proposals: Mapping[tuple[str, str], str] | None = None,
+    refused: Mapping[FindingKey, str] | None = None,
 ) -> MarkedWorkbook:
     """Write ``findings`` (schemas.findings) of one workbook into it. The guard must have let the workbook through.
 
     Hard findings are red, soft ones yellow; absorbed and trial ones are left out, absorbed ones counted with their cause.
     ``names`` (unit → name) and ``forms`` (form → title) are for display, ``reasons`` the reason codes offered beside the
     explanation of a soft finding; ``edition`` says what rules are about, by which findings are grouped (``sources.causes``);
-    ``proposals`` what stands behind the remedy of a hard finding, by (rule, unit).
+    ``proposals`` what stands behind the remedy of a hard finding, by (rule, unit), ``refused`` why an explanation does not do.
     Explanations that the park has typed on an earlier list are kept. Same input, same bytes; marking twice changes nothing.
     """
     package = Package(original)
@@ -62,7 +63,7 @@ def mark(
     earlier = read_earlier(package, own.part, book.related("sharedStrings")) if own else Earlier()
 
     shown = to_be_listed(findings)
-    lines = listed(shown, names or {}, forms or {}, proposals)
+    lines = listed(shown, names or {}, forms or {}, proposals, refused)
     sheets = book.sheets()
     at = {sheet.name: [line for line in lines if line.sheet == sheet.name and place_of(line.cell)] for sheet in sheets}
     marked: dict[int, MarkedLine] = {}

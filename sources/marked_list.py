@@ -99,10 +99,12 @@ def listed(
     names: Mapping[str, str],
     forms: Mapping[str, str],
     proposals: Mapping[tuple[str, str], str] | None = None,
+    refused: Mapping[FindingKey, str] | None = None,
 ) -> list[Listed]:
     """Findings as lines, in the order given. ``names``: unit → name, ``forms``: form → title, both only for display.
 
     ``proposals``: (rule, unit) → what is proposed, put behind the remedy of hard findings; soft ones never get any.
+    ``refused``: why the explanation given of a soft finding does not do.
     """
     lines = []
     extra = proposals or {}
@@ -111,6 +113,9 @@ def listed(
         unit, form = row["unit_id"] or "", row["form"] or ""
         if row["severity"] == "hard" and (row["rule"] or "", unit) in extra:
             remedy = f"{remedy}{extra[row['rule'], unit]}"
+        key = (row["rule"] or row["code"] or "", form, unit, row["column"] or "")
+        if refused and key in refused:
+            remedy = f"{remedy}您填的说明没有采用:{refused[key]}"
         lines.append(
             Listed(
                 kind_of(row["severity"]),
@@ -122,7 +127,7 @@ def listed(
                 row["found"] or "",
                 problem,
                 remedy,
-                (row["rule"] or row["code"] or "", form, unit, row["column"] or ""),
+                key,
             )
         )
     return lines
@@ -161,10 +166,11 @@ def list_of_findings(
     forms: Mapping[str, str] | None = None,
     edition: Edition | None = None,
     proposals: Mapping[tuple[str, str], str] | None = None,
+    refused: Mapping[FindingKey, str] | None = None,
 ) -> bytes:
     """A workbook that only lists findings, for files that cannot be marked themselves. Same input, same bytes."""
     shown = to_be_listed(findings)
-    groups = grouped(findings, shown, listed(shown, names or {}, forms or {}, proposals), edition)
+    groups = grouped(findings, shown, listed(shown, names or {}, forms or {}, proposals, refused), edition)
     book = Book(title=title or SHEET)
     sheet = book.sheet(SHEET)
     sheet.set_tab_color("#C00000")

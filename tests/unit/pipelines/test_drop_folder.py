@@ -258,9 +258,20 @@ def test_explanations_typed_into_the_marked_workbook_are_taken_along(
             page.cell(row[0].row, columns["情况说明"]).value = "上年同期停产检修三个月,本年恢复正常生产"
             told += 1
     assert told
+    empty = [c for row in page.iter_rows() for c in row if c.value == "上年同期停产检修三个月,本年恢复正常生产"]
+    for cell in empty:
+        cell.value = "经核实,数据无误,情况属实。"
+    lay(office[1], "LBXQ/2015-Q1/空话_审核.xlsx", saved(marked))
+    (weak,) = taken(office, pool).results
+    assert weak.state == "checked"
+    ((back),) = (office[1].outbox / weak.number).glob("*_审核*.xlsx")
+    sheet = openpyxl.load_workbook(back)["审核结果"]
+    assert any("您填的说明没有采用" in str(c.value) for row in sheet.iter_rows() for c in row)
+    for cell in empty:
+        cell.value = "上年同期停产检修三个月,本年恢复正常生产"
     lay(office[1], "LBXQ/2015-Q1/一季度_审核.xlsx", saved(marked))
     (again,) = taken(office, pool).results
-    assert (again.number, again.state) == ("2015Q1-LBXQ-0002", "reported")
+    assert (again.number, again.state) == ("2015Q1-LBXQ-0003", "reported")
 
 
 @pytest.mark.slow

@@ -54,6 +54,17 @@ def test_every_finding_has_its_effect_and_the_largest_comes_first(paper: PaperOf
     assert found.submissions["unknown"].to_list() == [0, 1]
 
 
+def test_what_is_missing_is_weighed_on_what_most_units_report(tmp_path: Path) -> None:
+    """One unit alone has foreign staff (P05), two, and does not report: all of the indicator's total, and no measure of the unit."""
+    made = paper_office(tmp_path / "home", {"LBGX": GX})
+    made.file("LBGX", Q1, {u: firm(100) for u in GX[:-1]} | {"A6": firm(100, P05=2)})
+    made.file("LBGX", Q2, {u: firm(200) for u in GX[:-1]}, upto="reported")
+    (row,) = what_matters(made.office, Q2).missing.to_dicts()
+    assert (row["unit_id"], row["code"]) == ("A6", "F01") and row["effect"] == pytest.approx(100 / 6)
+    (park,) = park_effects(what_matters(made.office, Q2)).to_dicts()
+    assert (park["code"], park["effect"]) == ("F01", pytest.approx(100 / 6))
+
+
 def test_growth_counts_where_there_is_a_year_before(tmp_path: Path) -> None:
     """Six units 100 → 110, one 100 → 300: predicted 110, total base 700, so 190 / 700 = 27.14 points of growth."""
     made = paper_office(tmp_path / "home", {"LBGX": GX})
