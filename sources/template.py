@@ -21,7 +21,7 @@ from sources.template_forms import Frame, write_form
 from sources.template_index import Cover, write_index
 from sources.template_operands import lagged_columns, operand_sheet, write_operands
 from sources.template_prefill import Known, prefill
-from sources.template_rules import asked_lists, audit_sheets, audited_rules
+from sources.template_rules import asked_lists, audit_sheets, audited_rules, named_lists
 from sources.writer import Book, put
 
 PARK_FORMS = (FormKind.ROSTER, FormKind.SHEET)
@@ -72,16 +72,19 @@ def write_template(
     shown_day = as_of.isoformat() if as_of else ""
     env = environment_for(programme, period, edition=edition)
     rules = audited_rules(edition.rules_for(period), layouts)
-    operands = operand_sheet(layouts, stated, park_code, other_periods or {}, lagged_columns(rules, env))
+    lagged = lagged_columns(rules, env)
+    operands = operand_sheet(layouts, stated, park_code, other_periods or {}, lagged)
     choices = choices_of(programme, edition, period, park_code)
-    lists = write_lists(book, layouts, choices, asked_lists(rules, env, park_code))
-    audits = audit_sheets(edition, rules, env, layouts, stated, lists, operands.operands, park_code)
+    asked = asked_lists(rules, env, park_code)
+    lists = write_lists(book, layouts, choices, asked)
+    names = named_lists(book, asked, lists)
+    audits = audit_sheets(edition, rules, env, layouts, stated, names, operands.operands, park_code)
     for layout in layouts:
         write_form(book, layout, stated[layout.form.code], Frame(edition, park, lists, audits))
     write_code_tables(book, layouts, lists, division)
     cover = Cover(edition, period, filer, deadline or deadline_text(edition, period), contact, shown_day)
     write_index(book, index, layouts, stated, audits, cover)
-    write_operands(book, operands, shown_day)
+    write_operands(book, operands, shown_day, any_lagged=bool(lagged))
     facts = {
         "format_version": FORMAT_VERSION,
         "programme": programme.code,

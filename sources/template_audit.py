@@ -20,9 +20,12 @@ from schemas.layout import FIRST_ROW, OPERANDS_SHEET, Role, SheetLayout
 from schemas.model import AuditRule, Edition, FormKind, Severity
 from sources.audit_plan import marked_column
 from sources.template_prefill import Prefill
-from sources.writer import MAX_FORMULA, quoted
+from sources.writer import quoted
 
 PASSED, UNTOUCHED, OPEN = "通过", "未填", "待核"
+LONGEST_CELL = 7_500
+"""Characters of an audit cell. Excel also limits what a formula takes once read in, to 16,384 bytes: two a character."""
+
 FIRST_OPERAND_ROW = 4
 
 
@@ -93,7 +96,7 @@ def _within_one_cell(
 ) -> tuple[list[tuple[AuditRule, str]], list[AuditRule]]:
     """As many rules as one formula holds, in printed order, and those for which there is no room."""
     kept = list(told)
-    while kept and len(_row_formula(layout, stated, [text for _, text in kept])) > MAX_FORMULA:
+    while kept and len(_row_formula(layout, stated, [text for _, text in kept])) > LONGEST_CELL:
         kept.pop()
     return kept, [rule for rule, _ in told[len(kept) :]]
 
@@ -187,12 +190,14 @@ def _lagged(operands: Operands, layout: SheetLayout) -> dict[str, str]:
     roster = layout.form.roster
     if roster not in operands.rows or len(layout.form.key) > 1:
         return {}
-    first, last = operands.rows[roster]
-    sheet = quoted(OPERANDS_SHEET)
     if layout.form.kind is FormKind.SHEET:
+        first, sheet = operands.rows[roster][0], quoted(OPERANDS_SHEET)
         return {name: f"{sheet}!${letter}${first}" for name, letter in operands.letters.items()}
     key = f"${layout.columns[0].letter}{FIRST_ROW}"
-    found = f"MATCH({key},{sheet}!$B${first}:$B${last},0)"
-    return {
-        name: f"INDEX({sheet}!${letter}${first}:${letter}${last},{found})" for name, letter in operands.letters.items()
-    }
+    found = f"MATCH({key},{operand_name(roster)},0)"
+    return {name: f"INDEX({operand_name(roster, name)},{found})" for name in operands.letters}
+
+
+def operand_name(roster: str, column: str = "unit_id") -> str:
+    """The defined name of a column of the hidden sheet of operands, over the rows of one roster."""
+    return f"ytb_ops_{roster}_{column}"

@@ -17,7 +17,7 @@ from schemas.errors import DefinitionError
 from schemas.expression import operand_column
 from schemas.layout import OPERANDS_SHEET, Role, SheetLayout, column_letter
 from schemas.model import AuditRule, FormKind
-from sources.template_audit import FIRST_OPERAND_ROW, Operands
+from sources.template_audit import FIRST_OPERAND_ROW, Operands, operand_name
 from sources.template_prefill import Prefill
 from sources.writer import Book, Value, put
 
@@ -93,8 +93,8 @@ def _units(layouts: Sequence[SheetLayout], stated: Mapping[str, Prefill], roster
     return list(dict.fromkeys(str(unit) for units in keys for unit in units if unit is not None))
 
 
-def write_operands(book: Book, operands: OperandSheet, as_of: str) -> None:
-    """Write the hidden sheet."""
+def write_operands(book: Book, operands: OperandSheet, as_of: str, *, any_lagged: bool) -> None:
+    """Write the hidden sheet. ``any_lagged``: its columns get names, by which audit cells look figures up."""
     sheet = book.sheet(OPERANDS_SHEET)
     text = book.style({"num_format": "@"})
     put(sheet, 0, 0, "as_of", text)
@@ -109,6 +109,11 @@ def write_operands(book: Book, operands: OperandSheet, as_of: str) -> None:
             put(sheet, row, places[name], value)
     sheet.hide()
     sheet.protect()
+    found = operands.operands
+    for roster, (first, last) in found.rows.items() if any_lagged else ():
+        book.define(operand_name(roster), OPERANDS_SHEET, f"$B${first}:$B${last}")
+        for name, letter in found.letters.items():
+            book.define(operand_name(roster, name), OPERANDS_SHEET, f"${letter}${first}:${letter}${last}")
 
 
 def _issued(layout: SheetLayout, stated: Prefill, park_code: str) -> Iterator[tuple[str, str, Value]]:

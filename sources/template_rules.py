@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.environment import Environment
 from schemas.errors import DefinitionError
-from schemas.layout import SheetLayout
+from schemas.layout import LISTS_SHEET, SheetLayout
 from schemas.model import AuditRule, Edition
 from sources.template_audit import AuditSheet, Operands, Workbook, audit_sheet, template_rules
 from sources.template_codes import CodeList
 from sources.template_prefill import Prefill
+from sources.writer import Book
 
 
 def audited_rules(rules: Sequence[AuditRule], layouts: Sequence[SheetLayout]) -> list[AuditRule]:
@@ -38,18 +39,28 @@ def asked_lists(rules: Sequence[AuditRule], env: Environment, park: str) -> dict
     return found
 
 
+def named_lists(book: Book, asked: Iterable[object], lists: Mapping[object, CodeList]) -> dict[object, str]:
+    """List key → defined name of its codes: a formula that is filled down names no other sheet."""
+    names: dict[object, str] = {}
+    for n, key in enumerate(asked, start=1):
+        if key in lists:
+            names[key] = f"ytb_codes_{n}"
+            book.define(names[key], LISTS_SHEET, lists[key].source.rpartition("!")[2])
+    return names
+
+
 def audit_sheets(
     edition: Edition,
     rules: Sequence[AuditRule],
     env: Environment,
     layouts: Sequence[SheetLayout],
     stated: Mapping[str, Prefill],
-    lists: Mapping[object, CodeList],
+    lists: Mapping[object, str],
     operands: Operands,
     park: str,
 ) -> dict[str, AuditSheet]:
-    """Form code → its audit cells. ``lists``: list key → where its codes stand; a list asked for and empty is absent."""
-    asked = {key: lists[key].source.lstrip("=") if key in lists else "" for key in asked_lists(rules, env, park)}
+    """Form code → its audit cells. ``lists``: list key → the name of the range of its codes; an empty list is absent."""
+    asked = {key: lists.get(key, "") for key in asked_lists(rules, env, park)}
     plain = {key[0]: area for key, area in asked.items() if isinstance(key, tuple) and not key[1]}
     keyed = {key[0]: {key[1]: area} for key, area in asked.items() if isinstance(key, tuple) and key[1]}
     book = Workbook(edition, env, layouts, stated, rules, park, plain, keyed, operands)

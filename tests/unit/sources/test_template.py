@@ -353,11 +353,11 @@ def test_a_formula_of_a_column_is_written_once(quarterly: bytes) -> None:
         parts = {name: container.read(name).decode() for name in names}
     xml = next(part for part in parts.values() if "AF01 营业收入" in part)
     assert xml.count("AF01 ") == 1 and len(re.findall(r'<f t="shared" si="0"/><v></v>', xml)) == UNITS.height - 1
-    # Array constants and relative references to other sheets cannot be filled down.
+    # Array constants and references to other sheets are not for formulas that are filled down; names are.
     for part in parts.values():
         for formula in re.findall(r'<f t="shared"[^>]*>([^<]*)</f>', part):
             assert "{" not in re.sub(r'"[^"]*"', "", html.unescape(formula))
-            assert not re.search(r"![A-Z]|!\$[A-Z]+[0-9]", formula)
+            assert "!" not in re.sub(r'"[^"]*"', "", html.unescape(formula))
 
 
 def formulas_of(data: bytes) -> list[str]:
@@ -392,7 +392,8 @@ def test_a_hard_rule_on_an_earlier_period_looks_its_figures_up_on_the_hidden_she
     assert rows[2:] == [["roster", "unit_id", "F01_prev"], ["enterprise", FIRST, 7], ["enterprise", SECOND, None]]
     sheet = book["财务状况"]
     text = str(sheet.cell(FIRST_ROW, anchors(sheet)["audit"]).value)
-    assert "AF90 " in text and "INDEX('_ops'!$C$4:$C$5,MATCH($A8,'_ops'!$B$4:$B$5,0))" in text
+    assert "AF90 " in text and "INDEX(ytb_ops_enterprise_F01_prev,MATCH($A8,ytb_ops_enterprise_unit_id,0))" in text
+    assert book.defined_names["ytb_ops_enterprise_F01_prev"].attr_text == "'_ops'!$C$4:$C$5"
 
 
 @pytest.mark.parametrize("period", ["2025-Q1", "2025", "2014-Q2", "2014"])
