@@ -358,7 +358,7 @@ def evaluation_sources(inputs: Inputs, annual: Population) -> Sources:
 
 def _response(inputs: Inputs, period: Period) -> dict[str, Product]:
     standing = [s for s in inputs.submissions if s.period == period]
-    data = inputs.population("effective").of(period)
+    data = inputs.population("effective").bare(period)  # who answered, of this period alone
     return {
         "monitoring_response": monitoring_response(data, inputs.programme, standing, inputs.deadlines.get(str(period)))
     }
