@@ -6,6 +6,7 @@ figure of an enterprise. Where the park filed for one, the enterprise's confirma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -21,7 +22,7 @@ from schemas.findings import as_findings
 from schemas.model import Edition
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.period import Period
-from sources.own_books import SortedBooks, sort_books
+from sources.own_books import SortedBooks, sort_books, stray
 from sources.pool import Pool
 from sources.reader import FileReading
 from warehouse.ledger.answers import answer_statuses
@@ -90,7 +91,8 @@ def collate(
     """
     progress(f"正在安全检查和读取 {len(books)} 个文件")
     readings = read_books(books, office.programme, pool)
-    the_park, the_period = attributed([r for r in readings if r.status != "unreadable"] or readings, park, period)
+    the_park, the_period = _round_of(office, readings, park, period)
+    readings = [stray(r, office.programme, the_park, the_period) for r in readings]
     edition = office.programme.edition_for(the_period)
     said = {c.unit_id: c.code.lower() for c in confirmations}
     sorted_books = sort_books(readings, edition, said)
@@ -118,6 +120,21 @@ def collate(
     return _told(office, outcome, prepared, two_parks, before)
 
 
+def _round_of(
+    office: Office, readings: Sequence[FileReading], park: str | None, period: Period | None
+) -> tuple[str, Period]:
+    """Park and period as the sender says, else as most of the files say; a single stray file does not stop all others."""
+    sound = [r for r in readings if r.status != "unreadable"]
+    parks, periods = Counter(r.park for r in sound if r.park), Counter(r.period for r in sound if r.period)
+    if park is None and parks and parks.most_common(1)[0][1] > len(sound) / 2:
+        park = parks.most_common(1)[0][0]
+    if period is None and periods and periods.most_common(1)[0][1] > len(sound) / 2:
+        period = periods.most_common(1)[0][0]
+    if park and period:
+        sound = [stray(r, office.programme, park, period) for r in sound]
+    return attributed(sound or readings, park, period)
+
+
 def collated_readings(
     office: Office, session: Session, found: Submission, readings: Sequence[FileReading]
 ) -> list[FileReading]:
@@ -128,6 +145,7 @@ def collated_readings(
 def _prepared(
     office: Office, session: Session, found: Submission, readings: Sequence[FileReading], said: Mapping[str, str]
 ) -> SortedBooks:
+    readings = [stray(r, office.programme, found.park, found.period) for r in readings]
     confirmed = {**said, **{c.unit_id: c.file for c in confirmations_of(session, found.number)}}
     return sort_books(readings, office.programme.edition_for(found.period), confirmed)
 
@@ -171,15 +189,14 @@ def _two_parks(session: Session, books: SortedBooks, park: str, period: Period) 
 
 
 def _units_in(books: SortedBooks) -> dict[str, str | None]:
-    """Enterprise → name as filed, of every enterprise with a row that counts."""
+    """Unit → name as filed, of every unit with a row that counts."""
     found: dict[str, str | None] = {}
     for reading in books.readings:
         for frame in reading.observations.frames.values():
+            for unit in frame["unit_id"]:
+                found.setdefault(unit, None)
             if "B02" in frame.columns:
                 found |= dict(frame.select("unit_id", "B02").iter_rows())
-        # The own workbook of an enterprise may lack the basic form.
-        if (owner := books.owners.get(reading.sha256)) is not None:
-            found.setdefault(owner, None)
     return {unit: name for unit, name in found.items() if unit is not None}
 
 

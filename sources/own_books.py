@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from schemas.findings import as_findings
-from schemas.model import Edition
+from schemas.model import Edition, Programme
 from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS, Observations
+from schemas.period import Period
 from sources.reader import FileReading
 from sources.reading import FORENSICS_COLUMNS
 
@@ -46,6 +47,32 @@ def owner_of(reading: FileReading, edition: Edition) -> str | None:
         return None
     units = {unit for frame in frames.values() for unit in frame["unit_id"]}
     return next(iter(units)) if len(units) == 1 else None
+
+
+def stray(reading: FileReading, of: Programme, park: str, period: Period) -> FileReading:
+    """An enterprise's own workbook of another park or period without its figures, with a finding that says so; any other
+    reading as it is."""
+    if reading.status == "unreadable" or reading.period is None or (reading.park, reading.period) == (park, period):
+        return reading
+    owner = owner_of(reading, of.edition_for(reading.period))
+    is_elsewhere = reading.park not in (None, "", park)
+    if owner is None or not (is_elsewhere or reading.period != period):
+        return reading
+    if is_elsewhere:
+        code, why = (
+            "other_park",
+            f"是 {reading.park} 的企业 {owner} 的工作簿,不能由 {park} 汇集;请按名录核对归属,不要带这个文件。",
+        )
+    else:
+        code, why = "other_period", f"是企业 {owner} {reading.period} 的工作簿,这次汇集的是 {period};请换成本期的。"
+    form = next(code for code, form in of.edition_for(period).forms.items() if form.roster == ENTERPRISE_ROSTER)
+    told: dict[str, object] = {
+        "rule": code, "severity": "hard", "form": form, "unit_id": owner, "park": park, "file": reading.name, "code": code,
+        "outcome": "failed", "message": f"《{reading.name}》{why}", "found": reading.park if is_elsewhere else str(reading.period),
+    }  # fmt: skip
+    return replace(
+        reading, park=park, period=period, forms=(), observations=Observations({}), findings=as_findings([told]), unit=owner
+    )  # fmt: skip
 
 
 def sort_books(readings: Sequence[FileReading], edition: Edition, confirmed: Mapping[str, str]) -> SortedBooks:

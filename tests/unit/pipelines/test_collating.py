@@ -220,6 +220,22 @@ def test_an_enterprise_in_two_parks_is_listed_and_stops(park: Park) -> None:
     assert made.books["park"].to_list() == [PARK]
 
 
+@pytest.mark.parametrize(
+    ("fact", "value", "code"), [("park", "LBXQ", "other_park"), ("period", "2014-Q1", "other_period")]
+)
+def test_a_stray_workbook_is_told_and_does_not_stop_the_others(park: Park, fact: str, value: str, code: str) -> None:
+    unit = park.units[0]
+    book = openpyxl.load_workbook(io.BytesIO(park.books[unit]))
+    next(r for r in book["_meta"].iter_rows() if r[0].value == fact)[1].value = value
+    made = park.collate([IncomingBook("甲.xlsx", saved(book)), *park.own(*park.units[1:])])
+    assert (made.park, made.period) == (PARK, Q2)
+    (finding,) = made.outcome.checked.findings.filter(code=code).rows(named=True)  # type: ignore[union-attr]
+    assert (finding["unit_id"], finding["file"]) == (unit, "甲.xlsx")
+    assert made.missing["unit_id"].to_list() == [unit]
+    frames = observations_of(park.tiny.office.vault, made.outcome.submission).frames
+    assert unit not in frames["finance"]["unit_id"]
+
+
 def test_another_enterprise_in_an_own_workbook_is_refused_at_its_cell(park: Park) -> None:
     unit, other = park.units[:2]
     book = openpyxl.load_workbook(io.BytesIO(park.books[unit]))
