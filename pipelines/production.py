@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.contribution_production import contribution_marts
 from pipelines.evaluation_production import Sources, evaluation_marts
 from pipelines.evaluation_values import PROVIDED_COLUMNS
 from pipelines.index_values import index_values
@@ -50,9 +51,9 @@ from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from warehouse.vault import Vault
 
-PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "quality")
+PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "contribution", "quality")
 DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "quality_findings"),
-       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "evaluation_scores", "evaluation_reference", "evaluation_enterprises", "quality_findings")}  # fmt: skip
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_enterprises", "quality_findings")}  # fmt: skip
 
 
 @dataclass
@@ -356,6 +357,11 @@ def evaluation_sources(inputs: Inputs, annual: Population) -> Sources:
     return Sources(fourth_quarter, lambda year: _progress(inputs, annual, year), inputs.provided, doubts(inputs))
 
 
+def _contribution(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population = inputs.population("in_force")
+    return contribution_marts(population, period) if population.has(period) else {}
+
+
 def _response(inputs: Inputs, period: Period) -> dict[str, Product]:
     standing = [s for s in inputs.submissions if s.period == period]
     data = inputs.population("effective").bare(period)  # who answered, of this period alone
@@ -389,6 +395,7 @@ _MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _innovation,
     "targets_progress": _targets,
+    "contribution_figures": _contribution,
     "evaluation_scores": _evaluation,
     "evaluation_reference": lambda _inputs, _period: {},
     "evaluation_enterprises": lambda _inputs, _period: {},

@@ -132,6 +132,7 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         schemes=_schemes(folder, parent),
         claims=read_claims(folder / "claims.toml", parent.claims if parent else None),
         ladder=_ladder(folder, parent),
+        contribution=_contribution(folder, parent),
     )
 
 
@@ -322,6 +323,11 @@ def _schemes(folder: Path, parent: Edition | None) -> dict[str, Definition]:
 def _ladder(folder: Path, parent: Edition | None) -> Definition | None:
     path = folder / "ladder.toml"
     return read_toml(path, "ladder") if path.exists() else parent.ladder if parent else None
+
+
+def _contribution(folder: Path, parent: Edition | None) -> Definition | None:
+    path = folder / "contribution.toml"
+    return read_toml(path, "contribution") if path.exists() else parent.contribution if parent else None
 
 
 def _warnings(folder: Path, parent: Edition | None) -> tuple[WarningIndicator, ...]:

@@ -201,6 +201,7 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
     yield from _schemes(programme, edition)
     for figure in edition.ladder.data.get("figure", ()) if edition.ladder else ():
         yield from _compiles(programme, edition, figure["formula"], "A", f"{edition.id}/ladder.toml 的 {figure['id']}")
+    yield from _contribution(programme, edition)
     for warning in edition.warnings:
         if warning.formula:
             yield from _compiles(
@@ -239,6 +240,19 @@ def _schemes(programme: Programme, edition: Edition) -> Iterator[Problem]:
                 yield Problem("error", where, f"{item['id']} 的缩减指数 {item['deflator']} 不是指标;请改正。")
         for entry in definition.data.get("list", ()):
             yield from _compiles(programme, edition, entry["condition"], "A", definition.line_of("id", entry["id"]))
+
+
+def _contribution(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    """What is set against province and city can be computed, and its price indices exist."""
+    definition = edition.contribution
+    if definition is None:
+        return
+    for entry in (*definition.data["item"], *definition.data.get("ratio", ())):
+        where = definition.line_of("id", entry["id"])
+        for text in filter(None, (entry["own"], entry.get("whole", ""))):
+            yield from _compiles(programme, edition, text, "A", where)
+        if entry.get("deflator") and entry["deflator"] not in edition.indicators:
+            yield Problem("error", where, f"{entry['id']} 的价格指数 {entry['deflator']} 不是指标;请改正。")
 
 
 KINDS_OF_UNITS = (

@@ -82,6 +82,13 @@ MARTS: Final[dict[str, Mart]] = {
         Mart("innovation_tables", "innovation", "创新调查表", "A", "34 张企业创新调查输出表"),
         Mart("targets_progress", "targets", "规划目标进展", "A", "331 项目标的完成值、完成率、应达进度与状态"),
         Mart(
+            "contribution_figures",
+            "contribution",
+            "对全省和所在市的贡献",
+            "A",
+            "占比、贡献率、拉动、为平均的倍数、比基期增长,现价与可比价",
+        ),
+        Mart(
             "evaluation_scores",
             "evaluation",
             "综合评价",

@@ -183,9 +183,14 @@ def _one_breakdown(
 
 
 def _divisible(nodes: Mapping[str, str], data: PeriodData, by: Sequence[str], env: Environment) -> dict[str, str]:
-    """The expressions with at least one roster, or the sheet, that has the columns ``by``; the rest are undetermined."""
+    """The expressions with at least one roster, or the sheet, that has the columns ``by``; the rest are undetermined.
+
+    Context figures are about whole areas: they have a value for an area, none for a category within it.
+    """
     frames = {**data.rosters, PARK: data.parks}
     divisible = {name for name, frame in frames.items() if set(by) <= set(frame.columns) and frame.height}
+    if tuple(by) == ("area",) and divisible:
+        divisible.add(CONTEXT)
     return {name: text for name, text in nodes.items() if divisible & {e.roster for e in env.typed(text).walk()}}
 
 

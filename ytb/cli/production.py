@@ -43,7 +43,9 @@ def register(root: typer.Typer) -> None:
 
 
 def run(
-    product: Annotated[str, typer.Argument(help="monitoring、index、evaluation、innovation、targets、quality 或 all")],
+    product: Annotated[
+        str, typer.Argument(help="monitoring、index、evaluation、innovation、targets、contribution、quality 或 all")
+    ],
     period: Annotated[str, typer.Option()],
 ) -> None:
     """计算一期的产品(内部结果,未经披露控制)。"""
