@@ -95,15 +95,6 @@ _WITH_EARLIER = (
     "growth",
     "growth_uncapped",
     "contribution",
-    "contribution_rate",
-    "contribution_points",
-    "contribution_rate_constant",
-    "contribution_points_constant",
-    "growth_own",
-    "growth_whole",
-    "growth_own_constant",
-    "growth_whole_constant",
-    "share_change",
 )
 SOURCE_COLUMNS = {
     "period": pl.String(), "submission": pl.String(), "park": pl.String(), "unit_id": pl.String(), "form": pl.String(), "column": pl.String(),

@@ -316,13 +316,30 @@ def _unit(entry: Item | Ratio, measure: str) -> str:
 
 
 def _formula(entry: Item | Ratio, measure: str) -> str:
-    """The expression a figure rests on, for tracing: the part and, where it counts, the whole."""
-    both = f"({entry.own})/({entry.whole})" if entry.whole else entry.own
-    if measure in ("whole", "ratio_whole", "growth_whole", "growth_whole_constant", "growth_whole_since_base"):
-        return entry.whole
-    if measure == "share":
-        return f"{both}*100"
-    return both if measure == "multiple" else entry.own
+    """The expression a figure rests on, for tracing; multiples of the group's average are not one expression."""
+    own, whole = f"({entry.own})", f"({entry.whole})"
+    texts = {
+        "own": entry.own,
+        "ratio_own": entry.own,
+        "whole": entry.whole,
+        "ratio_whole": entry.whole,
+        "share": f"{own}/{whole}*100",
+        "share_change": f"({own}/{whole}-yoy({own})/yoy({whole}))*100",
+        "growth_own": f"({own}/yoy({own})-1)*100",
+        "growth_whole": f"({whole}/yoy({whole})-1)*100",
+        "contribution_rate": f"({own}-yoy({own}))/({whole}-yoy({whole}))*100",
+        "contribution_points": f"({own}-yoy({own}))/yoy({whole})*100",
+        "multiple": f"{own}/{whole}",
+    }
+    if isinstance(entry, Item) and entry.deflator:
+        real, real_whole = f"{own}/({entry.deflator}/100)", f"{whole}/({entry.deflator}/100)"
+        texts |= {
+            "growth_own_constant": f"({real}/yoy({own})-1)*100",
+            "growth_whole_constant": f"({real_whole}/yoy({whole})-1)*100",
+            "contribution_rate_constant": f"({real}-yoy({own}))/({real_whole}-yoy({whole}))*100",
+            "contribution_points_constant": f"({real}-yoy({own}))/yoy({whole})*100",
+        }
+    return texts.get(measure, "")
 
 
 def _parts(keys: Sequence[str], rows: Sequence[Mapping[str, Any]], figures: AreaFigures) -> pl.DataFrame:

@@ -169,6 +169,14 @@ def test_increments_at_last_years_prices() -> None:
     assert MADE.cells.filter(indicator="C06", measure="growth_own_constant").is_empty()
 
 
+def test_every_formula_can_be_read_by_the_language() -> None:
+    env = environment_for(programme(), Period(2016))
+    texts = MADE.cells.filter(pl.col("formula") != "")["formula"].unique().to_list()
+    assert len(texts) >= 20
+    for text in texts:
+        env.typed(text)
+
+
 def test_a_city_is_counted_once_and_cities_are_added_up() -> None:
     assert cell("LBGX", "C11", "share")["value"] == pytest.approx(345 / 1100 * 100)
     assert cell("LBSYQ", "C11", "whole")["value"] == 2200
