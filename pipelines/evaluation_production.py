@@ -12,8 +12,8 @@ from pipelines.methods.areas import Area
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation import Evaluated, evaluate, standings
 from pipelines.methods.evaluation_cells import evaluation_product, merged
-from pipelines.methods.evaluation_enterprises import enterprise_cells
-from pipelines.methods.evaluation_scheme import ENTERPRISE, Scheme, parse_scheme
+from pipelines.methods.evaluation_scheme import UNIT, Scheme, parse_scheme
+from pipelines.methods.evaluation_units import unit_cells
 from pipelines.methods.product import Product, administrative_parts, product_of
 from pipelines.methods.target_scores import SCORES, target_scores
 from pipelines.population import Population
@@ -24,7 +24,7 @@ from schemas.period import Period
 
 PUBLISHED = "evaluation_scores"
 REFERENCE = "evaluation_reference"
-ENTERPRISES = "evaluation_enterprises"
+UNITS = "evaluation_units"
 Targets = Callable[[Period], Product]
 
 
@@ -54,22 +54,20 @@ class Found:
 
 
 def evaluation_marts(population: Population, period: Period, sources: Sources) -> dict[str, Product]:
-    """The marts of a year: published scores, internal reference schemes, internal figures of enterprises."""
+    """The marts of a year: published scores, internal reference schemes, internal figures of single units."""
     edition = population.edition(period)
     rules = Rules.of_programme(edition.parameters["thresholds"])
     by_mart: dict[str, list[Product]] = {PUBLISHED: [], REFERENCE: []}
     for one in evaluated_schemes(population, period, sources).values():
         product = evaluation_product(one.evaluated, one.areas, one.parts, rules)
         by_mart[REFERENCE if one.evaluated.scheme.is_internal else PUBLISHED].append(product)
-    return {name: merged(products) for name, products in by_mart.items()} | {
-        ENTERPRISES: _enterprises(population, edition, period)
-    }
+    return {name: merged(products) for name, products in by_mart.items()} | {UNITS: _units(population, edition, period)}
 
 
 def evaluated_schemes(population: Population, period: Period, sources: Sources) -> dict[str, Found]:
     """Scheme id → what it says, for the schemes of parks due in the year; those that read the totals of others come last."""
     found: dict[str, Found] = {}
-    schemes = [s for s in schemes_of(population.edition(period)) if s.kind != ENTERPRISE and s.is_due(period.year)]
+    schemes = [s for s in schemes_of(population.edition(period)) if s.kind != UNIT and s.is_due(period.year)]
     for scheme in sorted(schemes, key=lambda s: bool(s.reads_totals)):
         scores, behind = plan_scores(scheme, population, period, sources.targets)
         given = pl.concat([scores, _totals(scheme, found), sources.provided])
@@ -129,13 +127,13 @@ def _totals(scheme: Scheme, found: Mapping[str, Found]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PROVIDED_COLUMNS, orient="row")
 
 
-def _enterprises(population: Population, edition: Edition, period: Period) -> Product:
+def _units(population: Population, edition: Edition, period: Period) -> Product:
     cells = [
-        enterprise_cells(
+        unit_cells(
             scheme, population.of(period), environment_for(population.programme, period, edition=edition), edition
         )
         for scheme in schemes_of(edition)
-        if scheme.kind == ENTERPRISE
+        if scheme.kind == UNIT
     ]
     body = pl.concat(cells) if cells else pl.DataFrame(schema={"row_key": pl.String})
     return product_of([body], [administrative_parts(body.select("row_key"), "internal")])

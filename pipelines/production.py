@@ -53,7 +53,7 @@ from warehouse.vault import Vault
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "contribution", "quality")
 DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "quality_findings"),
-       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_enterprises", "quality_findings")}  # fmt: skip
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
 
 
 @dataclass
@@ -398,7 +398,7 @@ _MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
     "contribution_figures": _contribution,
     "evaluation_scores": _evaluation,
     "evaluation_reference": lambda _inputs, _period: {},
-    "evaluation_enterprises": lambda _inputs, _period: {},
+    "evaluation_units": lambda _inputs, _period: {},
     "quality_findings": _quality,
 }
 

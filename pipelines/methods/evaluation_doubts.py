@@ -23,7 +23,6 @@ DOUBT_COLUMNS: Final = {
 ESTIMATED: Final = "E"
 SOFT: Final = "soft"
 LATE: Final = "late"
-KINDS: Final = (ESTIMATED, SOFT, LATE)  # the gravest first
 CERTAIN: Final = "A"
 
 
@@ -41,30 +40,50 @@ def doubted(
     ``units``: unit_id, park, sub_park, estimated of one year; ``codes``: indicator → the codes its formula reads.
     """
     mine = doubts.filter(pl.col("year") == year)
+    members = _members(units, areas, chosen)
+    size = members.group_by("area").agg(all=pl.len(), estimated=pl.col("estimated").sum())
+    read = pl.DataFrame(
+        [(indicator, code) for indicator, found in codes.items() for code in sorted(found)],
+        schema={"indicator": pl.String, "code": pl.String}, orient="row",
+    )  # fmt: skip
+    explained = (
+        members.join(mine.filter(pl.col("kind") == SOFT).select("unit_id", "code").unique(), on="unit_id")
+        .join(read, on="code")
+        .group_by("area", "indicator")
+        .agg(explained=pl.col("unit_id").n_unique())
+    )
     late = set(mine.filter(pl.col("kind") == LATE)["park"])
-    soft = mine.filter(pl.col("kind") == SOFT).select("unit_id", "code").unique()
-    rows = []
-    for code in chosen:
-        area = areas[code]
-        inside = (
-            units.filter(pl.col("sub_park") == code)
-            if area.is_sub_park
-            else units.filter(pl.col("park").is_in(area.zones))
+    is_late = [bool(({areas[c].zone} if areas[c].is_sub_park else set(areas[c].zones)) & late) for c in chosen]
+    wanted = pl.DataFrame({"area": list(chosen), "late": is_late}, schema={"area": pl.String, "late": pl.Boolean})
+
+    def is_enough(column: str) -> pl.Expr:
+        count = pl.col(column).fill_null(0)
+        return (count > 0) & (count >= share * pl.col("all").fill_null(0))
+
+    return (
+        wanted.join(pl.DataFrame({"indicator": list(codes)}, schema={"indicator": pl.String}), how="cross")
+        .join(size, on="area", how="left", maintain_order="left")
+        .join(explained, on=["area", "indicator"], how="left", maintain_order="left")
+        .select(
+            "area",
+            "indicator",
+            error=pl.when(is_enough("estimated"))
+            .then(pl.lit(ESTIMATED))
+            .when(is_enough("explained"))
+            .then(pl.lit(SOFT))
+            .when("late")
+            .then(pl.lit(LATE))
+            .otherwise(pl.lit(CERTAIN)),
         )
-        known = set(inside["unit_id"])
-        estimated = set(inside.filter("estimated")["unit_id"])
-        explained = soft.filter(pl.col("unit_id").is_in(list(known)))
-        parks = {area.zone} if area.is_sub_park else set(area.zones)
-        for indicator, read in codes.items():
-            about = set(explained.filter(pl.col("code").is_in(list(read)))["unit_id"])
-            found = {
-                ESTIMATED: _is_enough(estimated, known, share),
-                SOFT: _is_enough(about, known, share),
-                LATE: bool(parks & late),
-            }
-            rows.append((code, indicator, next((kind for kind in KINDS if found[kind]), CERTAIN)))
-    return pl.DataFrame(rows, schema={"area": pl.String, "indicator": pl.String, "error": pl.String}, orient="row")
+    )
 
 
-def _is_enough(some: set[str], known: set[str], share: float) -> bool:
-    return bool(known) and len(some) >= share * len(known) and bool(some)
+def _members(units: pl.DataFrame, areas: Mapping[str, Area], chosen: Sequence[str]) -> pl.DataFrame:
+    """(area, unit_id, estimated): every unit in every area of ``chosen`` it belongs to."""
+    parks = [(zone, c) for c in chosen for zone in areas[c].zones]
+    subs = [(c, c) for c in chosen if areas[c].is_sub_park]
+    frames = [
+        units.join(pl.DataFrame(pairs, schema={column: pl.String, "area": pl.String}, orient="row"), on=column)
+        for column, pairs in (("park", parks), ("sub_park", subs))
+    ]
+    return pl.concat([f.select("area", "unit_id", "estimated") for f in frames])

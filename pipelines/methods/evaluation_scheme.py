@@ -15,10 +15,11 @@ from pipelines.methods.index.definition import ScoringSystem, parse_system
 from schemas.definitions import Definition
 from schemas.errors import DefinitionError
 from schemas.model import IndexIndicator, IndexSystem
+from schemas.period_data import ENTERPRISE
 
 ZONE: Final = "zone"
 SUB_PARK: Final = "sub_park"
-ENTERPRISE: Final = "enterprise"
+UNIT: Final = "unit"
 EVALUATION: Final = "evaluation"
 COVERAGE_RATIO: Final = 0.7  # survey_system 8.4
 DOUBT_SHARE: Final = 0.05  # units with a doubt before the value of their area counts as uncertain
@@ -64,6 +65,7 @@ class Scheme:
     purpose: str
     is_internal: bool
     kind: str
+    roster: str
     class_codes: tuple[str, ...]
     class_name: str
     years: int
@@ -148,7 +150,7 @@ def parse_scheme(definition: Definition) -> Scheme:
     subject, grades = data.get("subject", {}), data.get("grades", {})
     place = definition.line_of("id", str(data.get("id", "")))
     if not subject:
-        raise DefinitionError("评价方案缺 [subject]", where=place, remedy="写明 kind 为 zone、sub_park 或 enterprise。")
+        raise DefinitionError("评价方案缺 [subject]", where=place, remedy="写明 kind 为 zone、sub_park 或 unit。")
     items = {str(item["id"]): item for item in data["indicator"]}
 
     def entries(key: str) -> dict[str, Any]:
@@ -157,7 +159,7 @@ def parse_scheme(definition: Definition) -> Scheme:
     scheme = Scheme(
         id=system.id, title=system.title, version=str(data.get("version", "1")),
         purpose=str(data.get("purpose", EVALUATION)), is_internal=bool(data.get("internal", False)),
-        kind=str(subject["kind"]), class_codes=tuple(subject.get("class", ())),
+        kind=str(subject["kind"]), roster=str(subject.get("roster", ENTERPRISE)), class_codes=tuple(subject.get("class", ())),
         class_name=str(subject.get("class_name", "")), years=int(subject.get("years", 1)), in_years=tuple(subject.get("in_years", ())),
         price_base=subject.get("price_base"), coverage_ratio=float(subject.get("coverage_ratio", COVERAGE_RATIO)),
         doubt_share=float(subject.get("doubt_share", DOUBT_SHARE)),
@@ -186,9 +188,9 @@ def _check(scheme: Scheme, place: str) -> None:
             raise DefinitionError(
                 f"否决项 {veto.indicator} 或等级“{veto.at_most}”不存在", where=place, remedy="请改 [[grades.veto]]。"
             )
-    if scheme.kind == ENTERPRISE and not scheme.is_internal:
+    if scheme.kind == UNIT and not scheme.is_internal:
         raise DefinitionError(
-            "以企业为对象的方案是个体数据,不得发布", where=place, remedy="请写 internal = true(统计法第二十五条)。"
+            "以单个单位为对象的方案是个体数据,不得发布", where=place, remedy="请写 internal = true(统计法第二十五条)。"
         )
     if scheme.reads_totals and not scheme.is_internal:
         # a copy of a total would show what disclosure control hides in the scheme it comes from

@@ -74,7 +74,7 @@ def test_values_are_what_plain_sql_makes_them_and_scores_what_plain_arithmetic_d
 def test_nothing_internal_is_in_a_release(province: Any, scores: pl.DataFrame) -> None:
     folder = province.home / "releases" / RELEASE
     names = {p.stem for p in folder.rglob("*") if p.is_file()}
-    assert not {n for n in names if n.startswith(("evaluation_reference", "evaluation_enterprises"))}
+    assert not {n for n in names if n.startswith(("evaluation_reference", "evaluation_units"))}
     assert not {t for t in scores["table"].unique() if t.startswith(("national", "innovation_points"))}
     assert "innovation_points" not in (folder / "dictionary.json").read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ import polars as pl
 import typer
 
 from pipelines import evaluating, ladder_decisions
-from pipelines.evaluation_production import ENTERPRISES, evaluated_schemes
+from pipelines.evaluation_production import UNITS, evaluated_schemes
 from pipelines.methods.ladder import Kind, Standing, cities_concerned
 from pipelines.methods.ladder_definition import Ladder
 from pipelines.production import evaluation_sources, live_inputs
@@ -263,7 +263,7 @@ def lists(period: PeriodOption, name: Annotated[str | None, typer.Argument(help=
     with CALL.office.ledger.read() as session:
         permitted(session, CALL.who, (*_current().roles, "analyst"), "查看企业名单")
     with reader(CALL.home.snapshots) as con:
-        cells = facts.read_mart(con, "mart", ENTERPRISES, CELL_COLUMNS, str(Period.parse(period)))
+        cells = facts.read_mart(con, "mart", UNITS, CELL_COLUMNS, str(Period.parse(period)))
     found = cells.filter(measure="listed").select(
         "indicator", "indicator_name", "area", unit_id="category", note="note"
     )

@@ -18,6 +18,7 @@ from pipelines.methods.evaluation_cells import evaluation_product
 from pipelines.methods.evaluation_disclosure import sensitive, with_sums_kept_back
 from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, doubted
 from pipelines.methods.evaluation_scheme import Scheme, parse_scheme
+from pipelines.methods.evaluation_units import unit_cells
 from pipelines.methods.index.definition import Leaf, Step
 from pipelines.methods.index.normalise import Reference, normalised
 from pipelines.methods.target_progress import is_about
@@ -26,8 +27,11 @@ from pipelines.scoring import score
 from schemas.catalog import programme
 from schemas.definitions import Definition, read_toml
 from schemas.dictionary import mart_list
+from schemas.environment import environment_for
 from schemas.errors import DefinitionError
 from schemas.marts import MARTS, PUBLISHED_MARTS
+from schemas.period import Period
+from schemas.period_data import PeriodData
 
 EDITION = programme().editions["2015"]
 SCHEMES = {name: parse_scheme(definition) for name, definition in EDITION.schemes.items()}
@@ -155,7 +159,7 @@ def test_the_evaluation_takes_the_indicators_of_the_development_index_and_none_b
 
 
 def test_internal_marts_are_in_no_dictionary_of_a_release() -> None:
-    assert MARTS.keys() - PUBLISHED_MARTS.keys() == {"evaluation_reference", "evaluation_enterprises"}
+    assert MARTS.keys() - PUBLISHED_MARTS.keys() == {"evaluation_reference", "evaluation_units"}
     assert set(mart_list()["mart"]) == set(PUBLISHED_MARTS)
 
 
@@ -284,6 +288,31 @@ def test_a_value_is_doubtful_where_enough_units_are_and_by_the_gravest_kind() ->
     assert found(0.25, "S1") == {("S1", "rd"): "soft", ("S1", "staff"): "A"}  # one of four explained
     late = pl.concat([doubts, pl.DataFrame([("P1", 2016, "", "", "late")], schema=DOUBT_COLUMNS, orient="row")])
     assert set(doubted(units, late, 2016, read, areas, ["S2"], 0.9)["error"]) == {"late"}
+
+
+def test_incubators_are_scored_within_type_and_level_and_lists_hold_who_meets_the_condition() -> None:
+    period = Period(2016)
+    env = environment_for(programme(), period, edition=EDITION)
+    incubators = pl.DataFrame(
+        [("I1", "P1", "1", "2", 5000.0, 40, 6, 600), ("I2", "P1", "1", "2", None, 10, 0, 30)],
+        schema={"unit_id": pl.String, "park": pl.String, "H03": pl.String, "H04": pl.String, "H05": pl.Float64,
+                "H06": pl.Int64, "H08": pl.Int64, "H10": pl.Int64}, orient="row",
+    )  # fmt: skip
+    firms = pl.DataFrame(
+        [("E1", "P1", 400_000, 30_000, "0"), ("E2", "P1", 400_000, 20_000, "0"), ("E3", "P1", 400_000, 30_000, "2"), ("E4", "P1", None, 30_000, "0")],
+        schema={"unit_id": pl.String, "park": pl.String, "F01": pl.Int64, "R17": pl.Int64, "B24": pl.String}, orient="row",
+    )  # fmt: skip
+    parks = pl.DataFrame({"park": ["P1"], "park_name": ["一区"]})
+    data = PeriodData(period, {"incubators": incubators, "enterprise": firms}, parks, pl.DataFrame())
+    cells = unit_cells(SCHEMES["incubators"], data, env, EDITION)
+    points = dict(cells.filter(measure="points").select("category", "value").iter_rows())
+    # density 8 → 100, graduation 15 % → 100, jobs 15 → 100; without area and graduates: (0 + 52.3 + 60) / 3
+    assert points["I1"] == pytest.approx(100.0)
+    assert points["I2"] == pytest.approx((0 + (60 - 2 / 13 * 40) + 60) / 3)
+    listed = unit_cells(SCHEMES["innovation_points"], data, env, EDITION).filter(measure="listed", indicator="listing")
+    assert listed["category"].to_list() == [
+        "E1"
+    ]  # 7.5 % and 400 million; 5 % exactly is not above; listed already; unknown
 
 
 # -- cells and disclosure ---------------------------------------------------------------------------------------------------

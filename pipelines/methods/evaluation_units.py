@@ -1,6 +1,6 @@
-"""Points of single enterprises 企业创新积分 and lists of candidates: internal figures, for advice, never published.
+"""Points of single units (enterprises 企业创新积分, incubators 运行评估) and lists of candidates: internal, never published.
 
-Source: index_system.md 6; statistics law on figures of single units. The marts these cells go to are marked internal and no
+Source: index_system.md 6, 9.6; statistics law on figures of single units. The marts these cells go to are marked internal and no
 release reads them.
 """
 
@@ -19,21 +19,23 @@ from pipelines.methods.index.table import UnitTable
 from schemas.environment import Environment
 from schemas.marts import conform
 from schemas.model import Edition
-from schemas.period_data import ENTERPRISE, PeriodData
+from schemas.period_data import PeriodData
 from schemas.polars_target import evaluate_rows
 
 UNCLASSED: Final = "未分类"
 UNIT: Final = "unit"
 
 
-def enterprise_cells(scheme: Scheme, data: PeriodData, env: Environment, edition: Edition) -> pl.DataFrame:
+def unit_cells(scheme: Scheme, data: PeriodData, env: Environment, edition: Edition) -> pl.DataFrame:
     """Cells of one scheme: points of the index and its groups, rank in the class, membership of the candidate lists.
 
     ``data``: a year's observations. A figure not reported earns nothing where the scheme's aggregation says so; a condition
     that cannot be judged is not met. One row a unit, group and measure; ``area`` is the park, ``category`` the unit.
     """
     counted = surveyed(data, env)
-    roster = counted.rosters[ENTERPRISE].sort("park", "unit_id")
+    roster = counted.rosters.get(scheme.roster, pl.DataFrame(schema={"park": pl.String, "unit_id": pl.String})).sort(
+        "park", "unit_id"
+    )
     if roster.is_empty():
         return conform(pl.DataFrame(schema={"row_key": pl.String}))
     env = env.with_data(counted)
