@@ -326,5 +326,5 @@ def _macros(book: Book) -> None:
     book.expect("另存为 .xlsm", "forensics", "macros")
 
 
-LAST = ("主键列移到最右", "删除代码行")
-"""Done after everything else: what else was done to the sheet is lost with it."""
+LAST = ("合并单元格盖住数据", "主键列移到最右", "删除代码行")
+"""Done after everything else: merged areas do not move with rows put in later; with the others what else was done is lost."""
