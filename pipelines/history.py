@@ -247,7 +247,7 @@ def _without_what_is_there(
         again = frame.filter(pl.col("unit_id").is_in(known))
         if again.height:
             equal, different = _compared(office, there, Observations({code: again}))
-            message = f"表 {code} 的 {again.height} 个单位已导入过({there.number}),不再导入;要更正的请先撤销那一份。"
+            message = f"表 {code} 的 {again.height} 个单位已导入过({there.number}),不再导入;要更正的请先撤销验收并退回那一份。"
             conflicts.append(
                 conflict(
                     there.park, there.period, "imported", message, there, form=code, equal=equal, different=different

@@ -31,6 +31,7 @@ from sources.pool import Pool
 from tests.tiny_office import ACTOR, SHANGHAI, TinyOffice, tiny_office
 from warehouse import facts
 from warehouse.home import Home
+from warehouse.ledger import decisions
 from warehouse.ledger.migrate import open_ledger
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submissions
@@ -216,6 +217,21 @@ def test_the_same_again_is_nothing_and_more_of_the_same_year_adds_without_replac
     other = desk.plan([*SUMMARY[:3], ["注册企业数", "家", 1, 2]], name="另表.xlsx")
     assert other.loads == () and set(other.conflicts["kind"]) == {"imported"}
     assert reread_all(desk.office, workers=1) == []
+
+
+def test_what_was_imported_wrongly_is_taken_back_and_imported_anew(desk: Desk) -> None:
+    number = desk.commit(desk.plan(SUMMARY[:4]))[0]
+    with desk.office.ledger.write() as session:
+        decisions.reopen(session, number, now=NOW, actor=ACTOR, reason="映射有误")
+    with desk.office.ledger.write() as session:
+        decisions.return_to_park(session, number, now=NOW, actor=ACTOR, reason="映射有误,重新导入")
+    plan = desk.plan([*SUMMARY[:3], ["注册企业数", "家", 301, 340]])
+    assert [str(x.period) for x in plan.loads] == ["2013"]
+    (again,) = desk.commit(plan)
+    with desk.office.ledger.read() as session:
+        found = {s.number: s for s in submissions(session)}
+    assert (found[number].state, found[again].state) == (State.RETURNED, State.ACCEPTED)
+    assert observations_of(desk.office.vault, found[again]).frames["park"]["K05"].to_list() == [301]
 
 
 def test_enterprises_by_name_a_row_each_keep_their_row(desk: Desk) -> None:
