@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 import polars as pl
 
@@ -75,6 +76,20 @@ class Checked:
     def to_explain(self) -> int:
         """Findings that need an explanation."""
         return self.findings.filter(NEEDS_EXPLANATION).height
+
+
+def named_apart(books: Sequence[IncomingBook]) -> list[IncomingBook]:
+    """The books under names of their own: findings name their file, and many enterprises call it 报表.xlsx."""
+    taken: set[str] = set()
+    found = []
+    for book in books:
+        path, name, number = PurePath(book.name), book.name, 1
+        while name in taken:
+            number += 1
+            name = f"{path.stem}({number}){path.suffix}"
+        taken.add(name)
+        found.append(book if name == book.name else replace(book, name=name))
+    return found
 
 
 def read_books(books: Sequence[IncomingBook], programme: Programme, pool: Pool) -> list[FileReading]:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.checking import IncomingBook, read_books, register_of
+from pipelines.checking import IncomingBook, named_apart, read_books, register_of
 from pipelines.intake import COLLATED, Office, Outcome, attributed, carry_on, require_open, take_in
 from pipelines.operands import History
 from schemas.errors import RefusalError, SubmissionError
@@ -90,6 +90,7 @@ def collate(
     Raises as ``pipelines.intake.submit``; RefusalError also for a confirmation of an enterprise that no park's workbook names.
     """
     progress(f"正在安全检查和读取 {len(books)} 个文件")
+    books = named_apart(books)
     readings = read_books(books, office.programme, pool)
     the_park, the_period = _round_of(office, readings, park, period)
     readings = [stray(r, office.programme, the_park, the_period) for r in readings]

@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.checking import Checked, IncomingBook, check, read_books, tally
+from pipelines.checking import Checked, IncomingBook, check, named_apart, read_books, tally
 from pipelines.explaining import evidence_of, weak_explanations
 from pipelines.operands import History
 from pipelines.proposing import proposed_values
@@ -89,6 +89,7 @@ def submit(
     park and period (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
     """
     progress("正在安全检查和读取")
+    books = named_apart(books)
     readings = read_books(books, office.programme, pool)
     the_park, the_period = attributed(readings, park, period)
     with office.ledger.read() as session:

@@ -308,6 +308,18 @@ def test_an_enterprise_is_handed_back_its_own_findings_only(park: Park) -> None:
     assert park.units[-1] in rest
 
 
+def test_enterprises_whose_files_have_one_name_are_told_of_their_own_figures(park: Park) -> None:
+    first, second = park.units[:2]
+    bad = [IncomingBook("报表.xlsx", park.changed(unit, "财务状况", "F01", -5)) for unit in (first, second)]
+    made = park.collate(bad)
+    assert [f.name for f in made.outcome.submission.files] == ["报表.xlsx", "报表(2).xlsx"]
+    marked = marked_books(park.tiny.office, made.outcome.submission)
+    for name, own, other in (("报表_审核.xlsx", first, second), ("报表(2)_审核.xlsx", second, first)):
+        pages = openpyxl.load_workbook(io.BytesIO(marked[name]))
+        text = "".join(str(c) for ws in pages for row in ws.values for c in row)
+        assert own in text and other not in text
+
+
 def test_a_collated_submission_reads_the_same_again(park: Park) -> None:
     books = [*park.own(*park.units[1:]), IncomingBook("园区.xlsx", park.park_book())]
     made = park.collate(books, GivenConfirmation(park.units[0], "王会计", date(2014, 7, 1), "电话"))
