@@ -20,6 +20,8 @@ LEAST_UNITS: Final = 4
 LEAST_COMPARED: Final = 6
 COPIED_SHARE: Final = 0.8
 HEAPED_FROM: Final = 1000
+PRECISE_FROM: Final = 10_000
+NEARLY_ALL: Final = 0.8
 NEAR_TARGET: Final = 0.001
 SIGNS: Final = {
     "identical_growth": "多家单位增速完全一致",
@@ -85,6 +87,9 @@ def identical_growth(values: pl.DataFrame, *, least: int = LEAST_UNITS) -> list[
             continue
         lows = [((now - 0.5) / base, (now + 0.5) / base, unit) for unit, now, base in rows]
         rate, units = _most_covered(lows)
+        if (everybody := _nearly_all(rows)) is not None:
+            found.append(Sign("identical_growth", str(park), str(code), everybody[1], everybody[0]))
+            continue
         ratios = sorted(now / base for _, now, base in rows)
         quarter = len(ratios) // 4
         spread = max(ratios[-1 - quarter] - ratios[quarter], 1e-12)
@@ -95,6 +100,23 @@ def identical_growth(values: pl.DataFrame, *, least: int = LEAST_UNITS) -> list[
             said = f"{len(units)} 家(共 {len(rows)} 家可比)的本期数都等于往期数乘 {rate:.5f}(四舍五入)"
             found.append(Sign("identical_growth", str(park), str(code), tuple(sorted(units)), said, chance))
     return found
+
+
+def _nearly_all(rows: Sequence[tuple[str, float, float]]) -> tuple[str, tuple[str, ...]] | None:
+    """Where one rate explains four in five of the larger units: then the rates have no spread to measure chance by.
+
+    A base of 10,000 tells rates apart that differ in the fourth decimal; no market moves so many units so evenly.
+    """
+    large = [((now - 0.5) / base, (now + 0.5) / base, unit) for unit, now, base in rows if base >= PRECISE_FROM]
+    if len(large) < LEAST_COMPARED:
+        return None
+    rate, units = _most_covered(large)
+    if len(units) < NEARLY_ALL * len(large):
+        return None
+    said = (
+        f"往期数不小于 {PRECISE_FROM} 的 {len(large)} 家中有 {len(units)} 家的本期数都等于往期数乘 {rate:.5f}(四舍五入)"
+    )
+    return said, tuple(sorted(units))
 
 
 def _most_covered(intervals: Sequence[tuple[float, float, str]]) -> tuple[float, list[str]]:

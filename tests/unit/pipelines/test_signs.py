@@ -55,6 +55,12 @@ def test_one_rate_put_on_many_figures_of_the_year_before() -> None:
     assert sign.chance is not None and sign.chance < 1e-4
 
 
+def test_one_rate_for_nearly_everybody() -> None:
+    """All forty by 1.1, rounded: no spread is left to compute chance from, and none is needed."""
+    (sign,) = identical_growth(figures([(n, b, float(round(b * 1.1))) for n, b, _ in honest(40, 4)]))
+    assert "1.10000" in sign.evidence and sign.chance is None and len(sign.units) > 25
+
+
 def test_units_that_all_move_alike_or_do_not_move_are_no_sign() -> None:
     alike = [(f"a{n}", b, float(round(b * (2.136 + n * 1e-5)))) for n, b in enumerate([5e3, 8e3, 9e3, 1e4, 2e4, 3e4, 4e4])]  # fmt: skip
     assert identical_growth(figures(alike)) == []
