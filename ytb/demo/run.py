@@ -322,7 +322,7 @@ def _file(office: Office, story: Story, folder: Path, park: str, period: Period,
                     f["unit_id"],
                     f["indicator"],
                     "07",
-                    f"{f['unit_id']}的{f['indicator_name']}:经与企业核对,系本期订单结算进度不同所致,凭证齐全",
+                    f"{period}，{f['unit_id']}的{f['indicator_name']}:经与企业核对,系本期订单结算进度不同所致,凭证齐全",
                 ]
                 for f in findings
             )
