@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from pipelines.csv_tables import csv_text
 from pipelines.methods.index import audit
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.decompose import Difference, difference, standing
@@ -104,7 +103,7 @@ def score(
     definition = read_toml(system_path, FORMAT)
     system = parse_system(definition.data, definition.line_of)
     frame, tables = _tables(system, data_path, previous)
-    experts = {name: _read_csv(system_path.parent / name) for name in sorted(system.files)}
+    experts = {name: csv_text(system_path.parent / name) for name in sorted(system.files)}
     years = score_years(system, tables, experts)
     latest = years[-1]
     findings: list[str] = []
@@ -128,11 +127,11 @@ def score(
 
 
 def _tables(system: ScoringSystem, data: Path, previous: Path | None) -> tuple[pl.DataFrame, tuple[UnitTable, ...]]:
-    frame = _read_csv(data)
+    frame = csv_text(data)
     now = unit_tables(frame, system, data.name)
     if previous is None:
         return frame, now
-    before = unit_tables(_read_csv(previous), system, previous.name)
+    before = unit_tables(csv_text(previous), system, previous.name)
     if system.year_column and {t.year for t in before} & {t.year for t in now}:
         raise DefinitionError("上期数据与本期数据有相同的年份", where=previous.name, remedy="请检查年份列。")
     if not system.year_column:
@@ -143,33 +142,6 @@ def _tables(system: ScoringSystem, data: Path, previous: Path | None) -> tuple[p
 
 def _named(table: UnitTable, year: str) -> UnitTable:
     return UnitTable(year, table.units, table.names, table.classes, table.figures, table.denominators, table.statuses)
-
-
-def _read_csv(path: Path) -> pl.DataFrame:
-    """All columns as text. UTF-8 (with or without mark) or GB18030; DefinitionError for what is no table."""
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        raise DefinitionError("文件不存在或读不出", where=str(path), remedy="请检查路径。") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            raise DefinitionError(
-                "文件编码不是 UTF-8 或 GB18030", where=path.name, remedy="请另存为 UTF-8 的 CSV。"
-            ) from None
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in row)]
-    if not rows:
-        raise DefinitionError("文件是空的", where=path.name)
-    header = [name.strip() for name in rows[0]]
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise DefinitionError(f"列名重复:{'、'.join(twice)}", where=f"{path.name}:1")
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise DefinitionError(f"应有 {len(header)} 列,现有 {len(row)} 列", where=f"{path.name}:{line}")
-    return pl.DataFrame(rows[1:], schema=dict.fromkeys(header, pl.String), orient="row")
 
 
 def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: list[str]) -> dict[str, pl.DataFrame]:

@@ -36,6 +36,7 @@ COMMANDS = {
         "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
     ),
     "ytb.cli.standalone": ("index", "protect"),
+    "ytb.cli.series": ("series",),
     "ytb.cli.rule_commands": ("rules", "correct"),
     "ytb.cli.evaluating": ("evaluation",),
     "ytb.cli.demo": ("demo",),
