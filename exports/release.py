@@ -11,6 +11,7 @@ import polars as pl
 from exports.addresses import cell_index
 from exports.datapackage import write_datapackage
 from exports.dictionary import write_dictionary
+from exports.documents.write import write_documents
 from exports.manifest import Manifest, ReleaseMeta, write_manifest
 from exports.ordering import publication
 from exports.publication import write_publication
@@ -64,6 +65,7 @@ def write_release(
     write_dictionary(target, meta)
     write_sdmx(complete, target, meta)
     write_site(complete, target, meta, revisions)
+    write_documents(complete, target, meta)
     write_datapackage(target, written, meta)
     shown = [] if series is None else sorted(set(series["release"]) - {meta.release})
     return write_manifest(target, meta, {name: _entry(name, frame) for name, frame in complete.items()}, shown)
