@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.stats import rankdata
 
 from pipelines.methods.index.bounded import Floats
 
@@ -24,13 +25,16 @@ MOST_LISTED: Final = 200
 def competition_ranks(scores: Floats, decimals: int = 6) -> list[int | None]:
     """Ranks 1, 2, 2, 4: equal scores (after rounding to ``decimals``) share a rank; None for a missing score."""
     rounded = np.round(scores, decimals)
-    return [None if np.isnan(s) else int((rounded > s).sum()) + 1 for s in rounded]
+    places = iter(rankdata(-rounded[~np.isnan(rounded)], method="min").astype(int).tolist())
+    return [None if np.isnan(s) else next(places) for s in rounded]
 
 
 def tied_with(scores: Floats, decimals: int = 6) -> list[int]:
     """How many units share each unit's score, itself included; 0 for a missing score."""
     rounded = np.round(scores, decimals)
-    return [0 if np.isnan(s) else int((rounded == s).sum()) for s in rounded]
+    _, place, count = np.unique(rounded[~np.isnan(rounded)], return_inverse=True, return_counts=True)
+    sizes = iter(count[place].tolist())
+    return [0 if np.isnan(s) else next(sizes) for s in rounded]
 
 
 def outranking(scores: Floats, weights: Floats) -> Floats:
