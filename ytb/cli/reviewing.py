@@ -17,6 +17,7 @@ from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
 from warehouse.ledger import queries
 from warehouse.ledger.explanations import finding_key
+from warehouse.ledger.restatements import restatements_of
 from ytb.cli.administration import owing_parks
 from ytb.cli.output import beijing, emit, plain, table
 from ytb.cli.session import BEIJING, CALL
@@ -83,6 +84,7 @@ def show(
     with CALL.office.ledger.read() as session:
         earlier = earlier_explanations(session, s.park, s.period)
         asked = queries.queries(session, park=s.park, period=s.period)
+        restated = restatements_of(session, number)
     lines = [f"{number} {s.park} {s.period} 第 {s.revision} 次:{s.state.label}"]
     below = 0
     for row in soft:
@@ -105,6 +107,12 @@ def show(
             f"  {r['form']} {r['unit_id']} {r['column']}:{r['before'] or '空'} → {r['after'] or '空'}"
             for r in file.changes.head(30).iter_rows(named=True)
         ]
+    if restated:
+        lines.append(f"上年同期改动 {len(restated)} 格:")
+        lines += [
+            f"  {r.form} {r.unit_id} {r.column}:{r.issued or '空'} → {r.stated or '空'}(原因码 {r.reason_code})"
+            for r in restated[:30]
+        ]
     lines += [f"查询 {q.id} {q.unit_id} {q.column}({q.state.label}):{q.question}" for q in asked]
     lines += [f"{beijing(d.at)} {d.by} {d.action} {d.reason}" for d in file.decisions]
     effects = [{**known[finding_key(row)], "key": finding_key(row)} for row in soft]
@@ -116,6 +124,7 @@ def show(
             "explanations": file.explanations,
             "earlier_explanations": {k: e for k, e in earlier.items() if k in known},
             "queries": asked,
+            "restatements": restated,
             "changes": file.changes,
             "decisions": file.decisions,
         },
