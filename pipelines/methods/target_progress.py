@@ -18,6 +18,7 @@ from schemas.model import Target
 PERCENT: Final = 100.0
 TOLERANCE: Final = 0.05  # “左右”, a design value
 SERIOUS: Final = -10.0  # percentage points
+PERIOD_CEILING: Final = 120.0
 _PRECISION: Final = 9
 _WINDOW: Final = re.compile(r"window:(\d{4})-(\d{4})")
 _STRICT: Final = ("“突破”", "“超过”")
@@ -144,6 +145,53 @@ def _staged(target: Target, year: int, targets: Mapping[int, Target]) -> float:
     whole = sum(value for _, value in stages)
     due = sum(value * _within(window, year) for window, value in stages)
     return due / whole * PERCENT if whole else PERCENT
+
+
+@dataclass(frozen=True)
+class StillNeeded:
+    """What is left to the target: the amount, the amount a year, and for levels the growth a year in percent.
+
+    Nothing is left once the target is reached; without years left only the amount is told.
+    """
+
+    amount: float | None
+    per_year: float | None
+    growth_pct: float | None
+
+
+def still_needed(target: Target, value: float | None, year: int, *, is_level: bool) -> StillNeeded:
+    """What is left from the end of ``year`` to the target year (尚需完成、尚需年均完成、尚需年均增长).
+
+    Growth is compound, ((T/x)^(1/n) - 1) x 100, negative where less is better; only a level (``is_level``) grows: of a sum over
+    years or an increment the amount a year is the answer.
+    """
+    aim = target.target_value
+    if value is None or aim is None:
+        return StillNeeded(None, None, None)
+    if is_reached(target, value):
+        return StillNeeded(0.0, None, None)
+    left = target.target_year - year if target.target_year is not None else 0
+    amount = value - aim if target.direction == "at_most" else aim - value
+    if left <= 0:
+        return StillNeeded(amount, None, None)
+    growth = ((aim / value) ** (1 / left) - 1) * PERCENT if is_level and value > 0 and aim > 0 else None
+    return StillNeeded(amount, amount / left, growth)
+
+
+def period_score(completion: float | None, expected: float | None) -> float | None:
+    """期中得分: completion over what is due, in percent, held in [0, 120]; None before anything is due (index_system 9.2)."""
+    if completion is None or expected is None or expected <= 0:
+        return None
+    return min(max(completion / expected * PERCENT, 0.0), PERIOD_CEILING)
+
+
+def final_score(target: Target, value: float | None, completion: float | None, year: int) -> float | None:
+    """期末得分: completion held in [0, 100] from the target year on; what is within the tolerance of “左右” is 100 (9.2)."""
+    if target.target_year is None or year < target.target_year or value is None or completion is None:
+        return None
+    if is_about(target) and is_reached(target, value):
+        return PERCENT
+    return min(max(completion, 0.0), PERCENT)
 
 
 @dataclass(frozen=True)

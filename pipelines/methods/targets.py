@@ -23,9 +23,13 @@ from pipelines.methods.target_progress import (
     STANDING_VALUES,
     Progress,
     Standing,
+    final_score,
+    period_score,
     progress_of,
+    still_needed,
 )
 from pipelines.methods.target_values import (
+    NOT_ADDED_UP,
     At,
     TargetValue,
     computed_values,
@@ -35,6 +39,7 @@ from pipelines.methods.target_values import (
     with_quarterly_rosters,
 )
 from schemas.environment import environment_for
+from schemas.expression import functions, parse
 from schemas.marts import row_key
 from schemas.model import Programme, Target
 from schemas.period_data import PeriodData
@@ -51,8 +56,16 @@ MEASURES: Final = {
     "expected": "应达进度",
     "gap": "进度差",
     "standing": "状态",
+    "remaining": "尚需完成",
+    "needed_per_year": "尚需年均完成",
+    "needed_growth": "尚需年均增长",
+    "score_period": "期中得分",
+    "score_final": "期末得分",
     "units_meeting": "达到门槛的单位数",
 }
+# Measures a value stands behind, for disclosure control: each of them would give it away.
+DERIVED: Final = ("actual", "completion", "gap", "standing", "remaining", "needed_per_year", "needed_growth", "score_period", "score_final")  # fmt: skip
+OVER_YEARS: Final = frozenset({"CUM", "STAGE", "STAGE_DELTA", "BASE", "CAGR"})
 TASKS_HOLD: Final = "任务表填报数"
 ONLY_BACKGROUND: Final = "仅作背景,不计完成情况"
 NOT_BEGUN: Final = "规划或阶段尚未开始"
@@ -235,7 +248,32 @@ def _measured(
             cell("gap", progress.gap, "" if progress.gap is not None else waiting, unit_measure=POINTS, decimals=1)
         )
     found.append(_standing_cell(target, place, register, period, progress, value.problem))
-    return found
+    return found + _scored(target, place, register, period, value, progress)
+
+
+def _scored(
+    target: Target, place: Resolution, register: Mapping[str, Area], period: str, value: TargetValue, progress: Progress
+) -> list[dict[str, Any]]:
+    """What is still needed, and the scores in the middle and at the end of the plan; only where there is something to say."""
+    year = int(period)
+    # An increment or a sum over years has no growth of its own, nor has a share, a rank or a multiple.
+    is_level = not functions(parse(target.formula)) & OVER_YEARS if target.formula else False
+    needed = still_needed(target, value.value, year, is_level=is_level and target.unit_measure not in NOT_ADDED_UP)
+    begun = progress.standing is not Standing.NONE
+    middle = period_score(progress.completion, progress.expected) if begun else None
+    final = final_score(target, value.value, progress.completion, year)
+    figures = (
+        ("remaining", needed.amount, target.unit_measure, _decimals(target)),
+        ("needed_per_year", needed.per_year, target.unit_measure, 2),
+        ("needed_growth", needed.growth_pct, PERCENT, 2),
+        ("score_period", middle, "分", 1),
+        ("score_final", final, "分", 1),
+    )
+    return [
+        _cell(target, place, register, period, measure, number, "A", "", unit_measure=unit, decimals=decimals)
+        for measure, number, unit, decimals in figures
+        if number is not None
+    ]
 
 
 def _standing_cell(
@@ -278,7 +316,7 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 def _parts(cells: pl.DataFrame, values: Mapping[int, TargetValue], met: pl.DataFrame) -> pl.DataFrame:
     """What stands behind a value stands behind its completion, gap and standing; plan figures are administrative."""
     tables = []
-    derived = cells.filter(pl.col("measure").is_in(["actual", "completion", "gap", "standing"]))
+    derived = cells.filter(pl.col("measure").is_in(list(DERIVED)))
     for row in derived.select("row_key", "indicator").iter_rows(named=True):
         value = values.get(int(row["indicator"].rpartition(".")[2]))
         if value is not None and value.parts is not None and value.parts.height:

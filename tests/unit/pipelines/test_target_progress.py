@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,16 +11,21 @@ from hypothesis import strategies as st
 
 from pipelines.methods.target_progress import (
     Standing,
+    StillNeeded,
     completion_pct,
     expected_pct,
+    final_score,
     is_about,
     is_reached,
     is_strict,
+    period_score,
     progress_of,
+    still_needed,
     window_of,
 )
 from schemas.catalog import programme
 from schemas.errors import DefinitionError
+from schemas.model import Target
 
 TARGETS = {t.row_no: t for t in programme().editions["2015"].targets}
 FIRST = {code: int(year) for code, year in programme().codelists["plans"].rows.select("code", "first_year").iter_rows()}
@@ -177,3 +183,36 @@ def test_the_inconsistencies_of_the_plan_are_kept() -> None:
     assert (TARGETS[320].baseline_value, TARGETS[115].baseline_value) == (4.82, 6.6)
     assert (TARGETS[321].baseline_value, TARGETS[116].baseline_value) == (40.45, 24)
     assert value(108) - 552.4 == pytest.approx(824.6)
+
+
+def target(**given: Any) -> Target:
+    plain = {"baseline_value": None, "baseline_year": None, "direction": "at_least", "scope_note": "", "note": ""}
+    return replace(TARGETS[126], **{**plain, **given})
+
+
+def test_what_is_still_needed_of_a_level() -> None:
+    aim = target(target_value=1210.0, target_year=2020)
+    needed = still_needed(aim, 1000.0, 2018, is_level=True)
+    assert (needed.amount, needed.per_year) == (210.0, 105.0)
+    assert needed.growth_pct == pytest.approx(10)  # 1.1 squared is 1.21
+    assert still_needed(aim, 1000.0, 2018, is_level=False).growth_pct is None
+    assert still_needed(aim, 1210.0, 2018, is_level=True) == StillNeeded(0.0, None, None)
+    assert still_needed(aim, 1000.0, 2021, is_level=True) == StillNeeded(210.0, None, None)
+    assert still_needed(aim, None, 2018, is_level=True) == StillNeeded(None, None, None)
+
+
+def test_less_is_needed_where_less_is_better() -> None:
+    needed = still_needed(target(target_value=0.81, target_year=2020, direction="at_most"), 1.0, 2018, is_level=True)
+    assert (needed.amount, needed.growth_pct) == (pytest.approx(0.19), pytest.approx(-10))
+
+
+def test_scores_in_the_middle_and_at_the_end_of_a_plan() -> None:
+    aim = target(target_value=100.0, target_year=2020)
+    assert period_score(30.0, 40.0) == 75
+    assert (period_score(90.0, 40.0), period_score(-5.0, 40.0)) == (120, 0)
+    assert (period_score(30.0, 0.0), period_score(None, 40.0)) == (None, None)
+    assert final_score(aim, 130.0, 130.0, 2020) == 100
+    assert final_score(aim, 87.5, 87.5, 2021) == 87.5
+    assert final_score(aim, 87.5, 87.5, 2019) is None
+    about = target(target_value=100.0, target_year=2020, scope_note="原文“左右”")
+    assert (final_score(about, 95.0, 95.0, 2020), final_score(about, 94.0, 94.0, 2020)) == (100, 94)

@@ -209,3 +209,14 @@ def test_parts_stand_behind_every_figure_made_of_answers() -> None:
     assert behind["administrative"].to_list() == [False, False]
     assert sorted(behind["part"].to_list()) == ["SUM(O01)", "SUM(O01)@2015"]
     assert PRODUCT.parts.filter(row_key="LB.129|actual")["administrative"].all()
+
+
+def test_what_is_left_and_the_score_of_the_year() -> None:
+    assert cell(108, "remaining")["value"] == pytest.approx(1377 - 660)
+    assert cell(108, "needed_per_year")["value"] == pytest.approx((1377 - 660) / 4)
+    assert cell(108, "needed_growth")["value"] == pytest.approx(((1377 / 660) ** 0.25 - 1) * 100)
+    assert cell(118, "score_period")["value"] == pytest.approx(107.6 / 8 / 25 * 100)
+    assert PRODUCT.cells.filter(indicator="LB.118", measure="needed_growth").is_empty()  # an increment has no growth
+    assert PRODUCT.cells.filter(indicator="LB.108", measure="score_final").is_empty()  # 2020 is not over
+    behind = PRODUCT.parts.filter(pl.col("row_key") == "LB.136|remaining")
+    assert behind.filter(~pl.col("administrative")).height
