@@ -18,8 +18,14 @@ from pipelines.methods.areas import areas_of, lookups
 from pipelines.methods.monitoring_measures import MEASURES, Frame, cells_of_indicators, parts_of_indicators
 from pipelines.methods.monitoring_names import names_of
 from pipelines.methods.monitoring_ratios import ratio_product
-from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators, sides_of, sub_park_codes
-from pipelines.methods.monitoring_terms import estimated_cells, terms_of
+from pipelines.methods.monitoring_sides import (
+    MonitoringRound,
+    additive_indicators,
+    portions_of,
+    sides_of,
+    sub_park_codes,
+)
+from pipelines.methods.monitoring_terms import estimated_cells, joined, terms_of
 from pipelines.methods.product import Product, product_of
 from schemas.environment import environment_for
 from schemas.model import Edition, Programme
@@ -42,21 +48,29 @@ def monitoring_figures(
     areas = areas_of(programme.codelists["parks"].valid(period.end))
     env = replace(environment_for(programme, period), areas=lookups(areas.values()))
     chosen = list(areas_wanted) if areas_wanted is not None else areas_present(round_.now, programme)
-    sides = sides_of(round_, edition, env)
     rosters = additive_indicators(edition)
+    indicators = [i for found in rosters.values() for i in found]
+    published = measures_by_breakdown(edition)
+    others: set[str] = set()
+    portions, weighted = [], False
+    for portion in portions_of(round_.now, edition):
+        sides = sides_of(round_, edition, env, portion)
+        own = [i for found in portion.values() for i in found]
+        if sides.units.height or any(f.height for f in sides.others.values()):
+            portions.append(terms_of(sides, own, areas, chosen, list(published)))
+        others |= sides.others.keys()
+        weighted |= sides.weighted
+    terms = joined(portions)
     frame = Frame(
         first_quarter=period.previous() is None,
-        has_previous="previous" in sides.others,
-        has_previous_published="printed" in sides.others,
+        has_previous="previous" in others,
+        has_previous_published="printed" in others,
         has_year_earlier=round_.year_earlier is not None,
-        has_year_earlier_published="published" in sides.others,
-        weighted=sides.weighted,
+        has_year_earlier_published="published" in others,
+        weighted=weighted,
         coverage_minimum=coverage_minimum(edition),
         sheet_codes=frozenset(i.code for i in rosters.get(PARK, ())),
     )
-    indicators = [i for found in rosters.values() for i in found]
-    published = measures_by_breakdown(edition)
-    terms = terms_of(sides, indicators, areas, chosen, list(published))
     shown = pl.DataFrame(
         [(b, m) for b, measures in published.items() for m in measures], schema=["breakdown", "measure"], orient="row"
     )

@@ -25,6 +25,7 @@ from schemas.roster_sums import PREVIOUS_REVENUE
 
 GROUPS: Final = ("park", "sub_park", "section", "division", "size")
 REVENUE: Final = "F01"
+ROWS_AT_ONCE: Final = 4_000_000
 AMOUNTS: Final = {
     "unit_id": pl.String(),
     **dict.fromkeys(GROUPS, pl.String()),
@@ -96,9 +97,32 @@ def sub_park_codes(edition: Edition) -> dict[str, str]:
     }
 
 
-def sides_of(round_: MonitoringRound, edition: Edition, env: Environment) -> Sides:
-    """All sides of one quarter. Operand columns the observations lack are taken from the other periods' figures."""
-    subs, indicators = sub_park_codes(edition), additive_indicators(edition)
+def portions_of(data: PeriodData, edition: Edition) -> list[dict[str, tuple[Indicator, ...]]]:
+    """``additive_indicators`` in portions whose sides fit into memory: a nation has millions of rows an indicator set.
+
+    Sums run within an indicator, so portions change no figure.
+    """
+    portions: list[dict[str, tuple[Indicator, ...]]] = [{}]
+    rows = 0
+    for roster, indicators in additive_indicators(edition).items():
+        height = data.parks.height if roster == PARK else data.rosters[roster].height if roster in data.rosters else 0
+        for indicator in indicators:
+            if rows and rows + height > ROWS_AT_ONCE:
+                portions.append({})
+                rows = 0
+            portions[-1][roster] = (*portions[-1].get(roster, ()), indicator)
+            rows += height
+    return portions
+
+
+def sides_of(
+    round_: MonitoringRound, edition: Edition, env: Environment, indicators: Mapping[str, Sequence[Indicator]]
+) -> Sides:
+    """The sides of one quarter for some indicators (``additive_indicators`` or a portion of them), by roster.
+
+    Operand columns the observations lack are taken from the other periods' figures.
+    """
+    subs = sub_park_codes(edition)
 
     def amounts(data: PeriodData | None) -> pl.DataFrame | None:
         if data is None:

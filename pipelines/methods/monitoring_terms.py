@@ -13,12 +13,11 @@ import polars as pl
 
 from pipelines.methods.area_figures import BREAKDOWNS, KEYS, TOTAL, Breakdown
 from pipelines.methods.areas import Area, memberships
-from pipelines.methods.monitoring_sides import GROUPS, Sides
+from pipelines.methods.monitoring_sides import GROUPS, ROWS_AT_ONCE, Sides
 from schemas.model import Indicator
 
 DIMENSIONS: Final = (*KEYS, "indicator")
 FIXED_POINT: Final = 2**20
-ROWS_AT_ONCE: Final = 4_000_000
 
 # term → the sum it is, as printed with the parts; equal texts must mean equal units
 NAMES: Final = {
@@ -78,6 +77,14 @@ def terms_of(
             if others:
                 sums.append(_sums(_known(pl.concat(others, how="diagonal")), BREAKDOWNS[name], wanted))
     return _table(pl.concat(sums), pl.concat(counts), indicators)
+
+
+def joined(terms: Sequence[Terms]) -> Terms:
+    """The terms of disjoint portions of indicators as one."""
+    return Terms(
+        pl.concat([t.values for t in terms]).sort(DIMENSIONS),
+        pl.concat([t.parts for t in terms]).sort(*DIMENSIONS, "term"),
+    )
 
 
 def sums_by_area(

@@ -5,18 +5,25 @@ For every additive indicator that both rounds collect, by area, zone and sub-par
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
 
 from pipelines.methods.area_figures import TOTAL
-from pipelines.methods.areas import areas_of
+from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.growth import net_changes
 from pipelines.methods.monitoring import areas_present
 from pipelines.methods.monitoring_names import names_of
-from pipelines.methods.monitoring_sides import AMOUNTS, GROUPS, MonitoringRound, additive_indicators, sides_of
-from pipelines.methods.monitoring_terms import DIMENSIONS, Terms, sums_by_area
+from pipelines.methods.monitoring_sides import (
+    AMOUNTS,
+    GROUPS,
+    MonitoringRound,
+    additive_indicators,
+    portions_of,
+    sides_of,
+)
+from pipelines.methods.monitoring_terms import DIMENSIONS, Terms, joined, sums_by_area
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
 from schemas.environment import environment_for
 from schemas.errors import DefinitionError
@@ -57,28 +64,32 @@ def monitoring_revisions(
     areas = areas_of(programme.codelists["parks"].valid(period.end))
     chosen = list(areas_wanted) if areas_wanted is not None else areas_present(annual, programme)
     both = [i for found in additive_indicators(edition).values() for i in found if {"A", "Q"} <= set(i.rounds)]
-    final = _amounts(annual, programme)
-    early = _amounts(fourth_quarter, programme)
-    by = [*GROUPS, "indicator", "sheet", "flow"]
-    summed = ~pl.col("sheet")
-    nets = net_changes(final.filter(summed), early.filter(summed), by).with_columns(pl.lit(1.0).alias("weight"))
-    terms = sums_by_area(
-        {"level": final, "previous": early, "correction": nets.select(*AMOUNTS)},
-        both,
-        [areas[c] for c in chosen],
-        BREAKDOWNS,
-    )
+    wanted = {i.code for i in both}
+    portions = []
+    for portion in portions_of(annual, edition):
+        own = {roster: [i for i in found if i.code in wanted] for roster, found in portion.items()}
+        final, early = _amounts(annual, programme, own), _amounts(fourth_quarter, programme, own)
+        portions.append(_terms(final, early, [i for found in own.values() for i in found], [areas[c] for c in chosen]))
+    terms = joined(portions)
     cells = _cells(terms.values, both, str(period))
     means = _means(cells, str(period))
     named = [names_of(programme, edition, areas, period).named(c) for c in (cells, means) if c.height]
     return product_of(named, [_parts(cells, terms), administrative_parts(means, MEAN)])
 
 
-def _amounts(data: PeriodData, programme: Programme) -> pl.DataFrame:
+def _terms(final: pl.DataFrame, early: pl.DataFrame, indicators: Sequence[Indicator], areas: Sequence[Area]) -> Terms:
+    by = [*GROUPS, "indicator", "sheet", "flow"]
+    summed = ~pl.col("sheet")
+    nets = net_changes(final.filter(summed), early.filter(summed), by).with_columns(pl.lit(1.0).alias("weight"))
+    amounts = {"level": final, "previous": early, "correction": nets.select(*AMOUNTS)}
+    return sums_by_area(amounts, indicators, areas, BREAKDOWNS)
+
+
+def _amounts(data: PeriodData, programme: Programme, indicators: Mapping[str, Sequence[Indicator]]) -> pl.DataFrame:
     """The figures of one round as exact amounts, one row a unit and indicator."""
     edition = programme.edition_for(data.period)
     env = environment_for(programme, data.period)
-    return sides_of(MonitoringRound(data), edition, env).units.select(*AMOUNTS)
+    return sides_of(MonitoringRound(data), edition, env, indicators).units.select(*AMOUNTS)
 
 
 def _cells(values: pl.DataFrame, indicators: Sequence[Indicator], period: str) -> pl.DataFrame:

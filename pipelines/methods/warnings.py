@@ -15,7 +15,7 @@ import polars as pl
 from pipelines.methods.area_figures import KEYS, TOTAL, area_figures, classified, surveyed
 from pipelines.methods.areas import Area, areas_of, lookups, memberships
 from pipelines.methods.monitoring import areas_present
-from pipelines.methods.monitoring_sides import MonitoringRound, sides_of, sub_park_codes
+from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators, sides_of, sub_park_codes
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
 from pipelines.methods.response import response_rates
 from pipelines.methods.warning_levels import (
@@ -183,7 +183,8 @@ def _concentration(
 ) -> pl.DataFrame:
     """Largest contribution of one unit to the increment of the area, in percent (W16)."""
     parameters, code = Parameters.of(warning.definition), str(warning.definition["code"])
-    units = sides_of(round_, edition, environment_for(programme, round_.now.period)).units.filter(indicator=code)
+    only = {r: [i for i in found if i.code == code] for r, found in additive_indicators(edition).items()}
+    units = sides_of(round_, edition, environment_for(programme, round_.now.period), only).units
     both = pl.col("amount").is_not_null() & pl.col("restated").is_not_null()
     pairs = units.filter(both).with_columns(change=pl.col("amount") - pl.col("restated"))
     rows = pairs.join(memberships(areas).select("park", "area"), on="park", how="inner")

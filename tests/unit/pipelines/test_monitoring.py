@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from pipelines.methods import monitoring_sides
 from pipelines.methods.monitoring import monitoring_figures
 from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators
 from pipelines.methods.product import Product
@@ -254,6 +255,15 @@ def test_ratios_come_from_the_programme() -> None:
 def test_the_order_of_rows_changes_nothing() -> None:
     shuffled = replace(NOW, rosters={"enterprise": NOW.rosters["enterprise"].reverse()})
     again = monitoring_figures(replace(ROUND, now=shuffled), PARK_PROGRAMME)
+    assert_frame_equal(again.cells, FIGURES.cells)
+    assert_frame_equal(again.parts, FIGURES.parts)
+
+
+def test_portions_of_indicators_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    edition = PARK_PROGRAMME.edition_for(NOW.period)
+    monkeypatch.setattr(monitoring_sides, "ROWS_AT_ONCE", 2 * NOW.rosters["enterprise"].height)
+    assert len(monitoring_sides.portions_of(NOW, edition)) > 3
+    again = monitoring_figures(ROUND, PARK_PROGRAMME)
     assert_frame_equal(again.cells, FIGURES.cells)
     assert_frame_equal(again.parts, FIGURES.parts)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from pipelines.methods import monitoring_sides
 from pipelines.methods.revisions import monitoring_revisions
 from schemas.catalog import programme
 from schemas.errors import DefinitionError
@@ -39,6 +41,13 @@ def value(area: str, indicator: str, measure: str) -> Any:
     rows = PRODUCT.cells.filter(area=area, indicator=indicator, measure=measure, breakdown="total")
     assert rows.height == 1
     return rows["value"][0]
+
+
+def test_portions_of_indicators_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitoring_sides, "ROWS_AT_ONCE", 2 * YEAR.rosters["enterprise"].height)
+    again = monitoring_revisions(YEAR, QUARTER, programme())
+    assert_frame_equal(again.cells, PRODUCT.cells)
+    assert_frame_equal(again.parts, PRODUCT.parts)
 
 
 def test_difference_and_percent_of_preliminary_to_final() -> None:
