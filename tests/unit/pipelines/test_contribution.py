@@ -103,10 +103,9 @@ def year(number: int, gdp: float, province: float, *, city: float = 1000.0, pric
         {"Y01": "620000", "Y02": number, "K45": province, "K48": province * 0.02, "K49": 1200.0, "K50": price},
         *({"Y01": c, "Y02": number, "K41": city} for c in ZONES.values()),
     ]
-    money = {code: pl.Decimal(18, 2) for code in ("K45", "K48", "K49", "K50", "K41")}
-    context = pl.DataFrame(rows, schema={"Y01": pl.String, "Y02": pl.Int64, **dict.fromkeys(money, pl.Float64)}).cast(
-        money
-    )
+    money = ["K45", "K48", "K49", "K50", "K41"]
+    schema = {"Y01": pl.String, "Y02": pl.Int64, **dict.fromkeys(money, pl.Float64)}
+    context = pl.DataFrame(rows, schema=schema).with_columns(pl.col(money).cast(pl.Decimal(18, 2)))
     return PeriodData(Period(number), {"enterprise": enterprise}, parks, context)
 
 
