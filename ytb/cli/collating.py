@@ -22,6 +22,7 @@ from ytb.cli.output import emit, progress
 from ytb.cli.session import CALL
 
 SHOWN_UNITS = 20
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et", ".csv")
 
 
 def register(root: typer.Typer) -> None:
@@ -40,7 +41,7 @@ def collate_command(
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
 ) -> None:
     """汇集企业自填的工作簿成为园区的报送:园区不增改企业的数,缺报和两处报的企业列名。"""
-    books = books_of(_workbooks(files))
+    books = books_of(_workbooks(files, {p.resolve() for p in (confirm, explain) if p}))
     given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
     given |= read_explanations(explain) if explain else {}
     made = collate(
@@ -80,14 +81,18 @@ def collate_command(
     raise typer.Exit(0 if state in STANDING else 2 if unreadable else 1)
 
 
-def _workbooks(files: list[Path]) -> list[Path]:
-    """The files given, and those in the folders given, in the order of their names; what a folder hides is left out."""
+def _workbooks(files: list[Path], papers: set[Path]) -> list[Path]:
+    """The files given, and the workbooks in the folders given, in the order of their names. ``papers`` that lie among them, and
+    what a folder hides, are left out."""
     found: list[Path] = []
     for path in files:
-        inside = [p for p in sorted(path.iterdir()) if p.is_file() and p.name[0] not in ".~"] if path.is_dir() else []
-        found += inside if path.is_dir() else [path]
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = (p for p in sorted(path.iterdir()) if p.is_file() and p.name[0] not in ".~")
+        found += [p for p in inside if p.suffix.lower() in WORKBOOKS and p.resolve() not in papers]
     if not found:
-        raise SubmissionError("no_file", "没有要汇集的文件;请核对目录。")
+        raise SubmissionError("no_file", "没有要汇集的工作簿;请核对目录。")
     return found
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from pipelines.checking import IncomingBook
 from pipelines.handing_back import typed_explanations
-from pipelines.intake import submit
+from pipelines.intake import COLLATED, submit
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
@@ -113,6 +113,8 @@ def leave_out(visit: Visit) -> Response:
     found = visit.found
     if found.state is not State.FAILED:
         raise RefusalError(f"{found.number} 当前状态为“{found.state.label}”,不能这样办理。")
+    if found.channel == COLLATED:
+        raise RefusalError("企业自行填报、园区汇集的报送,请用 ytb collate --leave-out 办理。")
     with visit.office.ledger.read() as session:
         if submissions(session, park=found.park, period=found.period)[-1].number != found.number:
             raise RefusalError("您单位已上传更新的修订,请在那一份上继续。")
