@@ -88,6 +88,14 @@ def head(session: Session) -> Head:
     return Head(last.seq, last.hash) if last else Head(0, GENESIS)
 
 
+def last_change(session: Session) -> Head:
+    """The last link that changed something but who may come in: not a view, not a sign-in, no account."""
+    is_change = (TrailRow.action != "viewed") & ~TrailRow.subject.like("access/%") & ~TrailRow.subject.like("user/%")
+    query = select(TrailRow.seq, TrailRow.hash).where(is_change).order_by(TrailRow.seq.desc()).limit(1)
+    last = session.execute(query).first()
+    return Head(last.seq, last.hash) if last else Head(0, GENESIS)
+
+
 def append(
     session: Session,
     *,

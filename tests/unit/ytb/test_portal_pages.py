@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from pipelines.intake import Office
+from pipelines.matters import Matters, what_matters
 from schemas.period import Period
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import NASTY, PASSWORD, Installation, installation
@@ -17,7 +19,7 @@ from warehouse.ledger import queries, release_requests
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
-from ytb.portal import pages, publishing
+from ytb.portal import pages, publishing, weighing
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,24 @@ def test_the_queue_goes_by_effect_and_what_lies_below_is_accepted_in_one_stroke(
     assert reviewer.post("/queue/accept-below", {**asked, "below": "0.1"}, page="/queue").status == 303
     assert number not in reviewer.get("/queue").text and state_of(inst, number) is State.ACCEPTED
     assert "低于 0.1" in reviewer.get(f"/review/{number}").text
+
+
+def test_effects_are_computed_once_until_something_changes(
+    inst: Installation, who: dict[str, Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(office: Office, period: Period) -> Matters:
+        made.append(str(period))
+        return what_matters(office, period)
+
+    monkeypatch.setattr(weighing, "what_matters", counted)
+    inst.submission("LBJJ", reported=True, name="算一次.xlsx")
+    for _ in range(3):
+        assert who["reviewer"].get("/matters").status == 200 and who["reviewer"].get("/queue").status == 200
+    assert made == ["2015-Q1"]
+    inst.submission("LBJJ", reported=True, name="再算一次.xlsx")
+    assert who["reviewer"].get("/queue").status == 200 and made == ["2015-Q1"] * 2
 
 
 def test_a_query_goes_to_the_park_is_answered_and_followed(inst: Installation, who: dict[str, Browser]) -> None:
