@@ -27,9 +27,10 @@ from pipelines.methods.innovation import innovation_tables
 from pipelines.methods.monitoring import areas_present, monitoring_figures
 from pipelines.methods.monitoring_sides import MonitoringRound
 from pipelines.methods.product import Product
+from pipelines.methods.projects import listed_units, project_rates, project_risks
 from pipelines.methods.response import monitoring_response
 from pipelines.methods.revisions import monitoring_revisions
-from pipelines.methods.targets import targets_progress
+from pipelines.methods.targets import targets_progress, threshold_list
 from pipelines.methods.warning_levels import Parameters
 from pipelines.methods.warnings import monitoring_warnings
 from pipelines.population import Population
@@ -51,9 +52,9 @@ from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from warehouse.vault import Vault
 
-PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "contribution", "quality")
-DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "quality_findings"),
-       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
+PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "projects_rates", "projects_risks", "quality_findings"),
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
 
 
 @dataclass
@@ -357,6 +358,25 @@ def evaluation_sources(inputs: Inputs, annual: Population) -> Sources:
     return Sources(fourth_quarter, lambda year: _progress(inputs, annual, year), inputs.provided, doubts(inputs))
 
 
+def _lists(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population, quarters, quarter = (
+        inputs.population("in_force"),
+        inputs.population("effective"),
+        Period(period.year, 4),
+    )
+    if not population.has(period):
+        return {}
+    data = population.of(period)
+    found = threshold_list(data, inputs.programme, quarters.bare(quarter) if quarters.has(quarter) else None)
+    return {"targets_lists": listed_units(found, inputs.programme, data)}
+
+
+def _projects(inputs: Inputs, period: Period) -> dict[str, Product]:
+    data = inputs.population("effective").of(period)
+    rates, risks = project_rates(data, inputs.programme), project_risks(data, inputs.programme)
+    return {"projects_rates": rates, "projects_risks": risks}
+
+
 def _contribution(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
     return contribution_marts(population, period) if population.has(period) else {}
@@ -395,6 +415,9 @@ _MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _innovation,
     "targets_progress": _targets,
+    "targets_lists": _lists,
+    "projects_rates": _projects,
+    "projects_risks": _projects,
     "contribution_figures": _contribution,
     "evaluation_scores": _evaluation,
     "evaluation_reference": lambda _inputs, _period: {},

@@ -133,6 +133,7 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         claims=read_claims(folder / "claims.toml", parent.claims if parent else None),
         ladder=_ladder(folder, parent),
         contribution=_contribution(folder, parent),
+        projects=_projects(folder, parent),
     )
 
 
@@ -328,6 +329,11 @@ def _ladder(folder: Path, parent: Edition | None) -> Definition | None:
 def _contribution(folder: Path, parent: Edition | None) -> Definition | None:
     path = folder / "contribution.toml"
     return read_toml(path, "contribution") if path.exists() else parent.contribution if parent else None
+
+
+def _projects(folder: Path, parent: Edition | None) -> Definition | None:
+    path = folder / "projects.toml"
+    return read_toml(path, "projects") if path.exists() else parent.projects if parent else None
 
 
 def _warnings(folder: Path, parent: Edition | None) -> tuple[WarningIndicator, ...]:

@@ -202,6 +202,7 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
     for figure in edition.ladder.data.get("figure", ()) if edition.ladder else ():
         yield from _compiles(programme, edition, figure["formula"], "A", f"{edition.id}/ladder.toml 的 {figure['id']}")
     yield from _contribution(programme, edition)
+    yield from _projects(programme, edition)
     for warning in edition.warnings:
         if warning.formula:
             yield from _compiles(
@@ -253,6 +254,20 @@ def _contribution(programme: Programme, edition: Edition) -> Iterator[Problem]:
             yield from _compiles(programme, edition, text, "A", where)
         if entry.get("deflator") and entry["deflator"] not in edition.indicators:
             yield Problem("error", where, f"{entry['id']} 的价格指数 {entry['deflator']} 不是指标;请改正。")
+
+
+def _projects(programme: Programme, edition: Edition) -> Iterator[Problem]:
+    """Rates and conditions of projects can be computed, and groups are indicators."""
+    definition = edition.projects
+    if definition is None:
+        return
+    for entry in (*definition.data["rate"], *definition.data.get("risk", ())):
+        where = definition.line_of("id", entry["id"])
+        yield from _compiles(programme, edition, entry.get("formula") or entry["condition"], "Q", where)
+    for group in definition.data.get("group", ()):
+        if group["code"] not in edition.indicators:
+            where = definition.line_of("id", group["id"])
+            yield Problem("error", where, f"{group['id']} 的代码 {group['code']} 不是指标;请改正 code。")
 
 
 KINDS_OF_UNITS = (

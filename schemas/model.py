@@ -263,6 +263,7 @@ class Edition:
     schemes: Mapping[str, Definition] = field(default_factory=dict)  # index systems scored by the engine, by id
     claims: Claims = field(default_factory=Claims)  # what explanations claim, and how figures contradict it
     ladder: Definition | None = None  # rungs, triggers and terms of praise and warning
+    projects: Definition | None = None  # rates of investment projects, their groups, conditions to look at
     contribution: Definition | None = None  # what is set against province and city, and the trial of growth accounting
 
     @cached_property

@@ -121,7 +121,7 @@ def area_figures(
     data: PeriodData,
     areas: Mapping[str, Area],
     codes: Iterable[str],
-    breakdowns: Sequence[str],
+    breakdowns: Sequence[str | Breakdown],
     env: Environment,
 ) -> AreaFigures:
     """Every expression of ``nodes`` for every area of ``codes`` and every breakdown, sorted by area, breakdown, category.
@@ -132,8 +132,10 @@ def area_figures(
     chosen, weighted = [areas[c] for c in codes], is_weighted(data)
     roles = {name: part_roles(text, env) for name, text in nodes.items()}
     found = [
-        _one_breakdown(nodes, roles, data, areas, chosen, BREAKDOWNS[name], env, weighted=weighted)
-        for name in breakdowns
+        _one_breakdown(
+            nodes, roles, data, areas, chosen, BREAKDOWNS[b] if isinstance(b, str) else b, env, weighted=weighted
+        )
+        for b in breakdowns
     ]
     return AreaFigures(
         pl.concat([f.values for f in found]).sort(KEYS),

@@ -44,7 +44,10 @@ def register(root: typer.Typer) -> None:
 
 def run(
     product: Annotated[
-        str, typer.Argument(help="monitoring、index、evaluation、innovation、targets、contribution、quality 或 all")
+        str,
+        typer.Argument(
+            help="monitoring、index、evaluation、innovation、targets、projects、contribution、quality 或 all"
+        ),
     ],
     period: Annotated[str, typer.Option()],
 ) -> None:
