@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from schemas.model import (
     PublicationTable,
     Severity,
     Target,
+    TargetChange,
     ValueType,
     WarningIndicator,
 )
@@ -129,6 +131,7 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         warnings=_warnings(folder, parent),
         derivations=_derivations(folder, parent),
         targets=_targets(folder, parent),
+        target_changes=_target_changes(folder, parent),
         schemes=_schemes(folder, parent),
         claims=read_claims(folder / "claims.toml", parent.claims if parent else None),
         ladder=_ladder(folder, parent),
@@ -360,6 +363,7 @@ def _derivations(folder: Path, parent: Edition | None) -> dict[str, str]:
     return {**(parent.derivations if parent else {}), **own}
 
 
+CHANGE_COLUMNS = ("row_no", "effective", "target_year", "target_value", "document", "reason")
 TARGET_COLUMNS = (
     "row_no", "plan_id", "plan_name", "area", "indicator_name", "unit", "baseline_year", "baseline_value", "target_year",
     "target_value", "direction", "scope_note", "seed_section", "tracking", "formula", "scope", "path", "note",
@@ -376,6 +380,31 @@ def _targets(folder: Path, parent: Edition | None) -> tuple[Target, ...]:
             key=lambda t: t.row_no,
         )
     )
+
+
+def _target_changes(folder: Path, parent: Edition | None) -> tuple[TargetChange, ...]:
+    """Versions of targets in ``plans/changes/*.csv``, on top of those of the parent edition."""
+    own = [
+        _target_change(where, row)
+        for p in sorted((folder / "plans" / "changes").glob("*.csv"))
+        for where, row in read_csv_rows(p, CHANGE_COLUMNS)
+    ]
+    before = parent.target_changes if parent else ()
+    return tuple(sorted((*before, *own), key=lambda c: (c.row_no, c.effective)))
+
+
+def _target_change(where: str, row: Mapping[str, str]) -> TargetChange:
+    if not row["document"].strip() or not row["reason"].strip():
+        raise DefinitionError("目标调整没有依据文号或理由", where=where, remedy="请写明 document 与 reason。")
+    try:
+        return TargetChange(
+            int(row["row_no"]), date.fromisoformat(row["effective"]), int(row["target_year"]), float(row["target_value"]),
+            row["document"], row["reason"],
+        )  # fmt: skip
+    except ValueError as error:
+        raise DefinitionError(
+            f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与目标值应为数字。"
+        ) from None
 
 
 def _target(where: str, row: Mapping[str, str]) -> Target:

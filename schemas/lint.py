@@ -201,6 +201,10 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
     yield from _schemes(programme, edition)
     for figure in edition.ladder.data.get("figure", ()) if edition.ladder else ():
         yield from _compiles(programme, edition, figure["formula"], "A", f"{edition.id}/ladder.toml 的 {figure['id']}")
+    known = {t.row_no for t in edition.targets}
+    for change in edition.target_changes:
+        if change.row_no not in known:
+            yield Problem("error", f"{edition.id}/plans/changes", f"目标 {change.row_no} 不存在;请改正 row_no。")
     yield from _contribution(programme, edition)
     yield from _projects(programme, edition)
     for warning in edition.warnings:

@@ -240,6 +240,18 @@ class Target:
 
 
 @dataclass(frozen=True)
+class TargetChange:
+    """A target as changed from a day on, with the document it rests on (C5: 目标可合理调整或修订)."""
+
+    row_no: int
+    effective: date
+    target_year: int
+    target_value: float
+    document: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Edition:
     """One edition 年度版 of the programme, resolved (``extends`` already merged)."""
 
@@ -262,6 +274,7 @@ class Edition:
     targets: tuple[Target, ...]
     schemes: Mapping[str, Definition] = field(default_factory=dict)  # index systems scored by the engine, by id
     claims: Claims = field(default_factory=Claims)  # what explanations claim, and how figures contradict it
+    target_changes: tuple[TargetChange, ...] = ()  # versions of targets, by row and day
     ladder: Definition | None = None  # rungs, triggers and terms of praise and warning
     projects: Definition | None = None  # rates of investment projects, their groups, conditions to look at
     contribution: Definition | None = None  # what is set against province and city, and the trial of growth accounting

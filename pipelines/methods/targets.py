@@ -23,6 +23,7 @@ from pipelines.methods.target_progress import (
     STANDING_VALUES,
     Progress,
     Standing,
+    completion_pct,
     final_score,
     period_score,
     progress_of,
@@ -38,10 +39,11 @@ from pipelines.methods.target_values import (
     threshold_units,
     with_quarterly_rosters,
 )
+from pipelines.methods.target_versions import basis_of, changed, changes_on
 from schemas.environment import environment_for
 from schemas.expression import functions, parse
 from schemas.marts import row_key
-from schemas.model import Programme, Target
+from schemas.model import Programme, Target, TargetChange
 from schemas.period_data import PeriodData
 
 TABLE: Final = "targets"
@@ -56,6 +58,8 @@ MEASURES: Final = {
     "expected": "应达进度",
     "gap": "进度差",
     "standing": "状态",
+    "target_planned": "调整前目标值",
+    "completion_planned": "完成率(按调整前)",
     "remaining": "尚需完成",
     "needed_per_year": "尚需年均完成",
     "needed_growth": "尚需年均增长",
@@ -64,7 +68,7 @@ MEASURES: Final = {
     "units_meeting": "达到门槛的单位数",
 }
 # Measures a value stands behind, for disclosure control: each of them would give it away.
-DERIVED: Final = ("actual", "completion", "gap", "standing", "remaining", "needed_per_year", "needed_growth", "score_period", "score_final")  # fmt: skip
+DERIVED: Final = ("actual", "completion", "completion_planned", "gap", "standing", "remaining", "needed_per_year", "needed_growth", "score_period", "score_final")  # fmt: skip
 OVER_YEARS: Final = frozenset({"CUM", "STAGE", "STAGE_DELTA", "BASE", "CAGR"})
 TASKS_HOLD: Final = "任务表填报数"
 ONLY_BACKGROUND: Final = "仅作背景,不计完成情况"
@@ -87,6 +91,9 @@ def targets_progress(
     """
     year = data.period.year
     edition = programme.edition_for(data.period)
+    plan = {t.row_no: t for t in edition.targets}
+    changes = changes_on(edition.target_changes, data.period.end)
+    in_force = [changed(t, changes[t.row_no]) if t.row_no in changes else t for t in edition.targets]
     register = areas_of(programme.codelists["parks"].valid(data.period.end))
     env = environment_for(programme, data.period)
     firsts = first_years(programme.codelists["plans"].rows)
@@ -98,10 +105,10 @@ def targets_progress(
 
     now = complete(year)
     assert now is not None
-    places = {t.row_no: resolve(t.area, register) for t in edition.targets}
+    places = {t.row_no: resolve(t.area, register) for t in in_force}
     area_of = {row: place.code for row, place in places.items() if place.code}
     by_kind: dict[str, list[Target]] = {}
-    for target in edition.targets:
+    for target in in_force:
         by_kind.setdefault(target.tracking, []).append(target)
     values: dict[int, TargetValue] = {}
     known = [t for t in by_kind.get("computed", []) if t.row_no in area_of]
@@ -115,12 +122,17 @@ def targets_progress(
     }
     values |= task_values(by_kind.get("task_register", []), now.rosters.get("tasks"))
     rows: list[dict[str, Any]] = []
-    all_targets = {t.row_no: t for t in edition.targets}
-    for target in edition.targets:
+    all_targets = {t.row_no: t for t in in_force}
+    for target in in_force:
         place = places[target.row_no]
         if target.tracking in ("computed", "task_register"):
             progress = progress_of(target, values[target.row_no].value, year, firsts[target.plan_id], all_targets)
             rows += _measured(target, place, register, str(data.period), values[target.row_no], progress)
+            if target.row_no in changes:
+                change = changes[target.row_no]
+                rows += _as_planned(
+                    plan[target.row_no], change, place, register, str(data.period), values[target.row_no]
+                )
         else:
             rows += _unmeasured(target, place, register, str(data.period))
     ready = classified(surveyed(now, env), env, subs)
@@ -249,6 +261,30 @@ def _measured(
         )
     found.append(_standing_cell(target, place, register, period, progress, value.problem))
     return found + _scored(target, place, register, period, value, progress)
+
+
+def _as_planned(
+    target: Target,
+    change: TargetChange,
+    place: Resolution,
+    register: Mapping[str, Area],
+    period: str,
+    value: TargetValue,
+) -> list[dict[str, Any]]:
+    """The plan's own figure and the completion by it, beside those of the version in force (index_system 9.2)."""
+    found = [
+        _cell(
+            target, place, register, period, "target_planned", target.target_value, "A", basis_of(change),
+            decimals=_digits(target.target_value),
+        )
+    ]  # fmt: skip
+    if (completion := completion_pct(target, value.value)) is not None:
+        found.append(
+            _cell(
+                target, place, register, period, "completion_planned", completion, "A", "", unit_measure=PERCENT, decimals=1
+            )
+        )  # fmt: skip
+    return found
 
 
 def _scored(
