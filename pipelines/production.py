@@ -30,6 +30,7 @@ from pipelines.methods.product import Product
 from pipelines.methods.projects import listed_units, project_rates, project_risks
 from pipelines.methods.response import monitoring_response
 from pipelines.methods.revisions import monitoring_revisions
+from pipelines.methods.target_breakdown import targets_breakdown
 from pipelines.methods.targets import targets_progress, threshold_list
 from pipelines.methods.warning_levels import Parameters
 from pipelines.methods.warnings import monitoring_warnings
@@ -54,7 +55,7 @@ from warehouse.vault import Vault
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
 DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "projects_rates", "projects_risks", "quality_findings"),
-       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
 
 
 @dataclass
@@ -358,6 +359,18 @@ def evaluation_sources(inputs: Inputs, annual: Population) -> Sources:
     return Sources(fourth_quarter, lambda year: _progress(inputs, annual, year), inputs.provided, doubts(inputs))
 
 
+def _breakdown(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population, quarters = inputs.population("in_force"), inputs.population("effective")
+    if not population.has(period):
+        return {}
+
+    def fourth_quarter(of: int) -> PeriodData | None:
+        return quarters.bare(Period(of, 4)) if quarters.has(Period(of, 4)) else None
+
+    found = targets_breakdown(population.of(period), inputs.programme, population.at, fourth_quarter)
+    return {"targets_breakdown": found}
+
+
 def _lists(inputs: Inputs, period: Period) -> dict[str, Product]:
     population, quarters, quarter = (
         inputs.population("in_force"),
@@ -415,6 +428,7 @@ _MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _innovation,
     "targets_progress": _targets,
+    "targets_breakdown": _breakdown,
     "targets_lists": _lists,
     "projects_rates": _projects,
     "projects_risks": _projects,

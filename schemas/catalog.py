@@ -30,6 +30,7 @@ from schemas.model import (
     Severity,
     Target,
     TargetChange,
+    TargetPart,
     ValueType,
     WarningIndicator,
 )
@@ -132,6 +133,7 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         derivations=_derivations(folder, parent),
         targets=_targets(folder, parent),
         target_changes=_target_changes(folder, parent),
+        target_parts=_target_parts(folder, parent),
         schemes=_schemes(folder, parent),
         claims=read_claims(folder / "claims.toml", parent.claims if parent else None),
         ladder=_ladder(folder, parent),
@@ -363,6 +365,7 @@ def _derivations(folder: Path, parent: Edition | None) -> dict[str, str]:
     return {**(parent.derivations if parent else {}), **own}
 
 
+PART_COLUMNS = ("row_no", "area", "year", "value", "effective", "document")
 CHANGE_COLUMNS = ("row_no", "effective", "target_year", "target_value", "document", "reason")
 TARGET_COLUMNS = (
     "row_no", "plan_id", "plan_name", "area", "indicator_name", "unit", "baseline_year", "baseline_value", "target_year",
@@ -404,6 +407,31 @@ def _target_change(where: str, row: Mapping[str, str]) -> TargetChange:
     except ValueError as error:
         raise DefinitionError(
             f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与目标值应为数字。"
+        ) from None
+
+
+def _target_parts(folder: Path, parent: Edition | None) -> tuple[TargetPart, ...]:
+    """Breakdown of targets in ``plans/breakdown/*.csv``, on top of that of the parent edition."""
+    own = [
+        _target_part(where, row)
+        for p in sorted((folder / "plans" / "breakdown").glob("*.csv"))
+        for where, row in read_csv_rows(p, PART_COLUMNS)
+    ]
+    before = parent.target_parts if parent else ()
+    return tuple(sorted((*before, *own), key=lambda t: (t.row_no, t.area, t.year, t.effective)))
+
+
+def _target_part(where: str, row: Mapping[str, str]) -> TargetPart:
+    if not row["document"].strip():
+        raise DefinitionError("年度分解值没有依据文号", where=where, remedy="请写明 document。")
+    try:
+        effective = date.fromisoformat(row["effective"])
+        return TargetPart(
+            int(row["row_no"]), row["area"], int(row["year"]), float(row["value"]), effective, row["document"]
+        )
+    except ValueError as error:
+        raise DefinitionError(
+            f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与分解值应为数字。"
         ) from None
 
 

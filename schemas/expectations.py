@@ -20,7 +20,14 @@ MOST_DECIMALS: Final = 6
 # A mart most of whose cells say nothing is suspicious, not wrong: the first quarters of a new indicator look like that.
 LEAST_WITH_VALUE: Final = 0.05
 # No finding at all, or no fourth quarter to be revised, is an ordinary state of affairs.
-MAY_BE_EMPTY: Final = ("quality_findings", "monitoring_revisions", "projects_rates", "projects_risks", "targets_lists")
+MAY_BE_EMPTY: Final = (
+    "quality_findings",
+    "monitoring_revisions",
+    "projects_rates",
+    "projects_risks",
+    "targets_lists",
+    "targets_breakdown",
+)
 
 _WITH_VALUE: Final = tuple(code for code, (mark, _) in STATUSES.items() if not mark)
 _WITHOUT_VALUE: Final = tuple(code for code, (mark, _) in STATUSES.items() if mark)

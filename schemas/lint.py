@@ -205,6 +205,11 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
     for change in edition.target_changes:
         if change.row_no not in known:
             yield Problem("error", f"{edition.id}/plans/changes", f"目标 {change.row_no} 不存在;请改正 row_no。")
+    for part in edition.target_parts:
+        if part.row_no not in known:
+            yield Problem("error", f"{edition.id}/plans/breakdown", f"目标 {part.row_no} 不存在;请改正 row_no。")
+        if part.area not in set(programme.codelists["parks"].rows["code"]):
+            yield Problem("error", f"{edition.id}/plans/breakdown", f"{part.area} 不在园区名录内;请改正 area。")
     yield from _contribution(programme, edition)
     yield from _projects(programme, edition)
     for warning in edition.warnings:

@@ -252,6 +252,18 @@ class TargetChange:
 
 
 @dataclass(frozen=True)
+class TargetPart:
+    """What an area is to have reached of a target by the end of a year (年度分解值), by the document that says so."""
+
+    row_no: int
+    area: str
+    year: int
+    value: float
+    effective: date
+    document: str
+
+
+@dataclass(frozen=True)
 class Edition:
     """One edition 年度版 of the programme, resolved (``extends`` already merged)."""
 
@@ -275,6 +287,7 @@ class Edition:
     schemes: Mapping[str, Definition] = field(default_factory=dict)  # index systems scored by the engine, by id
     claims: Claims = field(default_factory=Claims)  # what explanations claim, and how figures contradict it
     target_changes: tuple[TargetChange, ...] = ()  # versions of targets, by row and day
+    target_parts: tuple[TargetPart, ...] = ()  # breakdown of targets to areas and years, by day
     ladder: Definition | None = None  # rungs, triggers and terms of praise and warning
     projects: Definition | None = None  # rates of investment projects, their groups, conditions to look at
     contribution: Definition | None = None  # what is set against province and city, and the trial of growth accounting
