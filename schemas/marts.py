@@ -81,6 +81,7 @@ MARTS: Final[dict[str, Mart]] = {
         Mart("index_coverage", "index", "发展指数覆盖", "A", "每年进入链的指标与权重"),
         Mart("innovation_tables", "innovation", "创新调查表", "A", "34 张企业创新调查输出表"),
         Mart("targets_progress", "targets", "规划目标进展", "A", "331 项目标的完成值、完成率、应达进度与状态"),
+        Mart("targets_breakdown", "targets", "目标年度分解", "A", "分解到各区各年的目标值、完成值与完成率"),
         Mart(
             "targets_lists",
             "targets",
