@@ -25,6 +25,9 @@ from pipelines.methods.index.chain_uncertainty import interval_cells
 from pipelines.methods.index.development import AreaChain, development_chains
 from pipelines.methods.innovation import innovation_tables
 from pipelines.methods.monitoring import areas_present, monitoring_figures
+from pipelines.methods.monitoring_diagnosis import monitoring_diagnosis
+from pipelines.methods.monitoring_early import monitoring_estimates, parameters_of
+from pipelines.methods.monitoring_series import monitoring_series
 from pipelines.methods.monitoring_sides import MonitoringRound
 from pipelines.methods.product import Product
 from pipelines.methods.projects import listed_units, project_rates, project_risks
@@ -54,7 +57,7 @@ from warehouse.ledger.submissions import Submission, submissions
 from warehouse.vault import Vault
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
-DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "projects_rates", "projects_risks", "quality_findings"),
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "projects_rates", "projects_risks", "quality_findings"),
        "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def compute(
     """
     found: dict[str, Product] = {}
     for name in DUE.get(period.round, ()):
-        if MARTS[name].product not in products or name in found:
+        if MARTS[name].product not in products or name in found or (to_publish and MARTS[name].is_internal):
             continue
         progress(f"计算 {MARTS[name].title}")
         found |= _MAKERS[name](inputs, period)
@@ -403,6 +406,32 @@ def _response(inputs: Inputs, period: Period) -> dict[str, Product]:
     }
 
 
+def _quarters_back(inputs: Inputs, period: Period) -> Iterator[PeriodData]:
+    """This quarter and those before it that are on file, one at a time; a gap does not end the search."""
+    population, at = inputs.population("effective"), period
+    for _ in range(parameters_of(population.edition(period))[2] + 1):
+        try:
+            found = population.bare(at) if population.has(at) else None
+        except LookupError:  # before the first edition of the programme
+            return
+        if found is not None:
+            yield found
+        at = at.previous() or Period(at.year - 1, 4)
+
+
+def _estimates(inputs: Inputs, period: Period) -> dict[str, Product]:
+    return {"monitoring_estimates": monitoring_estimates(_quarters_back(inputs, period), inputs.programme)}
+
+
+def _series(inputs: Inputs, period: Period) -> dict[str, Product]:
+    return {"monitoring_series": monitoring_series(_quarters_back(inputs, period), inputs.programme)}
+
+
+def _diagnosis(inputs: Inputs, period: Period) -> dict[str, Product]:
+    round_ = _round(inputs, inputs.population("effective"), period)
+    return {"monitoring_diagnosis": monitoring_diagnosis(round_, inputs.programme)}
+
+
 def _revisions(inputs: Inputs, period: Period) -> dict[str, Product]:
     population = inputs.population("in_force")
     quarter = period.fourth_quarter()
@@ -424,6 +453,9 @@ _MAKERS: dict[str, Callable[[Inputs, Period], dict[str, Product]]] = {
     "monitoring_warnings": _warnings,
     "monitoring_response": _response,
     "monitoring_revisions": _revisions,
+    "monitoring_estimates": _estimates,
+    "monitoring_series": _series,
+    "monitoring_diagnosis": _diagnosis,
     "index_scores": _index,
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _innovation,

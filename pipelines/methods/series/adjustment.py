@@ -69,7 +69,9 @@ def _check(
     points: Sequence[Point], values: Sequence[float | None], plan: StlPlan, multiplicative: bool, name: str
 ) -> None:
     whose = f"{name}:" if name else ""
-    if not points or plan.n_p < 2:
+    if not points:
+        raise DefinitionError(f"{whose}序列里没有数值", remedy="请检查数据。")
+    if plan.n_p < 2:
         raise DefinitionError(f"{whose}年度序列没有季节,不作季节调整", remedy="请给季度或月度序列。")
     missing = [k for k, v in enumerate(values) if v is None]
     if missing:

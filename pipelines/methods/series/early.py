@@ -100,7 +100,7 @@ def ratio_estimate(units: pl.DataFrame, donors: int = DONORS) -> Estimate:
         units=units.height,
         answered_units=answered.height,
         unknown=units.height - answered.height - silent.height,
-        pooled=tuple(str(s) for s in pooled),
+        pooled=tuple(str(s) for s in pooled if s is not None),
     )
 
 
