@@ -290,7 +290,7 @@ class Edition:
     target_parts: tuple[TargetPart, ...] = ()  # breakdown of targets to areas and years, by day
     ladder: Definition | None = None  # rungs, triggers and terms of praise and warning
     projects: Definition | None = None  # rates of investment projects, their groups, conditions to look at
-    contribution: Definition | None = None  # what is set against province and city, and the trial of growth accounting
+    contribution: Definition | None = None  # what is set against province and city
 
     @cached_property
     def indicators(self) -> dict[str, Indicator]:
