@@ -66,7 +66,13 @@ class TinyOffice:
         outcome = submit(self.office, books, pool, now=now, actor=ACTOR)
         if outcome.unexplained and outcome.checked:
             soft = outcome.checked.findings.filter(NEEDS_EXPLANATION)
-            told = {finding_key(f): ("07", "经与企业核对,系生产经营正常变化所致") for f in soft.iter_rows(named=True)}
+            told = {
+                finding_key(f): (
+                    "07",
+                    f"{period}，{f['unit_id']}的{f['indicator']}:经与企业核对,系本期业务结构调整所致",
+                )
+                for f in soft.iter_rows(named=True)
+            }
             outcome = submit(self.office, books, pool, now=now, actor=ACTOR, explanations=told)
         accept(self.office, outcome.submission.number, now=now + timedelta(hours=1), actor=ACTOR)
         return outcome.submission.number
