@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 
 from bench.area import ROUNDS, Area, Block, context_of, observations_of
-from pipelines.intake import Office, frame_to_blob
+from pipelines.intake import Office
+from schemas.canonical import frame_bytes
 from schemas.findings import no_findings
 from schemas.observations import Observations
 from schemas.period import Period
@@ -133,7 +134,7 @@ def _file(office: Office, park: str, period: Period, observations: Observations,
         office.vault, office.ledger, [book], park=park, period=period, edition=edition, now=moment, **kind
     ).submission.number
     check = CheckResult(
-        READER_VERSION, "bench", "", office.vault.put(blob).sha256, office.vault.put(frame_to_blob(no_findings())).sha256,
+        READER_VERSION, "bench", "", office.vault.put(blob).sha256, office.vault.put(frame_bytes(no_findings())).sha256,
         tuple(observations.frames), {}, 0, 0,
     )  # fmt: skip
     with office.ledger.write() as session:

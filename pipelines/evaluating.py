@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from pipelines.evaluation_production import evaluated_schemes, schemes_of
 from pipelines.index_values import index_values
+from pipelines.inputs import Inputs, live_inputs
 from pipelines.intake import Office
 from pipelines.methods.areas import areas_of
 from pipelines.methods.evaluation import Evaluated
@@ -26,7 +27,7 @@ from pipelines.methods.ladder_definition import Fact, Ladder, parse_ladder
 from pipelines.methods.ladder_facts import decision_facts, evaluation_facts, fact_labels
 from pipelines.methods.monitoring import areas_present
 from pipelines.population import Population
-from pipelines.production import Inputs, evaluation_sources, live_inputs
+from pipelines.production import evaluation_sources
 from schemas.errors import DefinitionError, RefusalError, SubmissionError
 from schemas.model import Edition, IndexIndicator, IndexSystem
 from schemas.period import Period

@@ -23,16 +23,10 @@ from schemas.expression import functions, operands, parse
 from schemas.model import Edition
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE, PeriodData
+from warehouse.ledger.evaluations import FIGURE_COLUMNS
 
 UNCLASSED = "未分类"
-PROVIDED_COLUMNS = {
-    "scheme": pl.String(),
-    "unit": pl.String(),
-    "year": pl.Int64(),
-    "indicator": pl.String(),
-    "value": pl.Float64(),
-    "basis": pl.String(),
-}
+PROVIDED_COLUMNS = FIGURE_COLUMNS
 FourthQuarter = Callable[[int], PeriodData | None]
 
 

@@ -36,12 +36,13 @@ def require_gate(programme: Programme, period: Period, batch: Sequence[tuple[Sub
         n: frozenset(c.valid(period.end)["code"].to_list()) for n, c in programme.codelists.items() if n in _CODELISTS
     }
     rules = _row_rules(edition, period)
+    env = environment_for(programme, period, edition=edition)
     gated: dict[str, list[pl.DataFrame]] = {}
     for submission, observations in batch:
         complete = observations.with_all_columns(edition, period)
         rosters = rosters_of(observations, edition, period)
         rosters["park"] = park_sheet(complete, edition, period, Operands(), submission.park)
-        held = _held(edition, rules, rosters, environment_for(programme, period, edition=edition))
+        held = _held(edition, rules, rosters, env)
         for code, frame in complete.frames.items():
             rows = frame.filter(pl.col("unit_id").is_not_null())
             if code in held:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 import duckdb
 import polars as pl
 
+from pipelines.index_production import index_chains
+from pipelines.inputs import Inputs, register_frames
 from pipelines.intake import Office
+from pipelines.loading import load_listed
 from pipelines.matters import Matters
 from pipelines.methods.index.parts import years_needed
 from pipelines.population import Population
-from pipelines.production import Inputs, index_chains, load_listed, register_frames
 from schemas.errors import RefusalError
 from schemas.model import Edition
 from schemas.observations import ENTERPRISE_ROSTER

@@ -61,11 +61,6 @@ class Outcome:
     weak: Mapping[str, str] = field(default_factory=dict)
 
 
-def frame_to_blob(frame: pl.DataFrame) -> bytes:
-    """A frame as Arrow, equal bytes for equal frames."""
-    return frame_bytes(frame)
-
-
 def submit(
     office: Office,
     books: Sequence[IncomingBook],
@@ -219,7 +214,7 @@ def _as_recorded(vault: Vault, checked: Checked, left_out: Sequence[str]) -> Che
         rule_set_hash=checked.rule_set_hash,
         operand_hash=checked.operand_hash,
         observations_blob=vault.put(kept.to_bytes()).sha256 if readable else None,
-        findings_blob=vault.put(frame_to_blob(checked.findings)).sha256,
+        findings_blob=vault.put(frame_bytes(checked.findings)).sha256,
         forms=checked.forms,
         counts=tally(checked) | {"left_out": len(left_out)},
         blocking=checked.blocking(left_out),

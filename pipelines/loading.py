@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -125,6 +125,31 @@ def _was_reported(session: Session, found: Submission) -> bool:
     return found.state in LOADED_STATES and any(
         state is State.REPORTED for _, state in state_history(session, found.number)
     )
+
+
+def load_listed(office: Office, con: duckdb.DuckDBPyConnection, listed: Iterable[Submission]) -> None:
+    """Load just these submissions into an empty warehouse, in the states they are given with."""
+    facts.create(con, office.programme)
+    rows = []
+    with office.ledger.read() as session, facts.transaction(con):
+        for submission in listed:
+            row = _row_as_given(warehouse_row(session, submission), submission)
+            rows.append(row)
+            stages = _stages(row)
+            facts.load(con, office.programme, row, observations_of(office.vault, submission), stages)
+        facts.replace_submissions(con, rows)
+
+
+def _row_as_given(row: SubmissionRow, given: Submission) -> SubmissionRow:
+    """The row in the state the submission is given with, whatever became of it later."""
+    match given.state:
+        case State.ACCEPTED:
+            return replace(
+                row, state=given.state.value, accepted_from=row.accepted_from or given.state_at, accepted_to=None
+            )
+        case State.SUPERSEDED:
+            return replace(row, state=given.state.value)
+    return replace(row, state=given.state.value, accepted_from=None, accepted_to=None)
 
 
 def refresh(office: Office, home: Home, *, progress: Callable[[str], None] = lambda _: None) -> Loaded:

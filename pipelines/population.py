@@ -60,10 +60,7 @@ class Population:
     def at(self, year: int) -> PeriodData | None:
         """Annual data of ``year``, None where that year is not on file; what CUM, BASE, STAGE and CAGR ask."""
         period = Period(year)
-        try:
-            return self.of(period) if self.has(period) else None
-        except LookupError:
-            return None
+        return self.of(period) if self.has(period) else None
 
     def of(self, period: Period) -> PeriodData:
         """Everything of a period, with operands of other periods beside (``F01_yoy``, ``F01_prev``, ``F01_q4``)."""
@@ -84,7 +81,7 @@ class Population:
         return replace(bare, rosters=rosters, parks=parks)
 
     def bare(self, period: Period) -> PeriodData:
-        """The figures of one period alone, derived indicators computed."""
+        """The figures of one period alone, derived indicators computed; empty before the first edition of the programme."""
         return self.once(("bare", period), lambda: self._read(period))
 
     def once(self, key: Hashable, make: Callable[[], V]) -> V:
@@ -101,10 +98,9 @@ class Population:
         return self.once(("zeros", id(data)), make)[1]
 
     def _read(self, period: Period) -> PeriodData:
-        try:
-            edition = self.edition(period)
-        except Exception as missing:
-            raise LookupError(str(period)) from missing
+        if not self.programme.covers(period):
+            return _nothing(period)
+        edition = self.edition(period)
         frames: dict[str, pl.DataFrame] = {}
         if self.as_of is not None or str(period) in self._on_file:
             for form in edition.forms.values():
@@ -218,6 +214,13 @@ class Population:
                 )
                 frame = frame.join(own, on="park", how="left", maintain_order="left")
         return frame.sort("park")
+
+
+def _nothing(period: Period) -> PeriodData:
+    units = pl.DataFrame(schema={"unit_id": pl.String, "park": pl.String})
+    return PeriodData(
+        period, dict.fromkeys(ROSTERS, units), pl.DataFrame(schema={"park": pl.String, "filed": pl.Boolean})
+    )
 
 
 def _of_flows(indicator: Indicator, edition: Edition) -> bool:

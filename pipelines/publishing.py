@@ -19,14 +19,16 @@ from exports.manifest import MANIFEST, Manifest, ReleaseMeta, SubmissionRef, fil
 from exports.release import write_release
 from pipelines.evaluation_production import PUBLISHED as EVALUATION
 from pipelines.evaluation_production import schemes_of
-from pipelines.intake import Office, frame_to_blob
-from pipelines.loading import load_all
+from pipelines.inputs import Inputs, findings_of, live_inputs
+from pipelines.intake import Office
+from pipelines.loading import load_all, load_listed
 from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation_disclosure import with_sums_kept_back
-from pipelines.methods.product import Product
-from pipelines.production import Inputs, composite_parts, compute, live_inputs, load_listed, store
+from pipelines.methods.product import Product, composite_parts
+from pipelines.production import compute, store
+from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.marts import PUBLISHED_COLUMNS
 from schemas.model import Edition, FormKind, Programme
@@ -138,7 +140,7 @@ def publish(
             release_id = next_release_id(session, period)
             before = [r for r in releases(session, period) if not r.is_withdrawn]
             series = earlier_releases(home, session, period)
-        register = {p: office.vault.put(frame_to_blob(f)).sha256 for p, f in inputs.register.items()}
+        register = {p: office.vault.put(frame_bytes(f)).sha256 for p, f in inputs.register.items()}
         meta = release_meta(
             office.programme,
             release_id,
@@ -239,8 +241,8 @@ def _internal(home: Home, release_id: str, protected: Protected) -> None:
     """The account of disclosure control: confidential, beside the releases, not in them."""
     folder = home.releases / ".internal"
     folder.mkdir(exist_ok=True)
-    (folder / f"{release_id}.atoms.arrow").write_bytes(frame_to_blob(protected.published_atoms))
-    (folder / f"{release_id}.report.arrow").write_bytes(frame_to_blob(protected.report))
+    (folder / f"{release_id}.atoms.arrow").write_bytes(frame_bytes(protected.published_atoms))
+    (folder / f"{release_id}.report.arrow").write_bytes(frame_bytes(protected.report))
 
 
 def released_marts(folder: Path) -> dict[str, pl.DataFrame]:
@@ -293,12 +295,11 @@ def reproduce(
         register = {
             p: pl.read_ipc(io.BytesIO(office.vault.read(sha))) for p, sha in document["parameters"]["register"].items()
         }
-        live = live_inputs(office, con)
         inputs = Inputs(
             con,
             office.programme,
             register,
-            {s.number: live.findings[s.number] for s in listed if s.number in live.findings},
+            {s.number: findings_of(office.vault, s) for s in listed},
             listed,
             _deadlines(document),
             _instants(document["parameters"]["released_at"]),

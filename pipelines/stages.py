@@ -12,10 +12,11 @@ from datetime import datetime
 import polars as pl
 
 from exports.manifest import SubmissionRef, read_manifest
+from pipelines.inputs import live_inputs
 from pipelines.intake import Office
 from pipelines.loading import Loaded, load_all
 from pipelines.methods.product import PART_FIELDS, Product
-from pipelines.production import DUE, compute, live_inputs, store
+from pipelines.production import DUE, compute, store
 from pipelines.publishing import code_version, publish
 from schemas.errors import DefinitionError
 from schemas.marts import MARTS, conform

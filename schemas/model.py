@@ -327,6 +327,10 @@ class Programme:
     concordance: pl.DataFrame
     fingerprint: str
 
+    def covers(self, period: Period) -> bool:
+        """Whether an edition governs ``period``."""
+        return any(edition.covers(period) for edition in self.editions.values())
+
     def edition_for(self, period: Period) -> Edition:
         """The edition that governs ``period``. Raises DefinitionError where there is none."""
         for edition in self.editions.values():

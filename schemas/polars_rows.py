@@ -6,6 +6,7 @@ null are unknown, exact numbers stay exact (sums of Int64 are taken in Int128, o
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -162,13 +163,8 @@ def _extreme(expression: Typed, env: Environment) -> pl.Expr:
     return pl.when(known).then(extreme)
 
 
-_COMPARISONS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
+ORDERINGS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")
 }
 
 
@@ -176,8 +172,8 @@ def _comparison(expression: Typed, env: Environment) -> pl.Expr:
     left, right = _common(expression, env)
     if _is_constant(expression.args[0]):
         # polars gives one row instead of all for a literal compared with a column that fill_null made one value.
-        return _COMPARISONS[_FLIPPED.get(expression.op, expression.op)](right, left)
-    return _COMPARISONS[expression.op](left, right)
+        return ORDERINGS[_FLIPPED.get(expression.op, expression.op)](right, left)
+    return ORDERINGS[expression.op](left, right)
 
 
 _FLIPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
@@ -278,7 +274,7 @@ _OPERATIONS: Mapping[str, Callable[[Typed, Environment], pl.Expr]] = {
     "div": _product,
     "max": _extreme,
     "min": _extreme,
-    **dict.fromkeys(_COMPARISONS, _comparison),
+    **dict.fromkeys(ORDERINGS, _comparison),
     "and": lambda e, env: reduce(and_, _args(e, env)),
     "or": lambda e, env: reduce(or_, _args(e, env)),
     "not": lambda e, env: ~row_of(e.args[0], env),

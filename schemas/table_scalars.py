@@ -11,6 +11,7 @@ from typing import cast
 
 import polars as pl
 
+from schemas.polars_rows import ORDERINGS
 from schemas.table_engine import (
     PRECISION,
     Engine,
@@ -166,16 +167,6 @@ def _extreme(e: Engine, t: Typed) -> pl.Series:
     return combined(lambda *v: pl.when(reduce(and_, (x.is_not_null() for x in v))).then(horizontal(*v)), *values)
 
 
-_ORDER: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-}
-
-
 def _comparison(e: Engine, t: Typed) -> pl.Series:
     values = e.args(t)
     tolerance = t.value if isinstance(t.value, Tolerance) else NO_TOLERANCE
@@ -186,10 +177,10 @@ def _comparison(e: Engine, t: Typed) -> pl.Series:
             scale = max(scale, -int(tolerance.absolute.as_tuple().exponent))
         values = _exactly(values, Kind(Family.EXACT, scale))
     if not tolerance:
-        return combined(_ORDER[t.op], *values)
+        return combined(ORDERINGS[t.op], *values)
     if t.op == "ne":
         return combined(lambda a, b: ~close_enough(a, b, tolerance, scale), *values)
-    return combined(lambda a, b: _ORDER[t.op](a, b) | close_enough(a, b, tolerance, scale), *values)
+    return combined(lambda a, b: ORDERINGS[t.op](a, b) | close_enough(a, b, tolerance, scale), *values)
 
 
 def _choose(e: Engine, t: Typed) -> pl.Series:
@@ -332,7 +323,7 @@ SCALAR_OPERATIONS: Mapping[str, Operation] = {
     **dict.fromkeys(("pow", "sqrt", "exp", "log", "log10"), _float_function),
     "max": _extreme,
     "min": _extreme,
-    **dict.fromkeys(_ORDER, _comparison),
+    **dict.fromkeys(ORDERINGS, _comparison),
     "and": _text(lambda *v: reduce(and_, v)),
     "or": _text(lambda *v: reduce(or_, v)),
     "not": _text(lambda a: ~a),

@@ -7,6 +7,7 @@ cells look them up by the unit.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from schemas.errors import DefinitionError
 from schemas.expression import operand_column
 from schemas.layout import OPERANDS_SHEET, Role, SheetLayout, column_letter
 from schemas.model import AuditRule, FormKind
+from schemas.typed_expression import Typed
 from sources.template_audit import FIRST_OPERAND_ROW, Operands, operand_name
 from sources.template_prefill import Prefill
 from sources.writer import Book, Value, put
@@ -42,18 +44,18 @@ class OperandSheet:
 def lagged_columns(rules: Iterable[AuditRule], env: Environment) -> frozenset[str]:
     """The operands of other periods that these rules ask for."""
     found: set[str] = set()
+    for node in nodes_of(rules, env):
+        if isinstance(node.value, tuple) and node.op == "column" and node.value[1]:
+            found.add(operand_column(*node.value))
+    return frozenset(found)
+
+
+def nodes_of(rules: Iterable[AuditRule], env: Environment) -> Iterator[Typed]:
+    """Every node of the rules and their conditions; a text that has no meaning is left to lint, a template is made all the same."""
     for rule in rules:
         for text in filter(None, (rule.expression, rule.applies_if)):
-            try:
-                nodes = list(env.typed(text).walk())
-            except DefinitionError:
-                continue  # lint tells the author; a template is made all the same
-            found |= {
-                operand_column(*n.value)
-                for n in nodes
-                if isinstance(n.value, tuple) and n.op == "column" and n.value[1]
-            }
-    return frozenset(found)
+            with contextlib.suppress(DefinitionError):
+                yield from list(env.typed(text).walk())
 
 
 def operand_sheet(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.environment import Environment
-from schemas.errors import DefinitionError
 from schemas.layout import LISTS_SHEET, SheetLayout
 from schemas.model import AuditRule, Edition
 from sources.template_audit import AuditSheet, Operands, Workbook, audit_sheet, template_rules
 from sources.template_codes import CodeList
+from sources.template_operands import nodes_of
 from sources.template_prefill import Prefill
 from sources.writer import Book
 
@@ -22,20 +22,14 @@ def audited_rules(rules: Sequence[AuditRule], layouts: Sequence[SheetLayout]) ->
 def asked_lists(rules: Sequence[AuditRule], env: Environment, park: str) -> dict[object, tuple[str, ...]]:
     """(list, key) → codes of every code list the rules look into; the key is the park's code, "" for a list without key."""
     found: dict[object, tuple[str, ...]] = {}
-    for rule in rules:
-        for text in filter(None, (rule.expression, rule.applies_if)):
-            try:
-                nodes = list(env.typed(text).walk())
-            except DefinitionError:
-                continue  # lint tells the author; a template is made all the same
-            for node in nodes:
-                if node.op != "in_codelist":
-                    continue
-                name = str(node.value)
-                if len(node.args) == 1 and name in env.codelists:
-                    found[(name, "")] = tuple(sorted(env.codelists[name]))
-                elif len(node.args) > 1 and name in env.keyed_codelists:
-                    found[(name, park)] = tuple(sorted(env.keyed_codelists[name].get(park, ())))
+    for node in nodes_of(rules, env):
+        if node.op != "in_codelist":
+            continue
+        name = str(node.value)
+        if len(node.args) == 1 and name in env.codelists:
+            found[(name, "")] = tuple(sorted(env.codelists[name]))
+        elif len(node.args) > 1 and name in env.keyed_codelists:
+            found[(name, park)] = tuple(sorted(env.keyed_codelists[name].get(park, ())))
     return found
 
 

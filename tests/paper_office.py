@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.intake import Office, frame_to_blob
+from pipelines.intake import Office
+from schemas.canonical import frame_bytes
 from schemas.catalog import programme
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
 from schemas.observations import CELL_MAP_COLUMNS, KEY_COLUMNS, Observations
@@ -88,7 +89,7 @@ class PaperOffice:
         number = self._received(park, period, edition.id)
         blob = office.vault.put(Observations(frames, pl.DataFrame(schema=CELL_MAP_COLUMNS)).to_bytes()).sha256
         result = CheckResult(
-            "1", "r" * 64, "o" * 64, blob, office.vault.put(frame_to_blob(found)).sha256, tuple(frames),
+            "1", "r" * 64, "o" * 64, blob, office.vault.put(frame_bytes(found)).sha256, tuple(frames),
             {"units": len(figures)}, found.filter(BLOCKING).height, found.filter(NEEDS_EXPLANATION).height,
         )  # fmt: skip
         with office.ledger.write() as session:

@@ -55,3 +55,8 @@ def administrative_parts(cells: pl.DataFrame, part: str) -> pl.DataFrame:
             "row_key", pl.lit(part).alias("part"), pl.lit("level").alias("role"), pl.lit(True).alias("administrative")
         )
     )
+
+
+def composite_parts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Parts for figures no unit's figure can be read from (weights, counts of rules, composite indices)."""
+    return administrative_parts(cells, "composite").select(*PART_COLUMNS)

@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 from schemas.errors import RefusalError
 from schemas.uscc import is_valid_uscc
 from warehouse.ledger import trail
-from warehouse.ledger.models import UnitEventRow
-from warehouse.ledger.register import EVENT_KINDS, UnitEvent, record_unit_events, unit_history
+from warehouse.ledger.register import EVENT_KINDS, UnitEvent, newest_event, record_unit_events, unit_history
 from warehouse.ledger.unit_models import ApplicationRow
 from warehouse.vault import Vault
 
@@ -133,8 +132,7 @@ def approve_application(
         row.unit_id, row.kind, effective, row.to_park, row.sub_park, dict(row.attributes), f"申请第 {row.id} 号:{row.basis}"
     )  # fmt: skip
     record_unit_events(session, [event], now=now, actor=actor)
-    newest = select(UnitEventRow.id).where(UnitEventRow.unit_id == row.unit_id).order_by(UnitEventRow.id.desc())
-    row.event_id, row.effective = session.scalar(newest.limit(1)), effective
+    row.event_id, row.effective = newest_event(session, row.unit_id), effective
     return _decide(session, row, "approved", now=now, actor=actor, reason=reason)
 
 

@@ -16,7 +16,7 @@ from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import trail
 from warehouse.ledger.models import ProposalRow, UnitEventRow
-from warehouse.ledger.register import UnitEvent, record_unit_events
+from warehouse.ledger.register import UnitEvent, newest_event, record_unit_events
 from warehouse.ledger.submissions import submission
 
 # The register keeps where a unit belongs apart from its attributes; a proposal names these two so.
@@ -105,8 +105,7 @@ def accept_proposal(
         attributes = {row.code: row.reported_value}
         event = UnitEvent(row.unit_id, "change", effective, attributes=attributes, basis=f"报送 {row.submission}")
     record_unit_events(session, [event], now=now, actor=actor)
-    newest = select(UnitEventRow.id).where(UnitEventRow.unit_id == row.unit_id).order_by(UnitEventRow.id.desc())
-    row.event_id = session.scalar(newest.limit(1))
+    row.event_id = newest_event(session, row.unit_id)
     return _decide(session, row, "accepted", now=now, actor=actor, reason=reason)
 
 

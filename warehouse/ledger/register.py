@@ -165,6 +165,12 @@ def _as_frame(units: Mapping[str, _Unit]) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def newest_event(session: Session, unit_id: str) -> int | None:
+    """The number of the event of a unit that was recorded last."""
+    newest = select(UnitEventRow.id).where(UnitEventRow.unit_id == unit_id).order_by(UnitEventRow.id.desc())
+    return session.scalar(newest.limit(1))
+
+
 def unit_history(session: Session, unit_id: str) -> list[UnitEvent]:
     """The events of one unit in the order they take effect."""
     return list(_events(session, select(UnitEventRow).where(UnitEventRow.unit_id == unit_id)))

@@ -11,9 +11,10 @@ import typer
 
 from pipelines import evaluating, ladder_decisions
 from pipelines.evaluation_production import UNITS, evaluated_schemes
+from pipelines.inputs import live_inputs
 from pipelines.methods.ladder import Kind, Standing, cities_concerned
 from pipelines.methods.ladder_definition import Ladder
-from pipelines.production import evaluation_sources, live_inputs
+from pipelines.production import evaluation_sources
 from schemas.errors import RefusalError
 from schemas.marts import CELL_COLUMNS
 from schemas.period import Period

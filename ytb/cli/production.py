@@ -15,8 +15,9 @@ import typer
 
 from exports.revision import revision_table
 from pipelines import loading
+from pipelines.inputs import live_inputs
 from pipelines.intake import COLLATED, HISTORY
-from pipelines.production import DUE, PRODUCTS, compute, live_inputs, store
+from pipelines.production import DUE, PRODUCTS, compute, store
 from pipelines.publishing import publish, released_marts, reproduce
 from pipelines.rereading import reread_all
 from pipelines.tracing import CELLS_SHOWN, trace

@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.intake import Office, frame_to_blob
+from pipelines.intake import Office
+from schemas.canonical import frame_bytes
 from schemas.catalog import programme
 from schemas.findings import as_findings
 from schemas.observations import Observations
@@ -69,7 +70,7 @@ class Installation:
         )  # fmt: skip
         blob = office.vault.put(Observations({"basic": basic}, cells).to_bytes()).sha256
         result = CheckResult(
-            "1", "r" * 64, "o" * 64, blob, office.vault.put(frame_to_blob(as_findings(rows))).sha256,
+            "1", "r" * 64, "o" * 64, blob, office.vault.put(frame_bytes(as_findings(rows))).sha256,
             ("basic", "finance"), {"units": 1, "cells": 3, "hard": hard, "soft": soft, "normalised": 0, "left_out": 0}, hard, soft,
         )  # fmt: skip
         with office.ledger.write() as session:
