@@ -33,6 +33,15 @@ from warehouse.ledger.models import (
     UnitEventRow,
     UserRow,
 )
+from warehouse.ledger.office_models import (
+    AssignmentRow,
+    DataRequestRow,
+    DataRequestStepRow,
+    FirstOpinionRow,
+    ReleaseDateRow,
+    SecondCheckRuleRow,
+    SentReminderRow,
+)
 from warehouse.ledger.submissions import submission_number_of
 from warehouse.ledger.trail import Head, Rows, TrailReport, verify_trail
 from warehouse.ledger.unit_models import ApplicationRow, ConfirmationRow
@@ -53,6 +62,13 @@ _RECORDED: tuple[type[Base], ...] = (
     LadderEventRow,
     ProvidedFigureRow,
     ProposedValueRow,
+    AssignmentRow,
+    SecondCheckRuleRow,
+    FirstOpinionRow,
+    SentReminderRow,
+    ReleaseDateRow,
+    DataRequestRow,
+    DataRequestStepRow,
 )
 
 
