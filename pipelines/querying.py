@@ -62,6 +62,12 @@ def settle(office: Office, session: Session, found: Submission, *, now: datetime
     A cell that changed since it was asked about was corrected; one that was answered and stayed was confirmed. Raises
     RefusalError while a query is neither answered nor its cell changed.
     """
+    found_outcomes = outcomes_of(office, session, found)
+    return [queries.close(session, one.id, how, now=now, actor=actor) for one, how in found_outcomes]
+
+
+def outcomes_of(office: Office, session: Session, found: Submission) -> list[tuple[Query, str]]:
+    """How the queries of a submission's park and period would end if it were accepted. Raises RefusalError as ``settle``."""
     going = [
         q for q in queries.queries(session, park=found.park, period=found.period) if q.state is not QueryState.CLOSED
     ]
@@ -77,7 +83,7 @@ def settle(office: Office, session: Session, found: Submission, *, now: datetime
     if waiting:
         listed = "、".join(f"{q.id}({q.unit_id} {q.column})" for q in waiting[:5])
         raise RefusalError(f"{found.number} 还有 {len(waiting)} 条查询园区没有答复:{listed};请等答复,或先了结查询。")
-    return [queries.close(session, one.id, how, now=now, actor=actor) for one, how in outcomes]
+    return outcomes
 
 
 def _changed(office: Office, session: Session, asked: Query, found: Submission) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from sqlalchemy.orm import Session
 
 from pipelines.intake import Office, findings_of, observations_of
 from pipelines.matters import park_effects, what_matters
-from pipelines.querying import settle
+from pipelines.querying import outcomes_of, settle
+from pipelines.second_check import second_check
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import decisions
@@ -20,7 +22,8 @@ from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Timeliness, timeliness
 from warehouse.ledger.proposals import NewProposal, record_proposals
 from warehouse.ledger.register import register_as_of
-from warehouse.ledger.states import STANDING, State
+from warehouse.ledger.second_checks import bound_of, first_opinion, record_first_opinion
+from warehouse.ledger.states import STANDING, State, require_step
 from warehouse.ledger.submissions import Submission, submission, submissions
 
 
@@ -106,19 +109,42 @@ def _units(office: Office, found: Submission) -> set[str]:
     return set(basic["unit_id"].drop_nulls()) if basic is not None else set()
 
 
-def accept(office: Office, number: str, *, now: datetime, actor: str, reason: str = "") -> Submission:
-    """Accept a reported submission. Raises RefusalError where one of its units stands in another park's report, since a
-    unit belongs to one park in a period, where a query of the park is not answered, or where the step is not permitted.
-    Queries that are answered, or whose cell was corrected, end with the acceptance."""
+def accept(
+    office: Office,
+    number: str,
+    *,
+    now: datetime,
+    actor: str,
+    reason: str = "",
+    effects: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Submission:
+    """Accept a reported submission; where two people have to (``pipelines.second_check``), the first call enters the
+    opinion of the first and the submission stays as it was: its state says which of the two has happened.
+
+    Raises RefusalError where one of its units stands in another park's report, since a unit belongs to one park in a period,
+    where a query of the park is not answered, where the same person would be both, or where the step is not permitted.
+    Queries that are answered, or whose cell was corrected, end with the acceptance. ``effects`` as of ``second_check``.
+    """
     with office.ledger.read() as session:
         found = submission(session, number)
+        require_step(number, found.state, State.ACCEPTED)
         twice = clashes(session, office, found)
     if twice:
         listed = "、".join(f"{unit}(另见 {park})" for unit, park in list(twice.items())[:5])
         raise RefusalError(
             f"{number} 有 {len(twice)} 家单位同期出现在其他园区:{listed};请先确认归属,只保留一处(AB28)。"
         )
+    check = second_check(office, found, effects)
     with office.ledger.write() as session:
+        if check.needed:
+            opinion = first_opinion(session, number)
+            if opinion is None:
+                decisions.require_newest(session, found)
+                outcomes_of(office, session, found)
+                record_first_opinion(session, number, reason, now=now, actor=actor)
+                return submission(session, number)
+            if opinion.by == actor:
+                raise RefusalError(f"{number} 由您初审,须由另一人复核后验收({check.why})。")
         settle(office, session, found, now=now, actor=actor)
         accepted = decisions.accept(session, number, now=now, actor=actor, reason=reason)
         record_proposals(session, number, proposals_from(session, office, accepted), now=now, actor=actor)
@@ -127,10 +153,12 @@ def accept(office: Office, number: str, *, now: datetime, actor: str, reason: st
 
 @dataclass(frozen=True)
 class Together:
-    """What came of accepting in one stroke: ``accepted``, and number → why not, of those that could not be."""
+    """What came of accepting in one stroke: ``accepted``, number → why not of those that could not be, and ``waiting``:
+    those that a second person has to look at."""
 
     accepted: Sequence[str]
     refused: Mapping[str, str]
+    waiting: Sequence[str] = ()
 
 
 def accept_below(office: Office, period: Period, below: float, *, now: datetime, actor: str) -> Together:
@@ -143,14 +171,47 @@ def accept_below(office: Office, period: Period, below: float, *, now: datetime,
         raise RefusalError("影响的界限要写大于 0 的数,单位是百分比(占总量)或百分点(增速)。")
     weighed = what_matters(office, period).submissions
     chosen = weighed.filter((pl.col("unknown") == 0) & (pl.col("effect") < below))["number"].to_list()
-    accepted, refused = [], {}
-    for number in sorted(chosen):
+    reason = f"各项问题对总量和增速的影响均低于 {below:g},批量验收"
+    return accept_all(
+        office, sorted(chosen), {r["number"]: r for r in weighed.to_dicts()}, reason=reason, now=now, actor=actor
+    )
+
+
+def accept_clean(office: Office, chosen: Sequence[str], *, now: datetime, actor: str) -> Together:
+    """Accept of the chosen submissions those that raised nothing to explain; why not, of the others."""
+    found = {one.number: one for one in queue(office)}
+    clean = [n for n in chosen if n in found and (check := found[n].check) is not None and not check.to_explain]
+    effects: dict[str, Mapping[str, Any]] = {}
+    with office.ledger.read() as session:
+        bounds = {n: bound_of(session, found[n].park) for n in clean}
+    # Only a bound above 0 asks for the effects of the round.
+    for period in sorted({found[n].period for n, bound in bounds.items() if bound}):
+        effects |= {row["number"]: row for row in what_matters(office, period).submissions.to_dicts()}
+    done = accept_all(office, clean, effects, reason="无问题,批量验收", now=now, actor=actor)
+    left = {n: "有核实性问题,请逐份审。" if n in found else "不在待审之列。" for n in chosen if n not in clean}
+    return Together(done.accepted, {**done.refused, **left}, done.waiting)
+
+
+def accept_all(
+    office: Office,
+    numbers: Sequence[str],
+    effects: Mapping[str, Mapping[str, Any]],
+    *,
+    reason: str,
+    now: datetime,
+    actor: str,
+) -> Together:
+    """Accept one after the other; what refuses one does not stop the next."""
+    accepted: list[str] = []
+    waiting: list[str] = []
+    refused: dict[str, str] = {}
+    for number in numbers:
         try:
-            accept(office, number, now=now, actor=actor, reason=f"各项问题对总量和增速的影响均低于 {below:g},批量验收")
-            accepted.append(number)
+            done = accept(office, number, now=now, actor=actor, reason=reason, effects=effects)
+            (accepted if done.state is State.ACCEPTED else waiting).append(number)
         except RefusalError as why:
             refused[number] = str(why)
-    return Together(accepted, refused)
+    return Together(accepted, refused, waiting)
 
 
 REGISTER_CODES = ("B02", "B05", "B06", "B07", "B08", "B09", "B11", "B16")

@@ -41,10 +41,8 @@ def accept(session: Session, number: str, *, now: datetime, actor: str, reason: 
     Raises RefusalError where a later revision has been reported: the newest is to be reviewed.
     """
     found = submission(session, number)
+    require_newest(session, found)
     revisions = submissions(session, park=found.park, period=found.period)
-    later = [one for one in revisions if one.revision > found.revision and one.state in STANDING]
-    if later:
-        raise RefusalError(f"{found.park} 已报送更新的修订 {later[-1].number},请审核这一份。")
     _decide(session, number, State.ACCEPTED, "accept", now=now, actor=actor, reason=reason)
     for one in revisions:
         if one.revision < found.revision and State.SUPERSEDED in TRANSITIONS[one.state]:
@@ -58,6 +56,17 @@ def accept(session: Session, number: str, *, now: datetime, actor: str, reason: 
                 reason=f"被 {number} 替代",
             )
     return submission(session, number)
+
+
+def require_newest(session: Session, found: Submission) -> None:
+    """Raise RefusalError where a later revision has been reported: the newest is to be reviewed."""
+    later = [
+        one
+        for one in submissions(session, park=found.park, period=found.period)
+        if one.revision > found.revision and one.state in STANDING
+    ]
+    if later:
+        raise RefusalError(f"{found.park} 已报送更新的修订 {later[-1].number},请审核这一份。")
 
 
 def return_to_park(session: Session, number: str, *, now: datetime, actor: str, reason: str) -> Submission:

@@ -16,8 +16,12 @@ from pipelines.signs_of_round import signs_of
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
 from warehouse.ledger import queries
+from warehouse.ledger.assignments import assignments
 from warehouse.ledger.explanations import finding_key
 from warehouse.ledger.restatements import restatements_of
+from warehouse.ledger.second_checks import first_opinion
+from warehouse.ledger.states import State
+from ytb.cli import sharing
 from ytb.cli.administration import owing_parks
 from ytb.cli.output import beijing, emit, plain, table
 from ytb.cli.session import BEIJING, CALL
@@ -25,10 +29,12 @@ from ytb.cli.session import BEIJING, CALL
 app = typer.Typer(no_args_is_help=True, help="验收:待审、查看、验收、退回、撤销验收;按对发布数的影响排序。")
 SHOWN = 40
 UNKNOWN = "无法估计"
+WAITING = "已记初审意见;须另一人复核后才验收。"
 
 
 def register(root: typer.Typer) -> None:
     """Hang the commands on the root."""
+    sharing.register(app)
     root.add_typer(app, name="review")
     root.command("remind")(remind)
 
@@ -40,16 +46,29 @@ def review_list(period: Annotated[str | None, typer.Argument()] = None) -> None:
     weighed: dict[str, dict[str, Any]] = {}
     for one in sorted({s.period for s in found}):
         weighed |= {row["number"]: row for row in what_matters(CALL.office, one).submissions.to_dicts()}
+    with CALL.office.ledger.read() as session:
+        held = {key: a.reviewer for key, a in assignments(session).items()}
+        opinions = {s.number: o.by for s in found if (o := first_opinion(session, s.number))}
     found.sort(key=lambda s: _first(weighed.get(s.number)))
     rows = [
         (
             s.number, s.park, str(s.period), s.revision, s.state.label, beijing(s.state_at),
-            s.check.to_explain if s.check else 0, shown_effect(weighed.get(s.number)),
+            s.check.to_explain if s.check else 0, shown_effect(weighed.get(s.number)), held.get((s.park, s.period), ""),
+            opinions.get(s.number, ""),
         )
         for s in found
     ]  # fmt: skip
-    data = [plain(s) | {"effect": _only_effect(weighed.get(s.number))} for s in found]
-    emit(data, table("", ["编号", "园区", "报告期", "修订", "状态", "时间", "已说明问题", "影响"], rows))
+    data = [
+        plain(s)
+        | {
+            "effect": _only_effect(weighed.get(s.number)),
+            "reviewer": held.get((s.park, s.period)),
+            "first_opinion_by": opinions.get(s.number),
+        }
+        for s in found
+    ]
+    head = ["编号", "园区", "报告期", "修订", "状态", "时间", "已说明问题", "影响", "分派给", "初审"]
+    emit(data, table("", head, rows))
 
 
 def _first(row: Mapping[str, Any] | None) -> tuple[float, int]:
@@ -83,6 +102,7 @@ def show(
     s = file.submission
     with CALL.office.ledger.read() as session:
         earlier = earlier_explanations(session, s.park, s.period)
+        opinion = first_opinion(session, number)
         asked = queries.queries(session, park=s.park, period=s.period)
         restated = restatements_of(session, number)
     lines = [f"{number} {s.park} {s.period} 第 {s.revision} 次:{s.state.label}"]
@@ -115,6 +135,8 @@ def show(
         ]
     lines += [f"查询 {q.id} {q.unit_id} {q.column}({q.state.label}):{q.question}" for q in asked]
     lines += [f"{beijing(d.at)} {d.by} {d.action} {d.reason}" for d in file.decisions]
+    if opinion:
+        lines.append(f"{beijing(opinion.at)} {opinion.by} 初审通过,待另一人复核 {opinion.text}")
     effects = [{**known[finding_key(row)], "key": finding_key(row)} for row in soft]
     emit(
         {
@@ -127,6 +149,7 @@ def show(
             "restatements": restated,
             "changes": file.changes,
             "decisions": file.decisions,
+            "first_opinion": opinion,
         },
         lines,
     )
@@ -233,22 +256,28 @@ def accept(
     ] = None,
     period: Annotated[str, typer.Option("--period", help="与 --below 同用:哪一期")] = "",
 ) -> None:
-    """验收一份或几份报送;或用 --below 一次验收影响都在某个界限以下的。影响无法估计的不在其内。"""
+    """验收一份或几份报送;或用 --below 一次验收影响都在某个界限以下的。影响无法估计的不在其内。须两人审核的,第一人的记为初审意见。"""
     if below is not None:
         if numbers or not period:
             raise typer.BadParameter("--below 要与 --period 同用,不写编号。")
         together = review.accept_below(CALL.office, Period.parse(period), below, now=CALL.now, actor=CALL.who)
-        lines = [f"{n} 已验收。" for n in together.accepted] + [
-            f"{n} 没有验收:{w}" for n, w in together.refused.items()
-        ]
-        emit({"accepted": together.accepted, "refused": together.refused}, lines or ["没有影响低于这个界限的报送。"])
-        if together.refused:
+        lines = [f"{n} 已验收。" for n in together.accepted] + [f"{n} {WAITING}" for n in together.waiting]
+        lines += [f"{n} 没有验收:{w}" for n, w in together.refused.items()]
+        told = {"accepted": together.accepted, "waiting_second": together.waiting, "refused": together.refused}
+        emit(told, lines or ["没有影响低于这个界限的报送。"])
+        if together.refused or together.waiting:
             raise typer.Exit(1)
         return
     if not numbers:
         raise typer.BadParameter("请写报送编号,或用 --below 与 --period。")
     done = [review.accept(CALL.office, number, now=CALL.now, actor=CALL.who, reason=reason) for number in numbers]
-    emit({"accepted": [s.number for s in done]}, [f"{s.number} 已验收。" for s in done])
+    waiting = [s.number for s in done if s.state is not State.ACCEPTED]
+    emit(
+        {"accepted": [s.number for s in done if s.number not in waiting], "waiting_second": waiting},
+        [f"{s.number} {WAITING if s.number in waiting else '已验收。'}" for s in done],
+    )
+    if waiting:
+        raise typer.Exit(1)
 
 
 @app.command("return")
