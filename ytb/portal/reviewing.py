@@ -8,11 +8,13 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines import review
+from pipelines.second_check import second_check
 from schemas.errors import RefusalError
 from schemas.period import Period
-from warehouse.ledger import queries
+from warehouse.ledger import assignments, queries
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import timeliness
+from warehouse.ledger.second_checks import first_opinion, second_check_rules
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages
@@ -42,10 +44,18 @@ def queue(visit: Visit) -> Response:
         row = effects.get(one.number, {})
         return -(row.get("effect") or 0.0), -int(row.get("unknown") or 0), one.state_at
 
+    mine = visit.query("mine") == "1"
     with visit.office.ledger.read() as session:
         names = {one.code: one.name for one in parks(session)}
+        held = assignments.assignments(session)
+        people = {one.name: one.title for one in assignments.reviewers(session)}
+        opinions = {one.number: o for one in found if (o := first_opinion(session, one.number))}
+        rules = list(second_check_rules(session).values())
+    held_by = {one.number: held[one.park, one.period].reviewer for one in found if (one.park, one.period) in held}
+    shown = [one for one in sorted(found, key=first) if not mine or held_by.get(one.number) == visit.who.name]
     return pages.page(
-        visit, "queue", found=sorted(found, key=first), names=names, effects=effects,
+        visit, "queue", found=shown, count=len(found), names=names, effects=effects, held_by=held_by, people=people,
+        opinions=opinions, rules=rules, mine=mine, may_assign=visit.who.role == "province_statistician",
         periods=sorted({one.period for one in found}, reverse=True),
     )  # fmt: skip
 
@@ -60,9 +70,9 @@ def accept_below(visit: Visit) -> Response:
     done = review.accept_below(
         visit.office, Period.parse(visit.form.get("period")), below, now=visit.now, actor=visit.who.name
     )
-    if not done.accepted:
+    if not done.accepted and not done.waiting:
         raise RefusalError("没有影响低于这个界限、可以一起验收的报送。" + ";".join(done.refused.values()))
-    return pages.go("/queue", "accepted")
+    return pages.go("/queue", "waiting" if done.waiting else "accepted")
 
 
 def matters(visit: Visit) -> Response:
@@ -94,23 +104,30 @@ def one(visit: Visit) -> Response:
         history = submissions(session, park=found.park, period=found.period)
         asked = queries.queries(session, park=found.park, period=found.period)
         when = timeliness(session, found.period, now=visit.now, owing=[found.park])[0]
-    heavy = weighed(visit, found.period).findings.filter(number=found.number).to_dicts() if file else []
+        held = assignments.assignments(session, found.period).get((found.park, found.period))
+        people = {one.name: one.title for one in assignments.reviewers(session)}
+    decidable = found.state in (State.REPORTED, State.REOPENED)
+    weights = weighed(visit, found.period) if file else None
+    effects = {row["number"]: row for row in weights.submissions.to_dicts()} if weights else {}
+    heavy = weights.findings.filter(number=found.number).to_dicts() if weights else []
     changes = file.changes.head(CHANGES_SHOWN).to_dicts() if file else []
     return pages.page(
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
-        history=history, when=when, queries=asked, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
-        decidable=found.state in (State.REPORTED, State.REOPENED), reopenable=found.state is State.ACCEPTED,
+        check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
+        decidable=decidable, reopenable=found.state is State.ACCEPTED,
     )  # fmt: skip
 
 
 def accept(visit: Visit) -> Response:
-    """Accept."""
-    review.accept(
-        visit.office, visit.found.number, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason")
-    )
-    return pages.go(f"/review/{visit.found.number}", "accepted")
+    """Accept, or give the first of two opinions where two people have to agree."""
+    effects = {row["number"]: row for row in weighed(visit, visit.found.period).submissions.to_dicts()}
+    done = review.accept(
+        visit.office, visit.found.number, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason"),
+        effects=effects,
+    )  # fmt: skip
+    return pages.go(f"/review/{visit.found.number}", "accepted" if done.state is State.ACCEPTED else "waiting")
 
 
 def return_to_park(visit: Visit) -> Response:
@@ -129,11 +146,11 @@ def reopen(visit: Visit) -> Response:
 
 
 def accept_clean(visit: Visit) -> Response:
-    """Accept several at once, of those that raised nothing; the first that cannot be accepted stops the rest."""
-    chosen = set(visit.form.all("number"))
+    """Accept several at once, of those that raised nothing; those that cannot be are named with the reason."""
+    chosen = list(dict.fromkeys(visit.form.all("number")))
     if not chosen:
         raise RefusalError("没有选中任何报送。")
-    clean = [s.number for s in review.queue(visit.office) if s.number in chosen and s.check and not s.check.to_explain]
-    for number in clean:
-        review.accept(visit.office, number, now=visit.now, actor=visit.who.name, reason="无问题,批量验收")
-    return pages.go("/queue", "accepted")
+    done = review.accept_clean(visit.office, chosen, now=visit.now, actor=visit.who.name)
+    if done.refused and not done.accepted and not done.waiting:
+        raise RefusalError(";".join(f"{number} {why}" for number, why in list(done.refused.items())[:5]))
+    return pages.go("/queue", "accepted_some" if done.refused else "waiting" if done.waiting else "accepted")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.users import User
-from ytb.portal import account, administration, api, collection, findings, park, querying, releasing, reviewing
+from ytb.portal import (
+    account,
+    administration,
+    allocating,
+    api,
+    collection,
+    findings,
+    park,
+    querying,
+    releasing,
+    reviewing,
+)
 from ytb.portal.route import Handler, Owner, Route
 
 EVERYBODY = frozenset[str]()
@@ -71,6 +82,10 @@ ROUTES: tuple[Route, ...] = (
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),
     _post("accept_clean", "/queue/accept", reviewing.accept_clean, OFFICE, reviewing.queue),
     _post("accept_below", "/queue/accept-below", reviewing.accept_below, OFFICE, reviewing.queue),
+    _post("take", "/queue/take", allocating.take, OFFICE, reviewing.queue),
+    _post("give_back", "/queue/give-back", allocating.give_back, OFFICE, reviewing.queue),
+    _post("assign", "/queue/assign", allocating.assign, STATISTICIAN, reviewing.queue),
+    _post("second_check", "/queue/second-check", allocating.set_rule, STATISTICIAN, reviewing.queue),
     _get("matters", "/matters", reviewing.matters, OFFICE, reads=True),
     _get("review", "/review/{number}", reviewing.one, OFFICE, owner=_S, reads=True),
     _post("accept", "/review/{number}/accept", reviewing.accept, OFFICE, reviewing.one, owner=_S),

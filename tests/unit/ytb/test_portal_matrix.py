@@ -31,6 +31,8 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen", "reminders"], OFFICE),
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
     **dict.fromkeys(["query_list", "queries"], PARK | OFFICE),
+    **dict.fromkeys(["take", "give_back"], OFFICE),
+    **dict.fromkeys(["assign", "second_check"], STATISTICIAN),
     "answer_query": PARK,
     **dict.fromkeys(["ask_query", "follow_query"], OFFICE),
     "progress": WATCH,

@@ -1,0 +1,106 @@
+"""The statistician's pages: sharing out and second person, timeliness, one submission, reminders, releases, published pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from schemas.period import Period
+from sources.pool import Pool
+from tests.paper_office import ACTOR, PaperOffice, firm, paper_office, soft_finding
+from tests.unit.ytb.portal_browser import Browser
+from tests.unit.ytb.portal_office import CHEAP, PASSWORD
+from warehouse.ledger import access
+from warehouse.ledger.models import ROLES
+from warehouse.ledger.states import State
+from warehouse.ledger.submissions import submission
+from warehouse.ledger.users import add_user
+from ytb.portal.application import create_app, portal_of
+from ytb.portal.visit import Settings
+
+Q1, Q2 = Period(2015, 1), Period(2015, 2)
+GX, JJ = ["A1", "A2", "A3", "A4", "A5", "A6"], ["B1", "B2", "B3"]
+LARGE, SMALL = "2015Q2-LBGX-0001", "2015Q2-LBJJ-0001"
+SECOND = "zweite"
+
+
+@dataclass
+class Desk:
+    paper: PaperOffice
+    app: Any
+    who: dict[str, Browser]
+
+    def state(self, number: str) -> State:
+        with self.paper.office.ledger.read() as session:
+            return submission(session, number).state
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Two parks, a first quarter accepted, a second reported: LBGX with one suspicious figure of great effect."""
+    paper = paper_office(tmp_path_factory.mktemp("office") / "home", {"LBGX": GX, "LBJJ": JJ})
+    for park, units in (("LBGX", GX), ("LBJJ", JJ)):
+        paper.file(park, Q1, {u: firm(100) for u in units})
+    leap = soft_finding("A6", "AF15", "F01", "F01=9000")
+    paper.file("LBGX", Q2, {u: firm(200) for u in GX[:-1]} | {"A6": firm(9000)}, findings=[leap], upto="reported")
+    paper.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210)}, upto="reported")
+    kept = CHEAP.hash(PASSWORD)
+    with paper.office.ledger.write() as session:
+        for role in ROLES:
+            if role != "park_reporter":
+                add_user(session, role, title=ROLES[role], role=role, now=paper.at, actor=ACTOR)
+                access.set_password(session, role, kept, one_time=False, now=paper.at, actor=ACTOR)
+        add_user(session, SECOND, title="另一位审核人员", role="reviewer", now=paper.at, actor=ACTOR)
+        access.set_password(session, SECOND, kept, one_time=False, now=paper.at, actor=ACTOR)
+    pool = Pool(workers=1)
+    portal = portal_of(
+        paper.home, lambda: paper.at, Settings(hasher=CHEAP), office=paper.office, pool=pool, publish=lambda *_: None
+    )
+    app = create_app(portal)
+    who = {}
+    for name in ("reviewer", SECOND, "province_statistician", "publisher", "analyst"):
+        who[name] = Browser(app)
+        assert who[name].sign_in(name, PASSWORD).status == 303
+    yield Desk(paper, app, who)
+    pool.close()
+
+
+def test_submissions_are_taken_assigned_and_given_back_on_the_page(desk: Desk) -> None:
+    reviewer, office = desk.who["reviewer"], desk.who["province_statistician"]
+    assert "未分派" in reviewer.get("/queue").text
+    assert reviewer.post("/queue/take", {}, page="/queue").status == 422
+    assert reviewer.post("/queue/take", {"number": [LARGE]}, page="/queue").location == "/queue?done=taken"
+    assert LARGE in reviewer.get("/queue?mine=1").text and SMALL not in reviewer.get("/queue?mine=1").text
+    taken = desk.who[SECOND].post("/queue/take", {"number": [LARGE]}, page="/queue")
+    assert taken.status == 422 and "已由 reviewer 审核" in taken.text
+    asked = {"number": [LARGE], "reviewer": SECOND}
+    assert "改派须写明原因" in office.post("/queue/assign", asked, page="/queue").text
+    assert office.post("/queue/assign", asked | {"reason": "请假"}, page="/queue").status == 303
+    assert "另一位审核人员" in reviewer.get(f"/review/{LARGE}").text
+    assert desk.who[SECOND].post("/queue/give-back", {"number": [LARGE]}, page="/queue").status == 303
+    assert "没有待审的报送" in desk.who[SECOND].get("/queue?mine=1").text
+
+
+def test_above_the_bound_the_first_gives_an_opinion_and_another_accepts(desk: Desk) -> None:
+    reviewer, office, page = desk.who["reviewer"], desk.who["province_statistician"], f"/review/{LARGE}"
+    assert office.post("/queue/second-check", {"above": "0,5", "reason": ""}, page="/queue").status == 422
+    assert office.post("/queue/second-check", {"above": "0,5", "reason": "内控"}, page="/queue").status == 303
+    assert "不低于 0.5" in reviewer.get("/queue").text and "须两人审核" in reviewer.get(page).text
+    assert reviewer.post(f"{page}/accept", {"reason": "新厂投产"}, page=page).location == f"{page}?done=waiting"
+    assert desk.state(LARGE) is State.REPORTED
+    assert "由您初审" in reviewer.get(page).text and "待复核" in reviewer.get("/queue").text
+    assert "须由另一人复核" in reviewer.post(f"{page}/accept", {}, page=page).text
+    assert "新厂投产" in desk.who[SECOND].get(page).text
+    assert desk.who[SECOND].post(f"{page}/accept", {}, page=page).location == f"{page}?done=accepted"
+    assert desk.state(LARGE) is State.ACCEPTED
+    office.post(f"{page}/reopen", {"reason": "复核练习"}, page=page)
+
+
+def test_what_cannot_be_accepted_together_is_said(desk: Desk) -> None:
+    refused = desk.who["reviewer"].post("/queue/accept", {"number": [LARGE]}, page="/queue")
+    assert refused.status == 422 and "请逐份审" in refused.text
+    both = desk.who["reviewer"].post("/queue/accept", {"number": [LARGE, SMALL]}, page="/queue")
+    assert both.location == "/queue?done=accepted_some" and desk.state(SMALL) is State.ACCEPTED
