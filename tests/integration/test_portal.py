@@ -40,7 +40,7 @@ from ytb.portal.visit import Settings
 NOW = datetime(2015, 4, 2, 22, 0, tzinfo=SHANGHAI)
 Q1 = Period(2015, quarter=1)
 PASSWORD = "Night-Shift-22"
-CHEAP = Hasher(n=16, r=1, p=1)
+CHEAP = Hasher(passes=1, memory_kib=8, lanes=1)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PARKS = ("LBGX", "LBJJ", "LBXQ", "LBBY")
 

@@ -20,10 +20,17 @@ ROLES = {
     "reviewer": "审核人员",
     "publisher": "发布人员",
     "park_reporter": "园区填报人员",
+    "park_approver": "园区审核人",
+    "enterprise": "企业填报人员",
+    "city": "市级管理人员",
     "analyst": "查询分析人员",
+    "assessor": "第三方评估人员",
     "administrator": "系统管理员",
-    "auditor": "审计人员",
+    "security_administrator": "安全管理员",
+    "auditor": "审计管理员",
 }
+SCOPED_ROLES = ("park_reporter", "park_approver", "city")
+"""Who acts for one node of the tree of parks (``scopes``) and for no more; others may be given one."""
 UNIT_EVENTS = ("entry", "change", "move", "exit")
 ROUND_ACTIONS = ("open", "close", "extend")
 REQUEST_STATES = ("waiting", "running", "done", "failed", "declined")
@@ -75,7 +82,9 @@ class ParkRow(Base):
 
 
 class UserRow(Base):
-    """A person. ``disabled``, the password fields and those of the second factor change.
+    """A person. ``disabled``, ``email``, ``telephone``, the password fields and those of the second factor change.
+
+    ``park`` is the node of the tree of parks the person acts for: a park, an area, or a city or province by name; null: all.
 
     ``password_one_time``: the password is a printed code that only lets its holder choose another. ``totp_nonce`` is what
     the secret of the second factor is derived from; ``totp_step`` the last time step used, so that no code serves twice.
@@ -84,7 +93,7 @@ class UserRow(Base):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint(_one_of("role", tuple(ROLES)), name="role"),
-        CheckConstraint("role <> 'park_reporter' OR park IS NOT NULL", name="reporter_has_park"),
+        CheckConstraint(f"NOT ({_one_of('role', SCOPED_ROLES)}) OR park IS NOT NULL", name="scoped_role_has_park"),
     )
     name: Mapped[str] = mapped_column(primary_key=True)
     title: Mapped[str]
@@ -96,6 +105,8 @@ class UserRow(Base):
     password_one_time: Mapped[bool] = mapped_column(server_default=false())
     totp_nonce: Mapped[str | None]
     totp_step: Mapped[int | None]
+    email: Mapped[str | None]
+    telephone: Mapped[str | None]
     created_at: Mapped[datetime]
     created_by: Mapped[str]
 

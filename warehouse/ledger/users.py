@@ -1,4 +1,4 @@
-"""People: who may act, in which role, for which park. Passwords come with the portal."""
+"""People: who may act, in which role, for which part of the tree of parks. Passwords come with the portal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
-from warehouse.ledger.models import ROLES, UserRow
+from warehouse.ledger.models import ROLES, SCOPED_ROLES, UserRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_TELEPHONE = re.compile(r"\+?[0-9]{5,20}")
 
 
 @dataclass(frozen=True)
 class User:
-    """A person; ``park`` is the only park a reporter sees, None for all."""
+    """A person; ``park`` is the node of the tree of parks (``scopes``) beyond which nothing exists for them, None for all."""
 
     name: str
     title: str
@@ -26,6 +28,8 @@ class User:
     park: str | None
     disabled: bool
     created_at: datetime
+    email: str = ""
+    telephone: str = ""
 
     @property
     def role_label(self) -> str:
@@ -34,9 +38,20 @@ class User:
 
 
 def add_user(
-    session: Session, name: str, *, title: str, role: str, park: str | None = None, now: datetime, actor: str
+    session: Session,
+    name: str,
+    *,
+    title: str,
+    role: str,
+    park: str | None = None,
+    email: str = "",
+    telephone: str = "",
+    now: datetime,
+    actor: str,
 ) -> User:
-    """Enter a person. Raises RefusalError for a name taken or impossible, an unknown role, a reporter without a park."""
+    """Enter a person. Raises RefusalError for a name taken or impossible, an unknown role, a reporter, approver or city
+    without a node. Whether the register knows the node is asked by ``scopes.require_node``.
+    """
     if not _NAME.fullmatch(name):
         raise RefusalError(f"用户名“{name}”无效:请用 2 至 64 位字母、数字和 . _ @ -。")
     if session.get(UserRow, name) is not None:
@@ -44,8 +59,11 @@ def add_user(
     if role not in ROLES:
         choices = "、".join(f"{code}({label})" for code, label in ROLES.items())
         raise RefusalError(f"没有角色“{role}”,可选:{choices}。")
-    if role == "park_reporter" and not park:
-        raise RefusalError("园区填报人员须指定所属园区(--park)。")
+    if role in SCOPED_ROLES and not park:
+        raise RefusalError(f"{ROLES[role]}须指定所属园区或市(--park)。")
+    if park and role not in (*SCOPED_ROLES, "enterprise"):
+        # Their lists and steps range over all parks: a node would promise a limit that is not there.
+        raise RefusalError(f"{ROLES[role]}不分园区,请不要指定园区。")
     session.add(
         UserRow(
             name=name,
@@ -53,6 +71,8 @@ def add_user(
             role=role,
             park=park,
             disabled=False,
+            email=_email(email) or None,
+            telephone=_telephone(telephone) or None,
             created_at=now,
             created_by=actor,
         )
@@ -76,6 +96,29 @@ def disable_user(session: Session, name: str, *, now: datetime, actor: str, reas
     return _user(row)
 
 
+def set_contact(session: Session, name: str, *, email: str, telephone: str, now: datetime, actor: str) -> User:
+    """Where mail and short messages for a person go; empty: nowhere. The trail says that it changed, not to what."""
+    row = session.get(UserRow, name)
+    if row is None or row.disabled:
+        raise RefusalError(f"用户“{name}”不存在或已停用。")
+    row.email, row.telephone = _email(email) or None, _telephone(telephone) or None
+    session.flush()
+    trail.append(session, at=now, actor=actor, action="contact_set", subject=f"user/{name}")
+    return _user(row)
+
+
+def _email(text: str) -> str:
+    if text and (len(text) > 254 or not _EMAIL.fullmatch(text)):
+        raise RefusalError(f"邮箱“{text[:60]}”无效。")
+    return text
+
+
+def _telephone(text: str) -> str:
+    if text and not _TELEPHONE.fullmatch(text):
+        raise RefusalError(f"手机号码“{text[:30]}”无效:请只用数字,可以 + 开头。")
+    return text
+
+
 def user(session: Session, name: str) -> User:
     """One person. Raises RefusalError for an unknown name."""
     row = session.get(UserRow, name)
@@ -90,4 +133,6 @@ def users(session: Session) -> list[User]:
 
 
 def _user(row: UserRow) -> User:
-    return User(row.name, row.title, row.role, row.park, row.disabled, row.created_at)
+    return User(
+        row.name, row.title, row.role, row.park, row.disabled, row.created_at, row.email or "", row.telephone or ""
+    )

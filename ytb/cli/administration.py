@@ -16,7 +16,7 @@ from schemas.errors import DefinitionError, RefusalError
 from schemas.model import Edition
 from schemas.period import Period
 from warehouse.home import create_home
-from warehouse.ledger import answers, parks, periods, proposals, users
+from warehouse.ledger import answers, parks, periods, proposals, scopes, users
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.migrate import current_revision, upgrade
 from warehouse.ledger.models import ROLES
@@ -73,7 +73,14 @@ def upgrade_home() -> None:
     before = current_revision(ledger)
     upgrade(ledger)
     after = current_revision(ledger)
-    said = "台账已是本版本。" if before == after else f"台账已由结构版本 {before or '无'} 升级到 {after}。"
+    said = ["台账已是本版本。" if before == after else f"台账已由结构版本 {before or '无'} 升级到 {after}。"]
+    with ledger.read() as session:
+        roles = {one.role for one in users.users(session) if not one.disabled}
+    if "administrator" in roles and "security_administrator" not in roles:
+        # Until revision 0009 the administrator also kept the accounts.
+        said.append(
+            "账户和权限现由安全管理员管理,还没有这样的用户:ytb user add 用户名 security_administrator --title 姓名"
+        )
     emit({"ok": True, "from": before, "to": after}, said)
 
 
@@ -131,11 +138,18 @@ def user_add(
     name: str,
     title: Annotated[str, typer.Option(help="姓名")],
     role: str,
-    park: Annotated[str | None, typer.Option()] = None,
+    park: Annotated[str | None, typer.Option(help="所属:园区、分园、区域的代码,或市、省的名称")] = None,
+    email: Annotated[str, typer.Option(help="邮箱")] = "",
+    telephone: Annotated[str, typer.Option(help="手机")] = "",
 ) -> None:
     """登记用户。角色见 ytb user list。"""
     with CALL.office.ledger.write() as session:
-        made = users.add_user(session, name, title=title, role=role, park=park, now=CALL.now, actor=CALL.who)
+        if park:
+            scopes.require_node(session, park, CALL.now.date())
+        made = users.add_user(
+            session, name, title=title, role=role, park=park, email=email, telephone=telephone, now=CALL.now,
+            actor=CALL.who,
+        )  # fmt: skip
     emit(made, f"已登记 {made.title}({made.name},{made.role})。")
 
 
@@ -145,8 +159,8 @@ def user_list() -> None:
     with CALL.office.ledger.read() as session:
         found = users.users(session)
     lines = table(
-        f"可用角色:{'、'.join(ROLES)}",
-        ["用户名", "姓名", "角色", "园区", "停用"],
+        f"可用角色:{'、'.join(f'{role}({label})' for role, label in ROLES.items())}",
+        ["用户名", "姓名", "角色", "所属", "停用"],
         [(u.name, u.title, u.role, u.park, "是" if u.disabled else "") for u in found],
     )
     emit({"users": found, "roles": list(ROLES)}, lines)

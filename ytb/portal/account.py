@@ -17,8 +17,8 @@ from ytb.portal import pages, passwords, problems
 from ytb.portal.door import session_cookie, visitor_cookie
 from ytb.portal.visit import Visit
 
-NOT_KNOWN = "用户名、口令或验证码不对。连续 5 次不对,账户将锁定 15 分钟;忘记口令请联系管理员重置。"
-LOCKED = "尝试次数过多,已暂停登录。请 15 分钟后再试,或联系管理员重置口令。"
+NOT_KNOWN = "用户名、口令或验证码不对。连续 5 次不对,账户将锁定 15 分钟;忘记口令请联系安全管理员重置。"
+LOCKED = "尝试次数过多,已暂停登录。请 15 分钟后再试,或联系安全管理员解除。"
 # What an unknown account is checked against, so that its answer takes as long as that of a known one.
 _NOBODY = {"hash": ""}
 SCOPES = {"submit": "报送", "read": "查看状态、问题和回执"}
@@ -29,7 +29,8 @@ def home(visit: Visit) -> Response:
     """The first page of one's role."""
     first = {
         "park_reporter": "/park",
-        "administrator": "/users",
+        "administrator": "/health",
+        "security_administrator": "/users",
         "auditor": "/trail",
         "publisher": "/releases",
         "analyst": "/releases",

@@ -1,4 +1,4 @@
-"""The administrator's and the auditor's pages: people, sessions, the trail, the health of the installation."""
+"""Pages of the three administrators: people, sessions, the trail, the health of the installation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from schemas.errors import RefusalError
 from warehouse.ledger import access, trail
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.migrate import current_revision
-from warehouse.ledger.parks import parks
+from warehouse.ledger.models import SCOPED_ROLES
+from warehouse.ledger.scopes import nodes, require_node
 from warehouse.ledger.states import State
 from warehouse.ledger.users import add_user, disable_user, users
 from ytb.portal import pages, passwords
@@ -28,13 +29,14 @@ ACTIONS = {
     "check_again": "重新审核", "viewed": "查看", "signed_in": "登录", "signed_out": "退出", "sign_in_failed": "登录失败",
     "password_set": "更改口令", "password_reset": "重置口令", "second_factor_set": "启用两步验证",
     "second_factor_removed": "取消两步验证", "token_added": "新建令牌", "token_revoked": "作废令牌", "user_added": "登记用户",
-    "user_disabled": "停用用户", "round_open": "开网", "round_close": "关网", "round_extend": "延期", "released": "发布",
+    "user_disabled": "停用用户", "contact_set": "更改联系方式", "round_open": "开网", "round_close": "关网", "round_extend": "延期", "released": "发布",
     "withdrawn": "撤回发布", "release_requested": "申请发布", "release_confirmed": "确认发布", "release_declined": "不同意发布",
     "release_made": "发布完成", "release_failed": "发布未完成", "proposals_recorded": "名录变更申请",
     "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
     "answer_statuses": "登记回答状态", "parks_recorded": "登记园区",
 }  # fmt: skip
 LOW_DISK = 2 << 30
+NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}
 
 
 def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
@@ -42,19 +44,22 @@ def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
     with visit.office.ledger.read() as session:
         found = users(session)
         known = {one.name: access.credentials(session, one.name) for one in found}
-        zones = [one for one in parks(session, visit.now.date()) if one.kind == "zone"]
-    return pages.page(visit, "users", found=found, known=known, zones=zones, code=code, of=of)
+        places = nodes(session, visit.now.date())
+    return pages.page(visit, "users", found=found, known=known, places=places, kinds=NODE_KINDS, code=code, of=of)
 
 
 def add(visit: Visit) -> Response:
     """Enter a person and make the code to hand over."""
     form, name = visit.form, visit.form.get("name")
     role = form.get("role")
-    park = form.get("park") if role == "park_reporter" else None
+    park = form.get("park") if role in SCOPED_ROLES else None
     with visit.office.ledger.write() as session:
-        if park and park not in {one.code for one in parks(session, visit.now.date())}:
-            raise RefusalError(f"没有园区“{park[:20]}”。")
-        add_user(session, name, title=form.get("title"), role=role, park=park, now=visit.now, actor=visit.who.name)
+        if park:
+            require_node(session, park, visit.now.date())
+        add_user(
+            session, name, title=form.get("title"), role=role, park=park, email=form.get("email"),
+            telephone=form.get("telephone"), now=visit.now, actor=visit.who.name,
+        )  # fmt: skip
     return _with_code(visit, name)
 
 

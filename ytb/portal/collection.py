@@ -49,12 +49,14 @@ def chosen_period(visit: Visit, every: Mapping[Period, Round]) -> Period | None:
 
 
 def owing_parks(visit: Visit, period: Period) -> list[str]:
-    """Zones that have a unit in the register at the end of the period, else all zones."""
+    """Zones that have a unit in the register at the end of the period, else all zones; of them those the visitor may see."""
+    mine = visit.parks_in_scope(period.end)
     with visit.office.ledger.read() as session:
         units = unit_register.register_as_of(session, period.end)
         zones = [one.code for one in parks(session, period.end) if one.kind == "zone"]
     with_units = set(units["park"].to_list()) if units.height else set()
-    return [zone for zone in zones if zone in with_units] or zones
+    owing = [zone for zone in zones if zone in with_units] or zones
+    return owing if mine is None else [zone for zone in owing if zone in mine]
 
 
 def progress(visit: Visit) -> Response:
@@ -114,7 +116,8 @@ def reminder_texts(visit: Visit) -> Response:
         if period is None
         else reminders(visit.office, period, now=visit.now.astimezone(BEIJING), owing=owing_parks(visit, period))
     )
-    if period is not None and found:
+    # How much a park weighs follows from figures of all parks: not for a city.
+    if period is not None and found and visit.who.park is None:
         effects = {row["park"]: row for row in park_effects(weighed(visit, period)).to_dicts()}
         found = by_effect(found, effects)
     return pages.page(visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found)

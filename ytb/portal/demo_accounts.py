@@ -22,6 +22,7 @@ OTHERS = {
     "reviewer": "reviewer",
     "publisher": "publisher",
     "admin": "administrator",
+    "security": "security_administrator",
     "auditor": "auditor",
     "analyst": "analyst",
 }

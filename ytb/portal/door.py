@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
 from schemas.period import Period
-from warehouse.ledger import access, trail
+from warehouse.ledger import access, scopes, trail
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import user as user_of
@@ -33,7 +33,9 @@ SAFE = frozenset({"GET", "HEAD"})
 #: What somebody whose password is a printed code, or who still lacks the second factor, may do.
 ONLY_PASSWORD = frozenset({"password", "change_password", "sign_out"})
 ONLY_FACTOR = frozenset({"second_factor", "set_second_factor", "sign_out", "password", "change_password"})
-STRONG_ROLES = frozenset({"province_statistician", "reviewer", "publisher", "administrator", "auditor"})
+STRONG_ROLES = frozenset(
+    {"province_statistician", "reviewer", "publisher", "administrator", "security_administrator", "auditor"}
+)
 
 
 def session_cookie(portal: Portal) -> str:
@@ -236,9 +238,18 @@ def owned(visit: Visit) -> Visit:
                     visit = replace(visit, park=park_on(session, names["park"], visit.now.date()))
     except (RefusalError, DefinitionError):
         raise problems.NOT_FOUND from None
-    if visit.who.role == "park_reporter" and (visit.park is None or visit.park.code != visit.who.park):
+    if visit.who.park is not None and not _is_within(visit, visit.who.park):
         raise problems.NOT_FOUND
     return visit
+
+
+def _is_within(visit: Visit, node: str) -> bool:
+    """Whether the park of the address lies at or below the node its visitor acts for, as the tree stood in that period."""
+    if visit.park is None:
+        return False
+    day = visit.period.end if visit.period else visit.now.date()
+    with visit.office.ledger.read() as session:
+        return scopes.covers(session, node, visit.park.code, day)
 
 
 def show(visit: Visit) -> Response:

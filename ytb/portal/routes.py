@@ -24,7 +24,9 @@ PARK = frozenset({"park_reporter"})
 OFFICE = frozenset({"province_statistician", "reviewer"})
 STATISTICIAN = frozenset({"province_statistician"})
 RELEASERS = releasing.RELEASERS
+CITY = frozenset({"city"})
 ADMINISTRATOR = frozenset({"administrator"})
+SECURITY = frozenset({"security_administrator"})
 AUDITOR = frozenset({"auditor"})
 WATCHERS = frozenset({"province_statistician", "reviewer", "publisher", "analyst"})
 
@@ -78,7 +80,7 @@ ROUTES: tuple[Route, ...] = (
     _post("ask_query", "/submissions/{number}/queries/ask", querying.ask, OFFICE, querying.of_submission, owner=_S),
     _post("follow_query", "/submissions/{number}/queries/follow", querying.follow, OFFICE, querying.of_submission, owner=_S),
     # the statistician
-    _get("progress", "/progress", collection.progress, WATCHERS, menu="报送进度"),
+    _get("progress", "/progress", collection.progress, WATCHERS | CITY, menu="报送进度"),
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),
     _post("accept_clean", "/queue/accept", reviewing.accept_clean, OFFICE, reviewing.queue),
     _post("accept_below", "/queue/accept-below", reviewing.accept_below, OFFICE, reviewing.queue),
@@ -91,7 +93,7 @@ ROUTES: tuple[Route, ...] = (
     _post("accept", "/review/{number}/accept", reviewing.accept, OFFICE, reviewing.one, owner=_S),
     _post("return", "/review/{number}/return", reviewing.return_to_park, OFFICE, reviewing.one, owner=_S),
     _post("reopen", "/review/{number}/reopen", reviewing.reopen, OFFICE, reviewing.one, owner=_S),
-    _get("reminders", "/reminders", collection.reminder_texts, OFFICE, menu="催报"),
+    _get("reminders", "/reminders", collection.reminder_texts, OFFICE | CITY, menu="催报"),
     _get("register", "/register", collection.proposals_page, STATISTICIAN, reads=True, menu="名录变更"),
     _post("decide_proposal", "/register/{number}", collection.decide_proposal, STATISTICIAN, collection.proposals_page),
     _get("periods", "/periods", collection.rounds_page, STATISTICIAN, menu="报告期"),
@@ -99,19 +101,19 @@ ROUTES: tuple[Route, ...] = (
     _post("extend_round", "/periods/extend", collection.extend_round, STATISTICIAN, collection.rounds_page),
     _post("close_round", "/periods/close", collection.close_round, STATISTICIAN, collection.rounds_page),
     # releases
-    _get("releases", "/releases", releasing.releases_page, WATCHERS | PARK, menu="发布"),
+    _get("releases", "/releases", releasing.releases_page, WATCHERS | PARK | CITY, menu="发布"),
     _post("ask_release", "/releases/requests", releasing.ask, RELEASERS, releasing.releases_page),
     _post("decide_release", "/releases/requests/{number}", releasing.decide, RELEASERS, releasing.releases_page),
-    _get("release", "/releases/{release}", releasing.one, WATCHERS | PARK),
+    _get("release", "/releases/{release}", releasing.one, WATCHERS | PARK | CITY),
     _post("withdraw", "/releases/{release}/withdraw", releasing.withdraw, RELEASERS, releasing.releases_page),
-    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, WATCHERS | PARK),
-    # the administrator and the auditor
-    _get("users", "/users", administration.users_page, ADMINISTRATOR, menu="用户"),
-    _post("add_user", "/users", administration.add, ADMINISTRATOR, administration.users_page),
-    _post("reset_user", "/users/{name}/reset", administration.reset, ADMINISTRATOR, administration.users_page),
-    _post("disable_user", "/users/{name}/disable", administration.disable, ADMINISTRATOR, administration.users_page),
-    _get("sessions", "/sessions", administration.sessions_page, ADMINISTRATOR, menu="会话"),
-    _post("end_session", "/sessions/end", administration.end_session, ADMINISTRATOR, administration.sessions_page),
+    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, WATCHERS | PARK | CITY),
+    # three administrators kept apart: accounts and rights, operation, trail
+    _get("users", "/users", administration.users_page, SECURITY, menu="用户"),
+    _post("add_user", "/users", administration.add, SECURITY, administration.users_page),
+    _post("reset_user", "/users/{name}/reset", administration.reset, SECURITY, administration.users_page),
+    _post("disable_user", "/users/{name}/disable", administration.disable, SECURITY, administration.users_page),
+    _get("sessions", "/sessions", administration.sessions_page, ADMINISTRATOR | SECURITY, menu="会话"),
+    _post("end_session", "/sessions/end", administration.end_session, ADMINISTRATOR | SECURITY, administration.sessions_page),
     _get("trail", "/trail", administration.trail_page, AUDITOR, reads=True, menu="留痕"),
     _get("trail_csv", "/trail.csv", administration.trail_csv, AUDITOR, reads=True),
     _get("health", "/health", administration.health_page, ADMINISTRATOR | AUDITOR, menu="运行状态"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import IO, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from sources.pool import Pool
 from warehouse.home import Home
 from warehouse.ledger.access import SignedIn
 from warehouse.ledger.parks import Park
+from warehouse.ledger.scopes import parks_within
 from warehouse.ledger.submissions import Submission
 from warehouse.ledger.users import User
 from ytb.portal.limits import BodyLimits
@@ -121,6 +122,11 @@ class Visit:
         """The park and period the address names."""
         assert self.park is not None and self.period is not None
         return self.park, self.period
+
+    def parks_in_scope(self, day: date) -> frozenset[str] | None:
+        """The parks the visitor may see in a list on a day; None: all."""
+        with self.office.ledger.read() as session:
+            return parks_within(session, self.who.park, day)
 
     def query(self, name: str) -> str:
         """A parameter of the address, trimmed and not endless."""

@@ -39,7 +39,7 @@ from ytb.portal.visit import Settings
 START = datetime(2015, 4, 1, 9, 0, tzinfo=SHANGHAI)
 Q1 = Period(2015, quarter=1)
 PASSWORD = "Tuesday-Rain-7"
-CHEAP = Hasher(n=16, r=1, p=1)
+CHEAP = Hasher(passes=1, memory_kib=8, lanes=1)
 NASTY = "<script>alert(1)</script>\"'>"
 UNIT = "91620102900001092A"
 
@@ -103,6 +103,10 @@ def user_of(role: str, park: str = "LBGX") -> str:
     return f"{role}-{park}" if role == "park_reporter" else role
 
 
+#: Where a role that acts for a part of the tree stands; the approver is the other park's, so that LBGX reports alone.
+NODES = {"park_approver": "LBJJ", "city": "兰州市"}
+
+
 def installation(
     root: Path, pool: Pool | None = None, *, second_factor: bool = False, limits: BodyLimits | None = None
 ) -> Installation:
@@ -113,7 +117,11 @@ def installation(
     with ledger.write() as session:
         add_parks(
             session,
-            [Park("LBGX", "兰州高新区", kind="zone"), Park("LBJJ", "兰州经济区", kind="zone")],
+            [
+                Park("LBGX", "兰州高新区", kind="zone", province="甘肃省", city="兰州市"),
+                Park("LBJJ", "兰州经济区", kind="zone", province="甘肃省", city="白银市"),
+                Park("LBGX01", "雁滩园区", kind="sub_park", zone="LBGX", province="甘肃省", city="兰州市"),
+            ],
             now=START,
             actor="root",
         )
@@ -136,7 +144,7 @@ def installation(
             )
         for role in ROLES:
             if role != "park_reporter":
-                add_user(session, role, title=ROLES[role], role=role, now=START, actor="root")
+                add_user(session, role, title=ROLES[role], role=role, park=NODES.get(role), now=START, actor="root")
         for name in [
             *(user_of("park_reporter", p) for p in ("LBGX", "LBJJ")),
             *(r for r in ROLES if r != "park_reporter"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import PASSWORD, START, Installation, installation
+from warehouse.ledger import access
 from warehouse.ledger.trail import events, verify_trail
 from warehouse.ledger.verify import verify_ledger
 from ytb.portal import passwords
@@ -83,7 +85,7 @@ def test_signing_out_ends_the_session_on_the_server(inst: Installation) -> None:
 
 def test_a_form_without_its_token_or_from_elsewhere_does_nothing(inst: Installation) -> None:
     browser = Browser(inst.app)
-    browser.sign_in("administrator", PASSWORD)
+    browser.sign_in("security_administrator", PASSWORD)
     fields = {"name": "eve", "title": "Eve", "role": "administrator"}
     other = Browser(inst.app)
     other.sign_in("auditor", PASSWORD)
@@ -133,7 +135,7 @@ def test_after_sign_in_the_page_asked_for_comes(inst: Installation) -> None:
 
 def test_a_new_person_gets_a_code_once_and_must_change_it_before_anything_else(inst: Installation) -> None:
     admin = Browser(inst.app)
-    admin.sign_in("administrator", PASSWORD)
+    admin.sign_in("security_administrator", PASSWORD)
     shown = admin.post(
         "/users", {"name": "li", "title": "李", "role": "park_reporter", "park": "LBGX"}, page="/users"
     ).text
@@ -154,7 +156,7 @@ def test_disabling_a_person_ends_what_they_are_doing(inst: Installation) -> None
     clerk, admin = Browser(inst.app), Browser(inst.app)
     clerk.sign_in(CLERK, PASSWORD)
     token = inst.token(CLERK, "read")
-    admin.sign_in("administrator", PASSWORD)
+    admin.sign_in("security_administrator", PASSWORD)
     assert admin.post(f"/users/{CLERK}/disable", {"reason": "离职"}, page="/users").status == 303
     assert clerk.get("/park").status == 303
     assert clerk.get("/api/v1/submissions/x", Authorization=f"Bearer {token}").status == 401
@@ -193,7 +195,18 @@ def test_the_codes_are_those_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(
-    "weak", ["short1A!", "alllowercase", "Password-123", "aaaaaaaaaaaaaaaaaaaa", "li-Something-9", "x" * 129]
+    "weak",
+    [
+        "short1A!",
+        "alllowercase",
+        "Password-123",
+        "P@ssw0rd-2025",
+        "!!Football77",
+        "Qwerty-uiop-1",
+        "aaaaaaaaaaaaaaaaaaaa",
+        "li-Something-9",
+        "x" * 129,
+    ],
 )
 def test_weak_passwords_are_refused(weak: str) -> None:
     with pytest.raises(passwords.RefusalError):
@@ -201,12 +214,36 @@ def test_weak_passwords_are_refused(weak: str) -> None:
 
 
 def test_a_password_hash_tells_its_cost_and_only_the_password_matches() -> None:
-    hasher = passwords.Hasher(n=16, r=1, p=1)
-    kept = hasher.hash("口令 Pass", b"salt" * 4)
-    assert kept.startswith("scrypt$16$1$1$") and passwords.matches("口令 Pass", kept)
+    hasher = passwords.Hasher(passes=1, memory_kib=8, lanes=1)
+    kept = hasher.hash("口令 Pass")
+    assert kept.startswith("$argon2id$v=19$m=8,t=1,p=1$") and passwords.matches("口令 Pass", kept)
     assert not passwords.matches("口令 pass", kept)
+    assert not passwords.matches("口令 Pass", "$argon2id$damaged")
     assert passwords.Hasher().is_outdated(kept) and not hasher.is_outdated(kept)
     assert hasher.hash("a") != hasher.hash("a")
+
+
+def test_the_cost_is_the_second_recommended_option_of_the_standard() -> None:
+    # RFC 9106 section 4: t=3, p=4, m=2^16 KiB, 128-bit salt, 256-bit tag
+    assert passwords.Hasher().hash("x").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+def test_a_hash_of_scrypt_still_lets_in_and_is_renewed(inst: Installation) -> None:
+    key = hashlib.scrypt(PASSWORD.encode(), salt=b"salt" * 4, n=16, r=1, p=1, maxmem=1 << 21, dklen=32)
+    old = f"scrypt$16$1$1${(b'salt' * 4).hex()}${key.hex()}"
+    with inst.office.ledger.write() as session:
+        access.set_password(session, CLERK, old, one_time=False, now=inst.at, actor="t")
+    assert Browser(inst.app).sign_in(CLERK, "wrong").status == 422
+    assert Browser(inst.app).sign_in(CLERK, PASSWORD).status == 303
+    with inst.office.ledger.read() as session:
+        known = access.credentials(session, CLERK)
+    assert known is not None and str(known.password_hash).startswith("$argon2id$")
+    assert Browser(inst.app).sign_in(CLERK, PASSWORD).status == 303
+
+
+def test_the_list_of_common_passwords_is_sound() -> None:
+    assert len(passwords.common_passwords()) == 4000
+    assert all(word == word.lower().strip() and len(word) >= 6 for word in passwords.common_passwords())
 
 
 def test_everything_that_happened_is_in_a_sound_trail_without_any_secret(inst: Installation) -> None:

@@ -20,6 +20,7 @@ WATCH = OFFICE | {"publisher", "analyst"}
 RELEASE = {"province_statistician", "publisher"}
 PUBLIC: set[str] = set()
 STATISTICIAN, ADMINISTRATOR, AUDITOR = {"province_statistician"}, {"administrator"}, {"auditor"}
+CITY, SECURITY = {"city"}, {"security_administrator"}
 EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["static", "sign_in_page", "sign_in", "verify", "help", "alive", "api_document"], PUBLIC),
     **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
@@ -28,17 +29,19 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
     **dict.fromkeys(["marked", "original", "receipt", "check_table"], PARK | OFFICE),
     **dict.fromkeys(["api_submissions", "api_submission", "api_findings", "api_receipt"], PARK | OFFICE),
-    **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen", "reminders"], OFFICE),
+    **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen"], OFFICE),
+    "reminders": OFFICE | CITY,
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
     **dict.fromkeys(["query_list", "queries"], PARK | OFFICE),
     **dict.fromkeys(["take", "give_back"], OFFICE),
     **dict.fromkeys(["assign", "second_check"], STATISTICIAN),
     "answer_query": PARK,
     **dict.fromkeys(["ask_query", "follow_query"], OFFICE),
-    "progress": WATCH,
-    **dict.fromkeys(["releases", "release", "release_file"], WATCH | PARK),
+    "progress": WATCH | CITY,
+    **dict.fromkeys(["releases", "release", "release_file"], WATCH | PARK | CITY),
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
-    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "sessions", "end_session"], ADMINISTRATOR),
+    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user"], SECURITY),
+    **dict.fromkeys(["sessions", "end_session"], ADMINISTRATOR | SECURITY),
     **dict.fromkeys(["trail", "trail_csv"], AUDITOR),
     **dict.fromkeys(["health", "health_json"], ADMINISTRATOR | AUDITOR),
 }  # fmt: skip

@@ -30,7 +30,15 @@ def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 @pytest.fixture(scope="module")
 def who(inst: Installation) -> dict[str, Browser]:
     found = {}
-    for name in ("park_reporter-LBGX", "reviewer", "province_statistician", "publisher", "administrator", "auditor"):
+    for name in (
+        "park_reporter-LBGX",
+        "reviewer",
+        "province_statistician",
+        "publisher",
+        "administrator",
+        "security_administrator",
+        "auditor",
+    ):
         found[name.partition("-")[0]] = Browser(inst.app)
         assert found[name.partition("-")[0]].sign_in(name, PASSWORD).status == 303
     return found
@@ -209,7 +217,8 @@ def test_cell_text_file_names_and_people_never_become_markup(inst: Installation,
     for name, path in (
         ("reviewer", f"/review/{number}"),
         ("reviewer", "/queue"),
-        ("administrator", "/users"),
+        ("administrator", "/health"),
+        ("security_administrator", "/users"),
         ("auditor", "/trail"),
     ):
         assert "<script>alert" not in who[name].get(path).text
@@ -337,10 +346,10 @@ def test_the_openapi_document_lists_every_route_of_the_interface(inst: Installat
 
 def test_a_form_left_open_over_a_new_sign_in_is_told_to_be_stale(inst: Installation) -> None:
     browser = Browser(inst.app)
-    browser.sign_in("administrator", PASSWORD)
+    browser.sign_in("security_administrator", PASSWORD)
     token = token_in(browser.get("/users").text)
     browser.post("/sign-out", page="/users")
-    browser.sign_in("administrator", PASSWORD)
+    browser.sign_in("security_administrator", PASSWORD)
     answer = browser.post("/users", {"name": "x1", "title": "x", "role": "analyst", "_csrf": token})
     assert answer.status == 403 and "页面已过期" in answer.text
 
