@@ -26,8 +26,18 @@ def receipt_text(slip: Receipt) -> str:
             f"  {slip.park_name}({slip.park}) {slip.period} {slip.edition} 版 第 {slip.revision} 次  状态:{slip.state.label}",
             *files,
             f"  内容 {counts}",
+            *_signed(slip),
             f"  接收 {slip.received_at} {slip.received_by}  状态时间 {slip.state_at}",
             f"  核验码 {slip.code}  链头 {slip.head.seq} {slip.head.hash[:12]}",
             f"  {slip.notice}",
         ]
     )
+
+
+def _signed(slip: Receipt) -> list[str]:
+    signed = slip.signed
+    if signed is None:
+        return []
+    return [
+        f"  单位负责人 {signed.unit_head}  统计负责人 {signed.statistics_head}  填表人 {signed.filled_by}  电话 {signed.telephone}"
+    ]

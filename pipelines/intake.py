@@ -29,6 +29,7 @@ from warehouse.ledger.periods import Round, round_of
 from warehouse.ledger.proposed_values import record_proposed_values
 from warehouse.ledger.restatements import record_restatements
 from warehouse.ledger.session import Ledger
+from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again, mark_explained, record_check, report
 from warehouse.ledger.submissions import CheckResult, Submission, latest, submission, submissions
@@ -74,13 +75,15 @@ def submit(
     leave_out: bool = False,
     channel: str = "cli",
     report_at_once: bool = True,
+    signatories: Signatories | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Take the books of one park and period all the way they can go.
 
     ``explanations``: finding key → (reason code, text). ``leave_out``: report without the enterprises that hard findings
     keep back; they are listed and count as not answered. ``report_at_once``: False where the park reports in a step of its
-    own (``pipelines.reporting``), after it has seen the findings. Raises SubmissionError where the files cannot be attributed to a
+    own (``pipelines.reporting``), after it has seen the findings. ``signatories``: who answers for the report by name, where
+    a program says so; a park that reports on the pages always does. Raises SubmissionError where the files cannot be attributed to a
     park and period (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
     """
     progress("正在安全检查和读取")
@@ -93,7 +96,7 @@ def submit(
     received = take_in(office, books, park=the_park, period=the_period, channel=channel, now=now, actor=actor)
     return carry_on(
         office, received, readings, now=now, actor=actor, explanations=explanations, leave_out=leave_out,
-        report_at_once=report_at_once, progress=progress,
+        report_at_once=report_at_once, signatories=signatories, progress=progress,
     )  # fmt: skip
 
 
@@ -133,6 +136,7 @@ def carry_on(
     explanations: Mapping[str, tuple[str, str]] | None = None,
     leave_out: bool = False,
     report_at_once: bool = True,
+    signatories: Signatories | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Take what was received as far as it can go: check, explain, report."""
@@ -162,7 +166,9 @@ def carry_on(
             record_proposed_values(session, found.number, proposed, now=now, actor=actor)
             record_restatements(session, found.number, checked.restated.iter_rows(), now=now, actor=actor)
     if found.state in (State.CHECKED, State.EXPLAINED):
-        found, unexplained, weak = _explain_and_report(office, found, explanations or {}, now, actor, report_at_once)
+        found, unexplained, weak = _explain_and_report(
+            office, found, explanations or {}, now, actor, report_at_once, signatories
+        )
         return Outcome(found, checked, received.is_new, unexplained, weak)
     return Outcome(found, checked, received.is_new)
 
@@ -254,6 +260,7 @@ def _explain_and_report(
     now: datetime,
     actor: str,
     report_at_once: bool,
+    signatories: Signatories | None,
 ) -> tuple[Submission, int, Mapping[str, str]]:
     findings = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
     keys = [finding_key(row) for row in findings.iter_rows(named=True)]
@@ -273,7 +280,8 @@ def _explain_and_report(
             mark_explained(session, found.number, now=now, actor=actor)
         if not report_at_once:
             return submission(session, found.number), 0, weak
-        return report(session, found.number, now=now, actor=actor), 0, weak
+        signed = signatories.payload() if signatories else None
+        return report(session, found.number, now=now, actor=actor, payload=signed), 0, weak
 
 
 def weak_among(office: Office, found: Submission, given: Mapping[str, tuple[str, str]]) -> dict[str, str]:

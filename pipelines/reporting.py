@@ -14,29 +14,10 @@ from schemas.errors import RefusalError
 from schemas.findings import NEEDS_EXPLANATION
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.periods import round_of
+from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.states import State
 from warehouse.ledger.steps import mark_explained, report
 from warehouse.ledger.submissions import Submission, latest, submission
-
-
-@dataclass(frozen=True)
-class Signatories:
-    """Who answers for a report by name. Source: Statistics Law, signing by 单位负责人, 统计负责人, 填表人."""
-
-    unit_head: str
-    statistics_head: str
-    filled_by: str
-    telephone: str
-
-    def missing(self) -> list[str]:
-        """The names that are not given, as the form calls them."""
-        named = {
-            "单位负责人": self.unit_head,
-            "统计负责人": self.statistics_head,
-            "填表人": self.filled_by,
-            "联系电话": self.telephone,
-        }
-        return [name for name, value in named.items() if not value.strip()]
 
 
 @dataclass(frozen=True)
@@ -97,13 +78,7 @@ def report_submission(
         _require_newest(session, found)
         if found.state is not State.EXPLAINED:
             raise RefusalError(f"{number} 当前状态为“{found.state.label}”,不能报送。")
-        payload = {
-            "unit_head": signatories.unit_head.strip(),
-            "statistics_head": signatories.statistics_head.strip(),
-            "filled_by": signatories.filled_by.strip(),
-            "telephone": signatories.telephone.strip(),
-        }
-        return report(session, number, now=now, actor=actor, payload=payload)
+        return report(session, number, now=now, actor=actor, payload=signatories.payload())
 
 
 def _require_newest(session: Session, found: Submission) -> None:

@@ -20,6 +20,7 @@ from warehouse.ledger import trail
 from warehouse.ledger.columns import canonical_json, read_instant, shown_instant
 from warehouse.ledger.models import TrailRow
 from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.signatories import Signatories, signatories_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submission
 
@@ -28,6 +29,8 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _MISREAD = str.maketrans("OIL", "011")
 _CODE_BYTES = 10
+#: Nobody has signed yet: a submission sent back to be checked again stands behind its own report, too.
+BEFORE_REPORT = frozenset({State.RECEIVED, State.UNREADABLE, State.CHECKED, State.FAILED, State.EXPLAINED})
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Receipt:
     state_at: str
     head: trail.Head
     code: str
+    signed: Signatories | None = None
 
     @property
     def notice(self) -> str:
@@ -144,6 +148,7 @@ def receipt(session: Session, number: str, key: bytes) -> Receipt:
         state_at=shown_instant(found.state_at),
         head=trail.Head(link.seq, link.hash),
         code=_code(found, found.state, link.seq, link.hash, key),
+        signed=signatories_of(session, number) if found.state not in BEFORE_REPORT else None,
     )
 
 

@@ -22,6 +22,7 @@ from sources.causes import Cause, causes_of
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.register import register_as_of
+from warehouse.ledger.signatories import Signatories, typed_signatories
 from warehouse.ledger.states import STANDING
 from ytb.cli.output import emit, progress
 from ytb.cli.remote import Server, submit_to
@@ -240,16 +241,18 @@ def submit_command(
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
     server: Annotated[str, typer.Option(help="报送到这个门户(https 地址),不用本机数据目录")] = "",
     token: Annotated[str, typer.Option(envvar="YTB_TOKEN", help="门户令牌")] = "",
+    signed: Annotated[str, typer.Option(help="签署人:单位负责人,统计负责人,填表人,联系电话;印在回执上")] = "",
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
     books = books_of(files)
     given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
     given |= read_explanations(explain) if explain else {}
+    names = typed_signatories(signed) if signed else None
     if server:
-        _submit_to_server(Server(server, token), books, given, park, period)
+        _submit_to_server(Server(server, token), books, given, park, period, names)
     outcome = submit(
         CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
-        explanations=given, leave_out=leave_out, progress=progress,
+        explanations=given, leave_out=leave_out, signatories=names, progress=progress,
     )  # fmt: skip
     returned = hand_back(outcome)
     with CALL.office.ledger.read() as session:
@@ -284,6 +287,7 @@ def _submit_to_server(
     given: dict[str, tuple[str, str]],
     park: str | None,
     period: str | None,
+    names: Signatories | None,
 ) -> None:
     """Submit over the portal; park and period are read from the books where they are not said."""
     server.require_sound()
@@ -293,7 +297,7 @@ def _submit_to_server(
         period = period or next((str(r.period) for r in readings if r.period), None)
     if not park or not period:
         raise SubmissionError("unattributed", "文件里找不到园区或报告期;请写明 --park 与 --period。")
-    found = submit_to(server, books, park=park, period=period, explanations=given)
+    found = submit_to(server, books, park=park, period=period, explanations=given, signatories=names)
     lines = [str(found["receipt"]["text"])]
     if not found["reported"]:
         lines.append(f"尚未报送:错误 {found['blocking']},待说明 {found['to_explain']};请登录门户 {server.url} 查看。")

@@ -14,6 +14,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pipelines.checking import IncomingBook
 from schemas.errors import RefusalError, StorageError, SubmissionError
+from warehouse.ledger.signatories import Signatories
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECONDS = 180
@@ -49,10 +50,11 @@ def submit_to(
     park: str,
     period: str,
     explanations: Mapping[str, tuple[str, str]],
+    signatories: Signatories | None = None,
 ) -> dict[str, Any]:
     """What the server says of the files. Raises RefusalError, SubmissionError or StorageError in the server's words."""
     server.require_sound()
-    body, kind = multipart(books, explanations)
+    body, kind = multipart(books, explanations, signatories)
     path = f"/api/v1/parks/{quote(park, safe='')}/periods/{quote(period, safe='')}/submissions"
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": kind, "Accept": "application/json"}
     asked = Request(server.url.rstrip("/") + path, body, headers, method="POST")
@@ -79,8 +81,10 @@ def _error_of(refused: HTTPError) -> RefusalError | SubmissionError | StorageErr
     return SubmissionError(code, message) if refused.code in (400, 408, 413, 422) else RefusalError(message)
 
 
-def multipart(books: Sequence[IncomingBook], explanations: Mapping[str, tuple[str, str]]) -> tuple[bytes, str]:
-    """The files and explanations as a form: body and Content-Type."""
+def multipart(
+    books: Sequence[IncomingBook], explanations: Mapping[str, tuple[str, str]], signatories: Signatories | None = None
+) -> tuple[bytes, str]:
+    """The files, explanations and names as a form: body and Content-Type."""
     boundary = secrets.token_hex(16)
     parts = []
     for book in books:
@@ -90,5 +94,7 @@ def multipart(books: Sequence[IncomingBook], explanations: Mapping[str, tuple[st
     if explanations:
         told = json.dumps({key: list(value) for key, value in explanations.items()}, ensure_ascii=False)
         parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="explanations"\r\n\r\n{told}\r\n'.encode())
+    for name, text in (signatories.payload() if signatories else {}).items():
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode())
     parts.append(f"--{boundary}--\r\n".encode())
     return b"".join(parts), f"multipart/form-data; boundary={boundary}"

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from exports.receipt import receipt_text
 from pipelines.intake import findings_of
+from schemas.errors import RefusalError
 from sources.marked_list import to_be_listed
 from warehouse.home import receipt_key
 from warehouse.ledger.explanations import explanations_of, finding_key
 from warehouse.ledger.receipts import receipt as receipt_of
+from warehouse.ledger.signatories import NAMES, Signatories
 from warehouse.ledger.states import STANDING
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import openapi, park
@@ -70,10 +72,22 @@ def submit(visit: Visit) -> Response:
     """
     the_park, period = visit.of
     told = _explanations(visit.form.get("explanations"))
-    found = park.take(visit, the_park.code, period, report_at_once=True, channel="api", explanations=told)
+    found = park.take(
+        visit, the_park.code, period, report_at_once=True, channel="api", explanations=told, signatories=_signed(visit)
+    )
     return answer(
         visit, status_of(found) | {"receipt": _receipt(visit, found)}, 201, f"/api/v1/submissions/{found.number}"
     )
+
+
+def _signed(visit: Visit) -> Signatories | None:
+    """Who answers for the report, where the program says all of it."""
+    names = Signatories(*(visit.form.get(name) for name in NAMES))
+    if len(names.missing()) == len(NAMES):
+        return None
+    if names.missing():
+        raise RefusalError(f"报送须填写{'、'.join(names.missing())}。")
+    return names
 
 
 def _explanations(text: str) -> dict[str, tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""One submission as its park sees it: what was found, grouped by cause; explanations; reporting; receipt and print views."""
+"""One submission as its park sees it: what was found, grouped by cause; explanations."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from pipelines.explaining import earlier_explanations
 from pipelines.handing_back import marked_books
 from pipelines.intake import findings_of, observations_of
 from pipelines.proposing import proposal_texts
-from pipelines.reporting import Signatories, explain, report_submission, to_explain
-from schemas.errors import RefusalError
+from pipelines.reporting import explain, to_explain
 from schemas.findings import BLOCKING
 from sources.causes import Cause
 from sources.marked_list import Listed, grouped, listed, to_be_listed
-from warehouse.home import receipt_key
 from warehouse.ledger import queries
 from warehouse.ledger.decisions import decisions_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
 from warehouse.ledger.proposed_values import proposed_values_of
-from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages, problems
@@ -243,47 +240,6 @@ def give_explanations(visit: Visit) -> Response:
         else f"/submissions/{visit.found.number}/explanations"
     )
     return pages.go(done, "explained")
-
-
-def reporting(visit: Visit) -> Response:
-    """The last look before reporting: what, by whom, with which words of the law."""
-    form = visit.form
-    names = {name: form.get(name) for name in ("unit_head", "statistics_head", "filled_by", "telephone")}
-    names["filled_by"] = names["filled_by"] or visit.who.title
-    return pages.page(visit, "report", found=visit.found, names=names, park=visit.park)
-
-
-def report(visit: Visit) -> Response:
-    """Report in the names of those who answer for it."""
-    form = visit.form
-    if not form.get("confirmed"):
-        raise RefusalError("请勾选声明后再报送。")
-    signed = Signatories(*(form.get(name)[:50] for name in ("unit_head", "statistics_head", "filled_by", "telephone")))
-    found = report_submission(visit.office, visit.found.number, signed, now=visit.now, actor=visit.who.name)
-    return pages.go(f"/submissions/{found.number}/receipt", "reported")
-
-
-def receipt(visit: Visit) -> Response:
-    """The receipt, to keep and to print."""
-    with visit.office.ledger.read() as session:
-        slip = receipt_of(session, visit.found.number, receipt_key(visit.portal.home))
-    base = f"{visit.request.url.scheme}://{visit.request.headers['host']}"
-    titles = pages.form_titles(visit, visit.found.period)
-    return pages.page(visit, "receipt", slip=slip, found=visit.found, verify_at=f"{base}/verify", titles=titles)
-
-
-def check_table(visit: Visit) -> Response:
-    """报表校验表 and 解释说明表 for stamp and signature."""
-    found = visit.found
-    with visit.office.ledger.read() as session:
-        slip = receipt_of(session, found.number, receipt_key(visit.portal.home))
-    edition = visit.office.programme.edition_for(found.period)
-    forms = [form for code, form in edition.forms.items() if found.check and code in found.check.forms]
-    reasons = dict(visit.office.programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
-    return pages.page(
-        visit, "check_table", found=found, slip=slip, edition=edition, forms=forms, lines=lines_of(visit, found),
-        park=visit.park, reasons=reasons,
-    )  # fmt: skip
 
 
 __all__ = ["Group", "Line", "groups_of", "lines_and_causes", "lines_of", "one", "to_explain"]

@@ -15,6 +15,7 @@ from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import rounds
+from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again
 from warehouse.ledger.submissions import Submission, submissions
@@ -81,6 +82,7 @@ def take(
     report_at_once: bool = False,
     channel: str = "portal",
     explanations: Mapping[str, tuple[str, str]] | None = None,
+    signatories: Signatories | None = None,
 ) -> Submission:
     """The uploaded files as a submission, checked; what was explained in marked workbooks counts.
 
@@ -93,6 +95,7 @@ def take(
     outcome = submit(
         visit.office, books, visit.portal.pool, now=visit.now, actor=visit.who.name, park=park, period=period,
         channel=channel, report_at_once=report_at_once, explanations=given | dict(explanations or {}),
+        signatories=signatories,
     )  # fmt: skip
     return outcome.submission
 
