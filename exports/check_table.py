@@ -48,9 +48,9 @@ def check_table_pdf(made: CheckTable, *, address: str) -> bytes:
     told = [(one.place, one.unit, one.indicator, one.found, one.problem, one.told or "—") for one in made.lines]
     signature = [
         [f"单位负责人:{signed.unit_head if signed else ''}", f"统计负责人:{signed.statistics_head if signed else ''}"],
-        ["(签字)", "(签字)"],
+        ["签字:\n ", "签字:\n "],
         [f"填表人:{signed.filled_by if signed else ''}", f"联系电话:{signed.telephone if signed else ''}"],
-        ["(签字)", "报出日期:        年    月    日"],
+        ["签字:\n ", "报出日期:        年    月    日"],
         ["(单位盖章)", ""],
     ]
     heading = [
@@ -75,7 +75,7 @@ def check_table_pdf(made: CheckTable, *, address: str) -> bytes:
         table([("位置", "单位", "指标", "填报值", "问题", "说明"), *told], (32, 48, 34, 28, 58, 56), head=1)
         if told
         else paragraph("没有需要说明的问题。"),
-        paragraph("", 6),
+        paragraph(" ", 12),
         table(signature, (128, 128), ruled=False),
     ]
     return document(

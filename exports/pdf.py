@@ -35,12 +35,15 @@ def printable(text: str) -> str:
 
 
 @cache
-def style(size: float = 10, *, bold: bool = False, centred: bool = False, quiet: bool = False) -> ParagraphStyle:
-    """A style of paragraph. The font has no bold cut; ``bold`` gives air around a heading instead."""
+def style(
+    size: float = 10, *, bold: bool = False, centred: bool = False, quiet: bool = False, mono: bool = False
+) -> ParagraphStyle:
+    """A style of paragraph. The font has no bold cut; ``bold`` gives air around a heading instead. ``mono``: for codes and
+    hashes, ASCII only."""
     _font()
     return ParagraphStyle(
-        f"s{size}{bold}{centred}{quiet}",
-        fontName=FONT,
+        f"s{size}{bold}{centred}{quiet}{mono}",
+        fontName="Courier" if mono else FONT,
         fontSize=size,
         leading=size * 1.45,
         alignment=1 if centred else 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from exports.pdf import document, paragraph, qr, table
@@ -30,7 +31,7 @@ def receipt_pdf(slip: Receipt, *, organisation: str, titles: Mapping[str, str], 
     """The receipt as PDF. ``titles``: form → title; ``verify_at``: address of the verification page. Equal arguments, equal bytes."""
     address = verification_address(verify_at, slip)
     signed = slip.signed
-    facts: list[tuple[str, str]] = [
+    facts: list[tuple[str, Any]] = [
         ("填报单位", f"{slip.park_name}({slip.park})"),
         ("报告期", f"{slip.period.title}({slip.edition} 版制度),第 {slip.revision} 次"),
         ("报表", "、".join(titles.get(code, code) for code in slip.forms) or "—"),
@@ -41,17 +42,17 @@ def receipt_pdf(slip: Receipt, *, organisation: str, titles: Mapping[str, str], 
         ("统计负责人", signed.statistics_head if signed else "—"),
         ("填表人", signed.filled_by if signed else "—"),
         ("联系电话", signed.telephone if signed else "—"),
-        ("核验码", slip.code),
-        ("留痕", f"第 {slip.head.seq} 条 {slip.head.hash[:16]}"),
+        ("核验码", paragraph(slip.code, 10, mono=True)),
+        ("留痕", paragraph(f"{slip.head.seq} {slip.head.hash[:16]}", 10, mono=True)),
     ]
-    files = [(f.name, f"{f.size:,}", f.sha256) for f in slip.files]
+    files = [(f.name, f"{f.size:,}", paragraph(f"{f.sha256[:32]}\n{f.sha256[32:]}", 8, mono=True)) for f in slip.files]
     story = [
         paragraph(f"{organisation or '统计机构'} 报送回执", 16, bold=True, centred=True),
         table(
             [
                 [
                     [
-                        paragraph(slip.receipt_number, 15, bold=True),
+                        paragraph(slip.receipt_number, 15, bold=True, mono=True),
                         paragraph(f"状态:{slip.state.label}", 12),
                         paragraph(slip.notice, 10),
                     ],

@@ -94,7 +94,14 @@ def test_soft_findings_are_explained_reported_reviewed_and_accepted(
     missing = Browser(inst.app).get("/verify?number=2015Q1-XXXX-0001&code=AAAA-AAAA-AAAA-AAAA").text
     told = "编号或核验码不符"
     assert told in wrong and told in missing and "已报送" not in wrong
-    assert "企业停产半年后恢复" in clerk.get(f"{base}/check-table").text
+    assert "单位负责人" in receipt and "张三" in receipt and 'role="img"' in receipt
+    paper, again = clerk.get(f"{base}/receipt.pdf"), reviewer.get(f"{base}/receipt.pdf")
+    assert paper.body == again.body and paper.body.startswith(b"%PDF-")
+    assert paper.headers["content-type"] == "application/pdf"
+    assert paper.headers["content-disposition"].startswith("attachment")
+    assert clerk.get(f"{base}/check-table.pdf").body.startswith(b"%PDF-")
+    checked = clerk.get(f"{base}/check-table").text
+    assert "企业停产半年后恢复" in checked and "示统制〔2014〕1号" in checked and "有效期至:2025-12-31" in checked
     page = reviewer.get(f"/review/{number}").text
     assert "新建厂房投产" in page
     assert number in reviewer.get("/queue").text
