@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
+from typing import TypeVar
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from sources.reader import FileReading, no_forensics, no_normalised, read_file
 from sources.reading import no_restated
 from sources.several_books import PutTogether, put_together
 from warehouse.ledger.answers import answer_statuses
+from warehouse.ledger.intake import IncomingFile
 from warehouse.ledger.register import frozen_register, register_as_of
 
 
@@ -35,6 +37,9 @@ class IncomingBook:
     def sha256(self) -> str:
         """The hash the vault knows it by."""
         return hashlib.sha256(self.data).hexdigest()
+
+
+_Named = TypeVar("_Named", IncomingBook, IncomingFile)
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,10 @@ class Checked:
         return self.findings.filter(NEEDS_EXPLANATION).height
 
 
-def named_apart(books: Sequence[IncomingBook]) -> list[IncomingBook]:
+def named_apart(books: Sequence[_Named]) -> list[_Named]:
     """The books under names of their own: findings name their file, and many enterprises call it 报表.xlsx."""
     taken: set[str] = set()
-    found = []
+    found: list[_Named] = []
     for book in books:
         path, name, number = PurePath(book.name), book.name, 1
         while name in taken:

@@ -92,7 +92,7 @@ def submit(
     the_park, the_period = attributed(readings, park, period)
     with office.ledger.read() as session:
         require_open(round_of(session, the_period), the_period)
-        _require_not_collated(session, the_park, the_period, books)
+        require_not_collated(session, the_park, the_period, [book.sha256 for book in books])
     received = take_in(office, books, park=the_park, period=the_period, channel=channel, now=now, actor=actor)
     return carry_on(
         office, received, readings, now=now, actor=actor, explanations=explanations, leave_out=leave_out,
@@ -173,10 +173,10 @@ def carry_on(
     return Outcome(found, checked, received.is_new)
 
 
-def _require_not_collated(session: Session, park: str, period: Period, books: Sequence[IncomingBook]) -> None:
+def require_not_collated(session: Session, park: str, period: Period, hashes: Sequence[str]) -> None:
     """What enterprises filled in themselves is not filed over by their park, nor checked again as if the park had filled it in.
     For the files of what stands there is the receipt again."""
-    digest = files_digest(book.sha256 for book in books)
+    digest = files_digest(hashes)
     before = submissions(session, park=park, period=period)
     stands = any(s.files_digest == digest and s.state in STANDING for s in before)
     if any(s.channel == COLLATED for s in before) and not stands:

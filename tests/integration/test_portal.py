@@ -75,7 +75,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         for name, role, park in accounts:
             add_user(session, name, title=name, role=role, park=park, now=NOW, actor="测试")
             access.set_password(session, name, CHEAP.hash(PASSWORD), one_time=False, now=NOW, actor="测试")
-    settings = Settings(hasher=CHEAP, workers=2, limits=BodyLimits(grace=1.0))
+    settings = Settings(hasher=CHEAP, workers=2, limits=BodyLimits(grace=1.0), most_of_one=60, patience=60)
     portal = portal_of(
         tiny.home,
         lambda: NOW,

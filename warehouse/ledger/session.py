@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -38,6 +39,9 @@ class Ledger:
     """The engine and its two kinds of transaction."""
 
     engine: Engine
+    # SQLite lets writers poll for their turn, with pauses that grow: of many threads some wait for seconds. Those of one
+    # process take turns here instead; other processes still poll. PostgreSQL has a queue of its own.
+    _turn: AbstractContextManager[object] = field(default_factory=nullcontext, repr=False, compare=False)
 
     @cached_property
     def _writer(self) -> Engine:
@@ -49,7 +53,7 @@ class Ledger:
 
         Raises StorageError where the database cannot do it; then nothing was written.
         """
-        with self._transaction(self._writer) as session:
+        with self._turn, self._transaction(self._writer) as session:
             yield session
 
     @contextmanager
@@ -86,7 +90,7 @@ def connect(url: str) -> Ledger:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
-    return Ledger(engine)
+    return Ledger(engine, threading.Lock() if engine.dialect.name == "sqlite" else nullcontext())
 
 
 def ledger_of(home: Home) -> Ledger:

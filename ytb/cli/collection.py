@@ -297,9 +297,11 @@ def _submit_to_server(
         period = period or next((str(r.period) for r in readings if r.period), None)
     if not park or not period:
         raise SubmissionError("unattributed", "文件里找不到园区或报告期;请写明 --park 与 --period。")
-    found = submit_to(server, books, park=park, period=period, explanations=given, signatories=names)
+    found = submit_to(server, books, park=park, period=period, explanations=given, signatories=names, progress=progress)
     lines = [str(found["receipt"]["text"])]
-    if not found["reported"]:
+    if found["state"] == "received":
+        lines.append(f"文件已收到,审核还没有轮到;结果请稍后登录门户 {server.url} 查看。")
+    elif not found["reported"]:
         lines.append(f"尚未报送:错误 {found['blocking']},待说明 {found['to_explain']};请登录门户 {server.url} 查看。")
     emit(found, lines)
     raise typer.Exit(0 if found["reported"] else 2 if found["state"] == "unreadable" else 1)

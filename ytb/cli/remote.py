@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
@@ -18,6 +19,8 @@ from warehouse.ledger.signatories import Signatories
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECONDS = 180
+#: Pauses between looks, each half as long again as the one before: ten minutes in all.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 200.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,29 @@ def submit_to(
     period: str,
     explanations: Mapping[str, tuple[str, str]],
     signatories: Signatories | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """What the server says of the files. Raises RefusalError, SubmissionError or StorageError in the server's words."""
+    """What the server says of the files, once it has checked them; after ten minutes of waiting, that it has received them. Raises RefusalError, SubmissionError or StorageError in the server's words."""
     server.require_sound()
     body, kind = multipart(books, explanations, signatories)
     path = f"/api/v1/parks/{quote(park, safe='')}/periods/{quote(period, safe='')}/submissions"
-    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": kind, "Accept": "application/json"}
-    asked = Request(server.url.rstrip("/") + path, body, headers, method="POST")
+    found = _ask(server, path, body, kind)
+    # Where many report at once the server acknowledges first and checks later.
+    pause = FIRST_PAUSE
+    while found.get("state") == "received" and pause < LONGEST_PAUSE:
+        progress(f"{found['submission']} 已收到,正在审核……")
+        time.sleep(pause)
+        pause *= 1.5
+        number = quote(str(found["submission"]), safe="")
+        found |= _ask(server, f"/api/v1/submissions/{number}")
+        found["receipt"] = _ask(server, f"/api/v1/submissions/{number}/receipt")
+    return found
+
+
+def _ask(server: Server, path: str, body: bytes | None = None, kind: str = "") -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {server.token}", "Accept": "application/json"}
+    headers |= {"Content-Type": kind} if kind else {}
+    asked = Request(server.url.rstrip("/") + path, body, headers, method="POST" if body is not None else "GET")
     try:
         with build_opener(_NoRedirect()).open(asked, timeout=SECONDS) as answer:
             found: dict[str, Any] = json.loads(answer.read())

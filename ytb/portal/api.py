@@ -17,8 +17,9 @@ from warehouse.ledger.explanations import explanations_of, finding_key
 from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.signatories import NAMES, Signatories
 from warehouse.ledger.states import STANDING
-from warehouse.ledger.submissions import Submission, submissions
+from warehouse.ledger.submissions import Submission, submission, submissions
 from ytb.portal import openapi, park
+from ytb.portal.examining import API, Waiting
 from ytb.portal.multipart import BadFormError
 from ytb.portal.visit import BEIJING, Visit
 
@@ -65,19 +66,29 @@ def listing(visit: Visit) -> Response:
 
 
 def submit(visit: Visit) -> Response:
-    """Take files of a park and period, check them, and report at once where nothing is in the way.
+    """Take files of a park and period, check them, and report at once where nothing is in the way. Where many are waiting
+    the answer comes before the check: its state is ``received``, and the address in ``Location`` says how it went on.
 
     A program that files has nobody to look at the findings in between: what is clean counts as reported, in the name of the
     holder of the token, as with ``ytb submit``.
     """
     the_park, period = visit.of
-    told = _explanations(visit.form.get("explanations"))
-    found = park.take(
-        visit, the_park.code, period, report_at_once=True, channel="api", explanations=told, signatories=_signed(visit)
+    told, signed = _explanations(visit.form.get("explanations")), _signed(visit)
+    found = park.take(visit, the_park.code, period, API)
+    until = visit.portal.examiner.examine(
+        found, actor=visit.who.name, explanations=told, report_at_once=True, signatories=signed
     )
-    return answer(
-        visit, status_of(found) | {"receipt": _receipt(visit, found)}, 201, f"/api/v1/submissions/{found.number}"
-    )
+    return Waiting(_acknowledged(visit, found), until, lambda: _acknowledged(visit, _again(visit, found)))
+
+
+def _again(visit: Visit, found: Submission) -> Submission:
+    with visit.office.ledger.read() as session:
+        return submission(session, found.number)
+
+
+def _acknowledged(visit: Visit, found: Submission) -> Response:
+    said = status_of(found) | {"receipt": _receipt(visit, found)}
+    return answer(visit, said, 201, f"/api/v1/submissions/{found.number}")
 
 
 def _signed(visit: Visit) -> Signatories | None:

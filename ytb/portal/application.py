@@ -22,6 +22,7 @@ from warehouse.home import Home, load_config, receipt_key
 from warehouse.ledger.migrate import open_ledger
 from warehouse.vault import Vault
 from ytb.portal.door import Door
+from ytb.portal.examining import Examiner
 from ytb.portal.limits import GuardedBody, SafeHeaders
 from ytb.portal.publishing import fail_interrupted, publisher
 from ytb.portal.routes import ROUTES
@@ -44,10 +45,12 @@ def portal_of(
 ) -> Portal:
     """Everything the pages work with. The key of forms and second factors is derived from that of the receipts."""
     the_office = office or office_of(home)
+    the_pool = pool or Pool(workers=settings.workers, preload=("sources.reader",))
     return Portal(
         office=the_office,
         home=home,
-        pool=pool or Pool(workers=settings.workers, preload=("sources.reader",)),
+        pool=the_pool,
+        examiner=Examiner(the_office, the_pool, clock, the_pool.workers),
         clock=clock,
         key=hmac.new(receipt_key(home), b"portal", hashlib.sha256).digest(),
         organisation=load_config(home).organisation,
@@ -62,9 +65,11 @@ def create_app(portal: Portal) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         fail_interrupted(portal.office, portal.clock())
+        portal.examiner.resume()
         try:
             yield
         finally:
+            portal.examiner.close()
             portal.pool.close()
 
     door = Door(portal)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
@@ -21,6 +23,7 @@ from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import user as user_of
 from ytb.portal import pages, problems
+from ytb.portal.examining import Waiting
 from ytb.portal.limits import BodyTooLargeError, BodyTooSlowError
 from ytb.portal.multipart import BadFormError
 from ytb.portal.problems import PortalError
@@ -29,6 +32,9 @@ from ytb.portal.route import Owner, Route
 from ytb.portal.visit import Form, Portal, Visit
 
 LOG = logging.getLogger("ytb.portal")
+MOST_TAKEN_AT_ONCE = 32
+#: Submissions in the queue and on their way, a worker, beyond which nobody is kept waiting for the result.
+WORTH_WAITING_FOR = 4
 SAFE = frozenset({"GET", "HEAD"})
 #: What somebody whose password is a printed code, or who still lacks the second factor, may do.
 ONLY_PASSWORD = frozenset({"password", "change_password", "sign_out"})
@@ -53,8 +59,9 @@ class Door:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self.waiting = 0
-        self.checking = asyncio.Semaphore(portal.settings.workers)
+        self.waiting = Counter[str]()
+        # Fewer than there are threads, so that pages are served while uploads are taken in.
+        self.taking = asyncio.Semaphore(MOST_TAKEN_AT_ONCE)
 
     def endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """What the router calls for a route."""
@@ -122,19 +129,40 @@ class Door:
     async def _upload(self, visit: Visit) -> Response:
         # Whose it is is asked before a byte of the body is read.
         visit = await run_in_threadpool(owned, visit)
-        if self.waiting >= self.portal.settings.most_waiting:
+        settings, name = self.portal.settings, visit.who.name
+        if self.waiting.total() >= settings.most_waiting or self.waiting[name] >= settings.most_of_one:
             raise problems.BUSY
-        self.waiting += 1
+        self.waiting[name] += 1
         try:
             form = await self._form(visit)
             try:
-                async with self.checking:
-                    return await run_in_threadpool(act, replace(visit, form=form))
+                async with self.taking:
+                    answer = await run_in_threadpool(act, replace(visit, form=form))
             finally:
                 for one in form.files:
                     one.content.close()
         finally:
-            self.waiting -= 1
+            self.waiting -= Counter({name: 1})
+        return await self._better(answer) if isinstance(answer, Waiting) else answer
+
+    async def _better(self, answer: Waiting) -> Response:
+        """The answer with the result of the check, where that comes soon; else the acknowledgement alone."""
+        examiner = self.portal.examiner
+        if examiner.length + self.waiting.total() > WORTH_WAITING_FOR * examiner.workers:
+            return answer
+        # Not wrap_future: giving up waiting must not cancel the check.
+        done, loop = asyncio.Event(), asyncio.get_running_loop()
+        answer.until.add_done_callback(lambda _: _tell(loop, done))
+        try:
+            await asyncio.wait_for(done.wait(), self.portal.settings.patience)
+        except TimeoutError:
+            return answer
+        return await run_in_threadpool(answer.then)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # nobody waits any more: the server is going down
+        loop.call_soon_threadsafe(done.set)
 
 
 def _no_page(_: Visit) -> Response:

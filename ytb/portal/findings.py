@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from pipelines.explaining import earlier_explanations
 from pipelines.handing_back import marked_books
@@ -149,7 +149,14 @@ def one(visit: Visit) -> Response:
         change=compared(visit, found), decisions=decided, newest=newest, standing=found.state in STANDING,
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
         waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
+        place=visit.portal.examiner.place(found.number),
     )  # fmt: skip
+
+
+def state(visit: Visit) -> Response:
+    """How far a submission is, for the page that waits for its check: no figure, no finding."""
+    found = visit.found
+    return JSONResponse({"state": found.state.value, "before": visit.portal.examiner.place(found.number)})
 
 
 def marked_names(found: Submission) -> Sequence[str]:

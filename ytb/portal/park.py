@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from typing import BinaryIO, cast
 
 from starlette.responses import Response
 
-from pipelines.checking import IncomingBook
-from pipelines.handing_back import typed_explanations
-from pipelines.intake import COLLATED, submit
+from pipelines.intake import COLLATED, require_open
+from pipelines.receiving import receive
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
+from warehouse.ledger.intake import IncomingFile
 from warehouse.ledger.parks import park as park_on
-from warehouse.ledger.periods import rounds
-from warehouse.ledger.signatories import Signatories
+from warehouse.ledger.periods import round_of, rounds
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again
-from warehouse.ledger.submissions import Submission, submissions
+from warehouse.ledger.submissions import Submission, submission, submissions
 from ytb.portal import pages, problems
-from ytb.portal.visit import BEIJING, Visit
+from ytb.portal.examining import PORTAL, Waiting
+from ytb.portal.visit import BEIJING, UploadedFile, Visit
 
 EXTENSIONS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et", ".csv")
 LARGEST_FILE = 20 << 20
@@ -70,45 +70,35 @@ def template(visit: Visit) -> Response:
 def upload(visit: Visit) -> Response:
     """Take the files, check them, show what was found. Nothing is reported by uploading."""
     park, period = visit.of
-    found = take(visit, park.code, period)
-    return pages.go(f"/submissions/{found.number}")
+    found = take(visit, park.code, period, PORTAL)
+    page = pages.go(f"/submissions/{found.number}")
+    return Waiting(page, visit.portal.examiner.examine(found, actor=visit.who.name), lambda: page)
 
 
-def take(
-    visit: Visit,
-    park: str,
-    period: Period,
-    *,
-    report_at_once: bool = False,
-    channel: str = "portal",
-    explanations: Mapping[str, tuple[str, str]] | None = None,
-    signatories: Signatories | None = None,
-) -> Submission:
-    """The uploaded files as a submission, checked; what was explained in marked workbooks counts.
+def take(visit: Visit, park: str, period: Period, channel: str) -> Submission:
+    """The uploaded files as a submission, on disk and acknowledged, not read yet.
 
-    Raises RefusalError or SubmissionError with a sentence for the clerk.
+    Raises RefusalError with a sentence for the clerk.
     """
-    books = [_book(name, one.read()) for name, one in ((f.name, f.content) for f in visit.form.files)]
-    if not books:
+    files = [_incoming(one) for one in visit.form.files]
+    if not files:
         raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
-    given = typed_explanations([(book.name, book.data) for book in books], visit.portal.pool)
-    outcome = submit(
-        visit.office, books, visit.portal.pool, now=visit.now, actor=visit.who.name, park=park, period=period,
-        channel=channel, report_at_once=report_at_once, explanations=given | dict(explanations or {}),
-        signatories=signatories,
-    )  # fmt: skip
-    return outcome.submission
+    return receive(
+        visit.office, files, park=park, period=period, channel=channel, now=visit.now, actor=visit.who.name
+    ).submission
 
 
-def _book(name: str, data: bytes) -> IncomingBook:
-    shown = name.replace("\\", "/").rsplit("/", 1)[-1][:200]
-    if not data:
+def _incoming(file: UploadedFile) -> IncomingFile:
+    shown = file.name.replace("\\", "/").rsplit("/", 1)[-1][:200]
+    size = file.content.seek(0, 2)
+    file.content.seek(0)
+    if not size:
         raise RefusalError(f"《{shown}》是空文件。请用 WPS 或 Excel 打开原工作簿,保存后再上传。")
-    if len(data) > LARGEST_FILE:
+    if size > LARGEST_FILE:
         raise RefusalError(f"《{shown}》超过 20 MB。请删除图片和多余的空白行后再上传。")
     if not shown.lower().endswith(EXTENSIONS):
         raise RefusalError(f"《{shown}》不是表格文件。请上传填好的模板({'、'.join(EXTENSIONS[:4])} 等)。")
-    return IncomingBook(name, data)
+    return IncomingFile(file.name, cast("BinaryIO", file.content))
 
 
 def leave_out(visit: Visit) -> Response:
@@ -121,18 +111,21 @@ def leave_out(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         if submissions(session, park=found.park, period=found.period)[-1].number != found.number:
             raise RefusalError("您单位已上传更新的修订,请在那一份上继续。")
+        require_open(round_of(session, found.period), found.period)
     if not visit.form.get("confirmed"):
         raise RefusalError("请勾选确认:有错误的企业本次不报,按未报列名。")
-    books = [IncomingBook(file.name, visit.office.vault.read(file.sha256)) for file in found.files]
     with visit.office.ledger.write() as session:
         check_again(session, found.number, reason="有错误的企业本次不报", now=visit.now, actor=visit.who.name)
-    outcome = submit(
-        visit.office, books, visit.portal.pool, now=visit.now, actor=visit.who.name, park=found.park,
-        period=found.period, leave_out=True, channel=found.channel, report_at_once=False,
-    )  # fmt: skip
-    if outcome.submission.state is State.FAILED:
-        shown = replace(visit, submission=outcome.submission, error="其余错误不在单个企业的表上,须先改正。")
-        from ytb.portal.findings import one
+    page = pages.go(f"/submissions/{found.number}")
+    until = visit.portal.examiner.examine(found, actor=visit.who.name, leave_out=True)
+    return Waiting(page, until, lambda: _left_out(visit, page))
 
-        return one(shown)
-    return pages.go(f"/submissions/{found.number}")
+
+def _left_out(visit: Visit, page: Response) -> Response:
+    with visit.office.ledger.read() as session:
+        found = submission(session, visit.found.number)
+    if found.state is not State.FAILED:
+        return page
+    from ytb.portal.findings import one
+
+    return one(replace(visit, submission=found, error="其余错误不在单个企业的表上,须先改正。"))

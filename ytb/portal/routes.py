@@ -66,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     _get("template", "/park/{park}/{period}/template", park.template, PARK, owner=_R, reads=True),
     _post("upload", "/park/{park}/{period}/submissions", park.upload, PARK, park.one_round, owner=_R, uploads=True),
     _get("submission", "/submissions/{number}", findings.one, PARK, owner=_S, reads=True),
+    _get("submission_state", "/submissions/{number}/state", findings.state, PARK, owner=_S),
     _get("marked", "/submissions/{number}/marked/{position}", findings.marked, PARK | OFFICE, owner=_S, reads=True),
     _get("original", "/submissions/{number}/files/{position}", findings.original, PARK | OFFICE, owner=_S, reads=True),
     _get("explanations", "/submissions/{number}/explanations", findings.explanations, PARK, owner=_S, reads=True),

@@ -24,6 +24,7 @@ from ytb.portal.limits import BodyLimits
 from ytb.portal.passwords import Hasher
 
 if TYPE_CHECKING:
+    from ytb.portal.examining import Examiner
     from ytb.portal.route import Route
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -31,13 +32,19 @@ BEIJING = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True)
 class Settings:
-    """How an installation runs its portal. ``hosts``: the names it answers to."""
+    """How an installation runs its portal. ``hosts``: the names it answers to.
+
+    ``most_waiting``: uploads on their way at one time, ``most_of_one`` of one account; ``patience``: for how many seconds an
+    answer waits for the check where the queue is short.
+    """
 
     hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "[::1]"})
     is_https: bool = False
     second_factor: bool = False
     workers: int = 2
-    most_waiting: int = 200
+    most_waiting: int = 1000
+    most_of_one: int = 20
+    patience: float = 10.0
     limits: BodyLimits = field(default_factory=BodyLimits)
     hasher: Hasher = field(default_factory=Hasher)
 
@@ -53,6 +60,7 @@ class Portal:
     key: bytes
     organisation: str
     settings: Settings
+    examiner: Examiner
     publish: Callable[[int, Period, str, str], None]
     """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
     hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))

@@ -155,7 +155,7 @@ def installation(
         )
     made = Installation(office, home, None)
     clock: Callable[[], datetime] = lambda: made.at  # noqa: E731
-    settings = Settings(hasher=CHEAP, second_factor=second_factor, limits=limits or BodyLimits())
+    settings = Settings(hasher=CHEAP, second_factor=second_factor, limits=limits or BodyLimits(), patience=60)
     portal = portal_of(
         home,
         clock,

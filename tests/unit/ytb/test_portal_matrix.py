@@ -25,7 +25,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["static", "sign_in_page", "sign_in", "verify", "help", "alive", "api_document"], PUBLIC),
     **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
     **dict.fromkeys(["add_token", "revoke_token"], PARK | OFFICE),
-    **dict.fromkeys(["park_due", "park_round", "template", "upload", "submission", "explanations", "give_explanations"], PARK),
+    **dict.fromkeys(["park_due", "park_round", "template", "upload", "submission", "submission_state", "explanations", "give_explanations"], PARK),
     **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
     **dict.fromkeys(["marked", "original", "receipt", "receipt_file", "check_table", "check_table_file"], PARK | OFFICE),
     **dict.fromkeys(["api_submissions", "api_submission", "api_findings", "api_receipt"], PARK | OFFICE),

@@ -1,6 +1,6 @@
 "use strict";
 // Every page works without this file. It adds: no second click while a file is on its way, dropping files, printing,
-// and the focus on an error.
+// the focus on an error, and looking whether a check is done.
 (() => {
   const errors = document.getElementById("errors");
   if (errors) errors.focus();
@@ -27,6 +27,21 @@
       for (const button of form.querySelectorAll("[data-idle]")) button.textContent = button.dataset.idle;
     }
   });
+  const waiting = document.getElementById("waiting");
+  if (waiting) {
+    let pause = 2000;
+    const look = async () => {
+      try {
+        const answer = await fetch(waiting.dataset.state, { headers: { Accept: "application/json" } });
+        const found = answer.ok ? await answer.json() : null;
+        if (found && found.state !== "received") { location.reload(); return; }
+        if (found && found.before) waiting.querySelector("[role=status]").textContent = `现在报送的人较多,前面还有 ${found.before} 份。`;
+      } catch { /* the network is away; it is asked again */ }
+      pause = Math.min(pause * 1.5, 20000);
+      setTimeout(look, pause);
+    };
+    setTimeout(look, pause);
+  }
   for (const area of document.querySelectorAll(".upload")) {
     const input = area.querySelector("input[type=file]");
     area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("over"); });
