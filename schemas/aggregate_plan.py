@@ -69,13 +69,17 @@ class Special:
 
 @dataclass
 class Plan:
-    """Everything several expressions need of one period, each part once. ``uses``: expression → its parts' columns."""
+    """Everything several expressions need of one period, each part once.
+
+    ``uses``: expression → its parts' columns. ``users``: a special's column → the expressions that read it.
+    """
 
     weighted: bool = False
     parts: dict[tuple[str, ...], Part] = field(default_factory=dict)
     specials: dict[str, Special] = field(default_factory=dict)
     expressions: dict[str, Typed] = field(default_factory=dict)
     uses: dict[str, list[str]] = field(default_factory=dict)
+    users: dict[str, list[str]] = field(default_factory=dict)
     ratios: dict[str, list[Ratio]] = field(default_factory=dict)
 
     def add(self, name: str, expression: Typed) -> None:
@@ -91,6 +95,9 @@ class Plan:
             return self._part(name, node, masks.get(node.roster, ()))
         if node.op == "COUNT_PARK" or node.op in YEAR_FUNCTIONS:
             special = self.specials.setdefault(node.text, Special(node, f"#s{len(self.specials)}"))
+            users = self.users.setdefault(special.column, [])
+            if name not in users:
+                users.append(name)
             kind = FLOAT if node.op != "COUNT_PARK" else node.kind
             return Typed("column", kind, value=(special.column, ""))
         if node.op == "div":

@@ -244,7 +244,7 @@ class _Run:
         own = tuple(dict.fromkeys((*self.by, "park")))
         run = _Run(self.data, own, self.env, self.weighted)
         holds = run.evaluated({"holds": special.node.args[0]}).select(*own, pl.col(_figure("holds")).alias("#holds"))
-        for user in self._users(special.column):
+        for user in self.plan.users[special.column]:
             self.missing_years[user] |= run.missing_years["holds"]
         counted = (
             zones.select(*dict.fromkeys((*self.keys, "park")))
@@ -265,7 +265,7 @@ class _Run:
             columns = {name: f"{name}@{year}" for name in expressions}
             if data is None:
                 for name in expressions:
-                    for user in self._users(name):
+                    for user in self.plan.users[name]:
                         self.missing_years[user].add(year)
                 frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(c) for c in columns.values())
                 continue
@@ -283,39 +283,39 @@ class _Run:
             return self.data
         return self.env.at(year) if self.env.at else None
 
-    def _users(self, column: str) -> Iterator[str]:
-        for name, expression in self.plan.expressions.items():
-            if any(e.op == "column" and e.value == (column, "") for e in expression.walk()):
-                yield name
-
     def coverage(self, frame: pl.DataFrame) -> pl.DataFrame:
         """keys…, one column an expression: the least coverage of its ratios."""
         table = frame.select(self.keys)
-        for name, ratios in self.plan.ratios.items():
-            columns = []
-            for number, ratio in enumerate(ratios):
-                rows = self.keyed(self.data.rosters.get(ratio.roster))
-                if rows is not None:
-                    columns.append(f"{name}#{number}")
-                    found = coverage(rows, ratio, self.keys, self.env, columns[-1])
-                    table = table.join(found, on=self.keys, how="left", nulls_equal=True)
-            least = pl.min_horizontal(columns) if columns else pl.lit(None, dtype=pl.Float64)
-            table = table.with_columns(least.alias(name)).drop(columns)
-        return table
+        columns: dict[str, list[str]] = {name: [] for name in self.plan.ratios}
+        for roster in sorted({ratio.roster for own in self.plan.ratios.values() for ratio in own}):
+            rows = self.keyed(self.data.rosters.get(roster))
+            if rows is None:
+                continue
+            asked = [(name, r) for name, own in self.plan.ratios.items() for r in own if r.roster == roster]
+            found = coverage(rows, [ratio for _, ratio in asked], self.keys, self.env)
+            found = found.rename({str(number): f"{roster}:{number}" for number in range(len(asked))})
+            table = table.join(found, on=self.keys, how="left", nulls_equal=True)
+            for number, (name, _) in enumerate(asked):
+                columns[name].append(f"{roster}:{number}")
+        unknown = pl.lit(None, dtype=pl.Float64)
+        return table.select(
+            *self.keys, *((pl.min_horizontal(c) if c else unknown).alias(name) for name, c in columns.items())
+        )
 
     def part_table(self, frame: pl.DataFrame) -> pl.DataFrame:
         """by…, expression, part, text, roster, period and the statistics; also of other years."""
-        tables = [t for name in self.plan.expressions for t in self._parts_of(frame, name)]
+        lazy = frame.lazy()
+        tables = [t for name in self.plan.expressions for t in self._parts_of(lazy, name)]
         if not tables:
             return (
                 frame.select(*self.by)
                 .clear()
                 .with_columns(pl.lit(None, dtype=t).alias(n) for n, t in _NO_PARTS.items())
             )
-        table = pl.concat(tables)
+        table = pl.concat(tables).collect()
         return table.sort([*self.by, "expression", "part", "period"], nulls_last=True)
 
-    def _parts_of(self, frame: pl.DataFrame, name: str) -> Iterator[pl.DataFrame]:
+    def _parts_of(self, frame: pl.LazyFrame, name: str) -> Iterator[pl.LazyFrame]:
         by_column = {p.column: p for p in self.plan.parts.values()}
         for number, column in enumerate(self.plan.uses[name]):
             part = by_column[column]
@@ -331,9 +331,9 @@ class _Run:
             )
         first = len(self.plan.uses[name])
         for special in self.plan.specials.values():
-            if name in self._users(special.column):
+            if name in self.plan.users[special.column]:
                 for run, found in self.elsewhere.get(special.column, ()):
-                    for table in run._parts_of(found, special.column):
+                    for table in run._parts_of(found.lazy(), special.column):
                         yield table.with_columns(pl.lit(name).alias("expression"), pl.col("part") + first)
 
 

@@ -52,6 +52,7 @@ def columns_of(expression: Typed) -> dict[tuple[str, str], Kind]:
 def with_missing_columns(frame: pl.DataFrame, expressions: Iterable[Typed]) -> pl.DataFrame:
     """The frame with every column the expressions read; what is not there (no history) as nulls of its type."""
     missing: dict[str, pl.DataType] = {}
+    there = set(frame.columns)
     for expression in expressions:
         wanted = {operand_column(*name): dtype_of(kind) for name, kind in columns_of(expression).items()}
         for inner in expression.walk():
@@ -59,7 +60,7 @@ def with_missing_columns(frame: pl.DataFrame, expressions: Iterable[Typed]) -> p
                 wanted["park"] = pl.String()
             elif inner.op == "context" and inner.value == "answer_status":
                 wanted["answer_status"] = pl.String()
-        missing |= {name: dtype for name, dtype in wanted.items() if name not in frame.columns}
+        missing |= {name: dtype for name, dtype in wanted.items() if name not in there}
     return frame.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in sorted(missing.items()))
 
 

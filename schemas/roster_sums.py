@@ -109,52 +109,52 @@ def empty_sums(parts: Sequence[Part], *, weighted: bool) -> list[pl.Expr]:
     return value + rest
 
 
-def coverage(frame: pl.DataFrame, ratio: Ratio, keys: Sequence[str], env: Environment, name: str) -> pl.DataFrame:
-    """keys…, ``name``: the share of the due units' denominator that the common units of a ratio hold.
+def coverage(frame: pl.DataFrame, ratios: Sequence[Ratio], keys: Sequence[str], env: Environment) -> pl.DataFrame:
+    """keys…, a column a ratio, "0", "1", …: the share of the due units' denominator that its common units hold.
 
-    Where a due unit did not report the denominator, its weight is last period's revenue; without that, each counts one.
-    Source: survey_system.md 8.4: below 70 % a ratio is not published.
+    The least of several denominators. Where a due unit did not report the denominator, its weight is last period's
+    revenue; without that, each counts one. Source: survey_system.md 8.4: below 70 % a ratio is not published.
     """
-    nodes = (*ratio.denominators, *ratio.common)
-    asked = {code for node in nodes for arg in node.args for code, _ in columns_of(arg)}
-    scopes = [
-        env.typed(v.applies_if)
-        for v in {c: env.variables[c] for c in sorted(asked)}.values()
-        if v.absent == "outside" and v.applies_if
-    ]
-    rows = with_missing_columns(frame, [*(a for n in nodes for a in n.args), *dict.fromkeys(scopes)])
-    due = [row_of(scope, env).fill_null(True) for scope in dict.fromkeys(scopes)]
-    if "answer_status" in frame.columns:
-        due.append(pl.col("answer_status").is_in(DUE_STATUS).fill_null(True))
+    scopes = [_scopes(ratio, env) for ratio in ratios]
+    rows = with_missing_columns(
+        frame,
+        [
+            *(a for r in ratios for n in (*r.denominators, *r.common) for a in n.args),
+            *(s for own in scopes for s in own),
+        ],
+    )
+    due = [pl.col("answer_status").is_in(DUE_STATUS).fill_null(True)] if "answer_status" in frame.columns else []
     revenue = next((c for c in PREVIOUS_REVENUE if c in frame.columns), None)
     size = pl.col(revenue).cast(pl.Float64).abs() if revenue else pl.lit(None, dtype=pl.Float64)
-    common = reduce(and_, _common(ratio.common, env)).fill_null(False)
-    shares = []
-    for number, node in enumerate(ratio.denominators):
-        inside = [*due, row_of(node.args[-1], env).fill_null(True)] if _is_conditional(node) else due
-        scope = reduce(and_, inside) if inside else pl.lit(True)
-        value = row_of(node.args[0], env).cast(pl.Float64).abs() if node.op == "SUM" else pl.lit(None, dtype=pl.Float64)
-        shares.append(_share(rows, keys, scope, common, value, size).rename({"share": str(number)}))
-    table = shares[0]
-    for other in shares[1:]:
-        table = table.join(other, on=list(keys), how="left", nulls_equal=True)
-    return table.select(*keys, pl.min_horizontal(pl.exclude(keys)).alias(name))
+    columns, shares = [size.alias("w")], []
+    for i, (ratio, own) in enumerate(zip(ratios, scopes, strict=True)):
+        columns.append(reduce(and_, _common(ratio.common, env)).fill_null(False).alias(f"c{i}"))
+        least = []
+        for j, node in enumerate(ratio.denominators):
+            inside = [*(row_of(scope, env).fill_null(True) for scope in own), *due]
+            if node.op == "COUNT" or len(node.args) > 1:
+                inside.append(row_of(node.args[-1], env).fill_null(True))
+            value = row_of(node.args[0], env).cast(pl.Float64).abs() if node.op == "SUM" else pl.lit(None, pl.Float64)
+            columns += [reduce(and_, inside, pl.lit(True)).alias(f"s{i}.{j}"), value.alias(f"v{i}.{j}")]
+            least.append(_share(pl.col(f"s{i}.{j}"), pl.col(f"c{i}"), pl.col(f"v{i}.{j}")))
+        shares.append(pl.min_horizontal(least).alias(str(i)))
+    return rows.select(*keys, *columns).group_by(keys).agg(shares)
 
 
-def _is_conditional(node: Typed) -> bool:
-    return node.op == "COUNT" or len(node.args) > 1
+def _scopes(ratio: Ratio, env: Environment) -> list[Typed]:
+    """Of whom the indicators of a ratio are asked at all."""
+    asked = {code for node in (*ratio.denominators, *ratio.common) for arg in node.args for code, _ in columns_of(arg)}
+    conditions = [env.variables[code] for code in sorted(asked)]
+    return list(dict.fromkeys(env.typed(v.applies_if) for v in conditions if v.absent == "outside" and v.applies_if))
 
 
-def _share(
-    rows: pl.DataFrame, keys: Sequence[str], scope: pl.Expr, common: pl.Expr, value: pl.Expr, size: pl.Expr
-) -> pl.DataFrame:
-    reached = rows.select(*keys, scope.alias("s"), common.alias("c"), value.alias("v"), size.alias("w"))
-    inside, both = pl.col("s"), pl.col("s") & pl.col("c")
+def _share(inside: pl.Expr, common: pl.Expr, value: pl.Expr) -> pl.Expr:
+    both = inside & common
 
     def share(column: pl.Expr) -> pl.Expr:
         held, whole = (_fixed(column.filter(f)).sum().cast(pl.Float64) for f in (both, inside))
         return pl.when(whole > 0).then(held / whole)
 
-    by_value = pl.when((inside & pl.col("v").is_null()).sum() == 0).then(share(pl.col("v")))
+    by_value = pl.when((inside & value.is_null()).sum() == 0).then(share(value))
     by_count = pl.when(inside.sum() > 0).then(both.sum() / inside.sum())
-    return reached.group_by(keys).agg(pl.coalesce(by_value, share(pl.col("w")), by_count).alias("share"))
+    return pl.coalesce(by_value, share(pl.col("w")), by_count)

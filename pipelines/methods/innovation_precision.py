@@ -131,11 +131,11 @@ def _errors(units: pl.DataFrame, columns: Sequence[Column], row: RowGroup) -> pl
         pl.when(pl.col(f"v{i}").is_null().any()).then(None).otherwise(pl.col(f"v{i}").sum()).alias(f"v{i}")
         for i in numbers
     )
-    whole = known.join(totals, on=keys, how="left")
-    return pl.concat([_graded(whole, i, c, row) for i, c in enumerate(columns)])
+    whole = known.join(totals, on=keys, how="left").lazy()
+    return pl.concat([_graded(whole, i, c, row) for i, c in enumerate(columns)]).collect()
 
 
-def _graded(whole: pl.DataFrame, number: int, column: Column, row: RowGroup) -> pl.DataFrame:
+def _graded(whole: pl.LazyFrame, number: int, column: Column, row: RowGroup) -> pl.LazyFrame:
     above, below = pl.col(f"Y{number}"), pl.col(f"X{number}")
     divisor = below if column.is_ratio else pl.lit(1.0)
     error = pl.col(f"v{number}").clip(lower_bound=0).sqrt() / divisor * column.scale
