@@ -24,6 +24,7 @@ from warehouse.ledger.periods import Round, Timeliness, rounds, timeliness
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission
 from ytb.portal import pages
+from ytb.portal.punctuality import ROUNDS_SHOWN, across_rounds, punctuality
 from ytb.portal.visit import BEIJING, Visit
 from ytb.portal.weighing import weighed
 
@@ -65,7 +66,9 @@ def progress(visit: Visit) -> Response:
         every = rounds(session)
     period = chosen_period(visit, every)
     if period is None:
-        return pages.page(visit, "progress", period=None, periods=[], rows=[], forms=[], counts={}, round=None)
+        return pages.page(
+            visit, "progress", period=None, periods=[], rows=[], forms=[], counts={}, round=None, across=[]
+        )
     with visit.office.ledger.read() as session:
         found = timeliness(session, period, now=visit.now, owing=owing_parks(visit, period))
     rows = [Standing(one, _by_form(visit, one.latest)) for one in found]
@@ -79,9 +82,12 @@ def progress(visit: Visit) -> Response:
         "problems": sum(one.latest is not None and one.latest.state in (State.FAILED, State.CHECKED, State.UNREADABLE, State.RETURNED) for one in found),
         "missing": sum(one.latest is None for one in found),
     }  # fmt: skip
+    shown = sorted(every, reverse=True)[:ROUNDS_SHOWN]
+    shown = sorted({*shown, period})
+    across = across_rounds(visit, {p: every[p] for p in shown}, {p: owing_parks(visit, p) for p in shown})
     return pages.page(
         visit, "progress", period=period, periods=sorted(every, reverse=True), rows=rows, forms=forms, counts=counts,
-        round=every[period],
+        round=every[period], across=across, shown=shown, punctuality=punctuality,
     )  # fmt: skip
 
 

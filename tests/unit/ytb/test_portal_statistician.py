@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,17 +15,23 @@ from tests.paper_office import ACTOR, PaperOffice, firm, paper_office, soft_find
 from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import CHEAP, PASSWORD
 from warehouse.ledger import access
+from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.models import ROLES
+from warehouse.ledger.periods import Timeliness
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import add_user
 from ytb.portal.application import create_app, portal_of
+from ytb.portal.pages import Chip
+from ytb.portal.punctuality import punctuality
 from ytb.portal.visit import Settings
 
 Q1, Q2 = Period(2015, 1), Period(2015, 2)
 GX, JJ = ["A1", "A2", "A3", "A4", "A5", "A6"], ["B1", "B2", "B3"]
 LARGE, SMALL = "2015Q2-LBGX-0001", "2015Q2-LBJJ-0001"
-SECOND = "zweite"
+SECOND = "second"
+NAMED = {SECOND: "另一位审核人员"}
+PEOPLE = ("reviewer", SECOND, "province_statistician", "publisher", "analyst", "assessor")
 
 
 @dataclass
@@ -49,19 +56,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     paper.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210)}, upto="reported")
     kept = CHEAP.hash(PASSWORD)
     with paper.office.ledger.write() as session:
-        for role in ROLES:
-            if role != "park_reporter":
-                add_user(session, role, title=ROLES[role], role=role, now=paper.at, actor=ACTOR)
-                access.set_password(session, role, kept, one_time=False, now=paper.at, actor=ACTOR)
-        add_user(session, SECOND, title="另一位审核人员", role="reviewer", now=paper.at, actor=ACTOR)
-        access.set_password(session, SECOND, kept, one_time=False, now=paper.at, actor=ACTOR)
+        for name in PEOPLE:
+            role, title = (name, ROLES[name]) if name in ROLES else ("reviewer", NAMED[name])
+            add_user(session, name, title=title, role=role, now=paper.at, actor=ACTOR)
+            access.set_password(session, name, kept, one_time=False, now=paper.at, actor=ACTOR)
     pool = Pool(workers=1)
     portal = portal_of(
         paper.home, lambda: paper.at, Settings(hasher=CHEAP), office=paper.office, pool=pool, publish=lambda *_: None
     )
     app = create_app(portal)
     who = {}
-    for name in ("reviewer", SECOND, "province_statistician", "publisher", "analyst"):
+    for name in PEOPLE:
         who[name] = Browser(app)
         assert who[name].sign_in(name, PASSWORD).status == 303
     yield Desk(paper, app, who)
@@ -104,3 +109,39 @@ def test_what_cannot_be_accepted_together_is_said(desk: Desk) -> None:
     assert refused.status == 422 and "请逐份审" in refused.text
     both = desk.who["reviewer"].post("/queue/accept", {"number": [LARGE, SMALL]}, page="/queue")
     assert both.location == "/queue?done=accepted_some" and desk.state(SMALL) is State.ACCEPTED
+
+
+def _timeliness(reported: datetime | None, *, now: datetime) -> Chip:
+    one = Timeliness(
+        "P", "园区", DEADLINE, None, reported, bool(reported and reported > DEADLINE), not reported and now > DEADLINE
+    )
+    return punctuality(one, now)
+
+
+DEADLINE = datetime(2015, 7, 16, 0, 0, tzinfo=SHANGHAI)  # 24时 of 15 July
+
+
+@pytest.mark.parametrize(
+    ("reported", "sign", "word"),
+    [
+        (datetime(2015, 7, 15, 23, 59, tzinfo=SHANGHAI), "✓", "当天"),
+        (datetime(2015, 7, 12, 0, 30, tzinfo=SHANGHAI), "✓", "早 3 天"),
+        (datetime(2015, 7, 16, 8, 0, tzinfo=SHANGHAI), "!", "迟不足 1 天"),
+        (datetime(2015, 7, 18, 8, 0, tzinfo=SHANGHAI), "!", "迟 2 天"),
+    ],
+)
+def test_how_early_or_late_a_park_was(reported: datetime, sign: str, word: str) -> None:
+    chip = _timeliness(reported, now=DEADLINE + timedelta(days=30))
+    assert (chip.sign, chip.word) == (sign, word)
+
+
+def test_who_has_not_reported_is_overdue_or_has_time() -> None:
+    assert _timeliness(None, now=DEADLINE + timedelta(days=5, hours=2))[:2] == ("✕", "逾期 5 天未报")
+    assert _timeliness(None, now=DEADLINE - timedelta(days=3))[:2] == ("○", "未报,还有 3 天")
+
+
+def test_the_heat_map_has_parks_forms_and_rounds(desk: Desk) -> None:
+    for name in ("reviewer", "analyst"):
+        text = desk.who[name].get("/progress?period=2015-Q2").text
+        assert "园区 × 报表" in text and "园区 × 报告期的及时性" in text and "2015年1—6月明细表" in text
+        assert ("/review/" in text) == (name == "reviewer")
