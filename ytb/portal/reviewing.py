@@ -18,6 +18,7 @@ from warehouse.ledger.second_checks import first_opinion, second_check_rules
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages
+from ytb.portal.casefile import case_of
 from ytb.portal.findings import groups_of, lines_and_causes
 from ytb.portal.visit import Visit
 from ytb.portal.weighing import weighed
@@ -116,7 +117,7 @@ def one(visit: Visit) -> Response:
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
         check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
-        decidable=decidable, reopenable=found.state is State.ACCEPTED,
+        case=case_of(visit, found, names) if file else None, decidable=decidable, reopenable=found.state is State.ACCEPTED,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ytb.portal_browser import Browser
-from tests.unit.ytb.portal_office import PASSWORD, Installation, installation, user_of
+from tests.unit.ytb.portal_office import PASSWORD, UNIT, Installation, installation, user_of
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.trail import head
 from ytb.portal.route import Owner, Route
@@ -33,7 +33,7 @@ EXPECTED: dict[str, set[str]] = {
     "reminders": OFFICE | CITY,
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
     **dict.fromkeys(["query_list", "queries"], PARK | OFFICE),
-    **dict.fromkeys(["take", "give_back"], OFFICE),
+    **dict.fromkeys(["take", "give_back", "unit_history", "on_site"], OFFICE),
     **dict.fromkeys(["assign", "second_check"], STATISTICIAN),
     "answer_query": PARK,
     **dict.fromkeys(["ask_query", "follow_query"], OFFICE),
@@ -67,7 +67,7 @@ def browsers(inst: Installation) -> dict[str, Browser]:
 def path_of(route: Route, park: str = "LBGX") -> str:
     values = {
         "number": f"2015Q1-{park}-0001" if route.owner is Owner.SUBMISSION else "1", "park": park, "period": "2015-Q1", "position": "1",
-        "name": "portal.css", "release": "2015-Q1.r1", "path:path": "site/index.html",
+        "name": "portal.css", "unit": UNIT, "release": "2015-Q1.r1", "path:path": "site/index.html",
     }  # fmt: skip
     path = route.path
     for name, value in values.items():

@@ -20,6 +20,7 @@ from warehouse.ledger.models import ROLES
 from warehouse.ledger.periods import Timeliness
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
+from warehouse.ledger.trail import events
 from warehouse.ledger.users import add_user
 from ytb.portal.application import create_app, portal_of
 from ytb.portal.pages import Chip
@@ -145,3 +146,21 @@ def test_the_heat_map_has_parks_forms_and_rounds(desk: Desk) -> None:
         text = desk.who[name].get("/progress?period=2015-Q2").text
         assert "园区 × 报表" in text and "园区 × 报告期的及时性" in text and "2015年1—6月明细表" in text
         assert ("/review/" in text) == (name == "reviewer")
+
+
+def test_one_submission_on_one_screen_with_chart_outliers_and_the_units_history(desk: Desk) -> None:
+    reviewer = desk.who["reviewer"]
+    text = reviewer.get(f"/review/{LARGE}").text
+    assert "与往期相比变动离群" in text and "现场核查表" in text and "各指标合计与上年同期" in text
+    page = reviewer.get(f"/review/{LARGE}/units/A6").text
+    assert "9,000" in page and "2015Q1-LBGX-0001" in page
+    assert reviewer.get(f"/review/{LARGE}/units/B1").status == 404
+    visit = reviewer.get(f"/review/{LARGE}/on-site").text
+    assert "AF15" in visit and "科目余额表" in visit and "被核查单位" in visit and "预测值" in visit
+    assert (
+        "不是最新报送的修订" in reviewer.get("/review/2015Q1-LBGX-0001/on-site").text
+        or "没有需要" in reviewer.get("/review/2015Q1-LBGX-0001/on-site").text
+    )
+    with desk.paper.office.ledger.read() as session:
+        seen = [e.payload["page"] for e in events(session, LARGE) if e.action == "viewed"]
+    assert seen[-2:] == ["unit_history", "on_site"]
