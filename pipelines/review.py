@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.comparing import cell_changes
 from pipelines.intake import Office, findings_of, observations_of
 from pipelines.matters import park_effects, what_matters
 from pipelines.querying import outcomes_of, settle
@@ -25,6 +26,8 @@ from warehouse.ledger.register import register_as_of
 from warehouse.ledger.second_checks import bound_of, first_opinion, record_first_opinion
 from warehouse.ledger.states import STANDING, State, require_step
 from warehouse.ledger.submissions import Submission, submission, submissions
+
+CHANGE_COLUMNS = ("form", "unit_id", "column", "before", "after")
 
 
 @dataclass(frozen=True)
@@ -52,45 +55,15 @@ def dossier(office: Office, number: str) -> Dossier:
     changes = (
         differences(office, before[-1], found)
         if before and found.check and found.check.observations_blob
-        else _no_changes()
+        else pl.DataFrame(schema=dict.fromkeys(CHANGE_COLUMNS, pl.String))
     )
     return Dossier(found, findings_of(office.vault, found), given, decided, changes)
-
-
-def _no_changes() -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={"form": pl.String, "unit_id": pl.String, "column": pl.String, "before": pl.String, "after": pl.String}
-    )
 
 
 def differences(office: Office, old: Submission, new: Submission) -> pl.DataFrame:
     """Cells that differ between two submissions: form, unit_id, column, before, after (text; null is not reported)."""
     before, after = observations_of(office.vault, old), observations_of(office.vault, new)
-    parts = []
-    for code in sorted(before.frames.keys() | after.frames.keys()):
-        long_before, long_after = (_long(o.frames.get(code)) for o in (before, after))
-        joined = long_before.join(long_after, on=["unit_id", "column"], how="full", coalesce=True, suffix="_after")
-        parts.append(
-            joined.filter(pl.col("value").ne_missing(pl.col("value_after"))).select(
-                pl.lit(code).alias("form"), "unit_id", "column", before="value", after="value_after"
-            )
-        )
-    return pl.concat(parts).sort("form", "unit_id", "column") if parts else _no_changes()
-
-
-def _long(frame: pl.DataFrame | None) -> pl.DataFrame:
-    schema = {"unit_id": pl.String, "column": pl.String, "value": pl.String}
-    if frame is None or frame.is_empty():
-        return pl.DataFrame(schema=schema)
-    values = [c for c in frame.columns if c not in ("park", "unit_id", "_file", "_sheet", "_row")]
-    text = frame.unique("unit_id", keep="first", maintain_order=True).select(
-        "unit_id", *(pl.col(c).cast(pl.String) for c in values)
-    )
-    return (
-        text.unpivot(index="unit_id", on=values, variable_name="column", value_name="value")
-        .drop_nulls("value")
-        .select(*schema)
-    )
+    return cell_changes(before, after).select(*CHANGE_COLUMNS)
 
 
 def clashes(session: Session, office: Office, found: Submission) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 from starlette.responses import JSONResponse, Response
 
+from pipelines.comparing import compared
 from pipelines.explaining import earlier_explanations
 from pipelines.handing_back import marked_books
 from pipelines.intake import findings_of, observations_of
@@ -15,6 +16,7 @@ from pipelines.proposing import proposal_texts
 from pipelines.reporting import explain, to_explain
 from schemas.findings import BLOCKING
 from sources.causes import Cause
+from sources.cells import PROBLEMS
 from sources.marked_list import Listed, grouped, listed, to_be_listed
 from warehouse.ledger import queries
 from warehouse.ledger.decisions import decisions_of
@@ -27,15 +29,25 @@ from ytb.portal.visit import Visit
 
 SHOWN_OF_A_CAUSE = 20
 HARD, SOFT = "错误", "核实"
+#: What sort of problem a finding is, to filter by.
+SORTS = {
+    "rule": "审核关系",
+    "missing": "缺项",
+    "value": "填写格式",
+    "unknown": "无法审核",
+    "structure": "表格、代码和名单",
+}
+_MISSING = frozenset({"required", "yoy_required", "yoy_reason", "key_missing", "no_key"})
 
 
 @dataclass(frozen=True)
 class Line:
-    """One finding as shown: the words of the list, its key, and its explanation where there is one."""
+    """One finding as shown: the words of the list, its key, its explanation where there is one; ``sort``: of ``SORTS``."""
 
     words: Listed
     key: str
     told: Explanation | None
+    sort: str = ""
 
     @property
     def is_hard(self) -> bool:
@@ -80,7 +92,8 @@ def lines_and_causes(visit: Visit, found: Submission) -> tuple[list[Line], list[
     texts = proposal_texts(proposed, visit.office.programme.edition_for(found.period))
     words = listed(frame, unit_names(visit, found), pages.form_titles(visit, found.period), texts)
     groups = grouped(recorded, frame, words, visit.office.programme.edition_for(found.period))
-    lines = [Line(one, key, told.get(key)) for one, key in zip(words, keys, strict=True)]
+    sorts = [sort_of(code) for code in frame["code"]]
+    lines = [Line(one, key, told.get(key), sort) for one, key, sort in zip(words, keys, sorts, strict=True)]
     return lines, [group.cause for group in groups]
 
 
@@ -100,7 +113,21 @@ def groups_of(
     return groups
 
 
-def filtered(lines: Sequence[Line], form: str, kind: str, unit: str) -> list[Line]:
+def sort_of(code: str | None) -> str:
+    """The sort of a finding by its stable code."""
+    match code or "":
+        case "rule":
+            return "rule"
+        case "undetermined":
+            return "unknown"
+        case known if known in _MISSING:
+            return "missing"
+        case known if known in PROBLEMS:
+            return "value"
+    return "structure"
+
+
+def filtered(lines: Sequence[Line], form: str, kind: str, unit: str, sort: str = "") -> list[Line]:
     """The lines that the filters of the page leave."""
     return [
         line
@@ -108,32 +135,17 @@ def filtered(lines: Sequence[Line], form: str, kind: str, unit: str) -> list[Lin
         if (not form or line.words.key[1] == form)
         and (not kind or line.words.kind == kind)
         and (not unit or unit in line.words.unit)
+        and (not sort or line.sort == sort)
     ]
-
-
-def compared(visit: Visit, found: Submission) -> dict[str, int] | None:
-    """How many findings of the upload before are fixed, left, new; None for the first upload."""
-    with visit.office.ledger.read() as session:
-        before = [
-            one
-            for one in submissions(session, park=found.park, period=found.period)
-            if one.revision < found.revision and one.check and one.check.findings_blob
-        ]
-    if not before or found.check is None or found.check.findings_blob is None:
-        return None
-    old, new = (
-        {finding_key(row) for row in to_be_listed(findings_of(visit.office.vault, one)).iter_rows(named=True)}
-        for one in (before[-1], found)
-    )
-    return {"fixed": len(old - new), "left": len(old & new), "new": len(new - old), "revision": before[-1].revision}
 
 
 def one(visit: Visit) -> Response:
     """The findings page: one state, one next step."""
     found = visit.found
     lines, causes = lines_and_causes(visit, found)
-    form, kind, unit = visit.query("form"), visit.query("kind"), visit.query("unit")
-    shown = filtered(lines, form, kind if kind in (HARD, SOFT) else "", unit)
+    form, kind, unit, sort = (visit.query(name) for name in ("form", "kind", "unit", "sort"))
+    shown = filtered(lines, form, kind if kind in (HARD, SOFT) else "", unit, sort if sort in SORTS else "")
+    before = compared(visit.office, found)
     with visit.office.ledger.read() as session:
         decided = decisions_of(session, found.number)
         newest = submissions(session, park=found.park, period=found.period)[-1]
@@ -143,10 +155,12 @@ def one(visit: Visit) -> Response:
         visit, "submission", found=found, lines=lines, shown=shown, titles=titles,
         causes=groups_of(lines, causes, shown, all_of=visit.query("all")),
         forms=sorted({(line.words.key[1], line.words.form) for line in lines}),
-        filters={"form": form, "kind": kind, "unit": unit},
+        filters={"form": form, "kind": kind, "unit": unit, "sort": sort},
+        sorts=[(name, title) for name, title in SORTS.items() if any(line.sort == name for line in lines)],
         hard=sum(line.is_hard for line in lines), soft=sum(not line.is_hard for line in lines),
         told=sum(line.told is not None for line in lines if not line.is_hard),
-        change=compared(visit, found), decisions=decided, newest=newest, standing=found.state in STANDING,
+        change=before.counted() | {"revision": before.before.revision, "cells": before.cells.height} if before else None,
+        decisions=decided, newest=newest, standing=found.state in STANDING,
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
         waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
         place=visit.portal.examiner.place(found.number),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import hmac
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from exports.safe_text import safe_csv
 from schemas.period import Period
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.states import State
@@ -181,6 +184,15 @@ def download(data: bytes, name: str, media_type: str) -> Response:
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     headers = {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
     return Response(data, media_type=media_type, headers=headers)
+
+
+def csv_file(rows: Iterable[Sequence[object]], name: str) -> Response:
+    """Rows as CSV for a spreadsheet program: with a byte order mark, and no cell that it would run."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    for row in rows:
+        writer.writerow([safe_csv(cell) if isinstance(cell, str) else cell for cell in row])
+    return download(buffer.getvalue().encode("utf-8-sig"), name, "text/csv; charset=utf-8")
 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -27,7 +27,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["add_token", "revoke_token"], PARK | OFFICE),
     **dict.fromkeys(["park_due", "park_round", "template", "upload", "submission", "submission_state", "explanations", "give_explanations"], PARK),
     **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
-    **dict.fromkeys(["marked", "original", "receipt", "receipt_file", "check_table", "check_table_file"], PARK | OFFICE),
+    **dict.fromkeys(["marked", "original", "receipt", "receipt_file", "check_table", "check_table_file", "changes", "changes_csv"], PARK | OFFICE),
     **dict.fromkeys(["api_submissions", "api_submission", "api_findings", "api_receipt"], PARK | OFFICE),
     **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen"], OFFICE),
     "reminders": OFFICE | CITY,
