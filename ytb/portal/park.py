@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import BinaryIO, cast
 
@@ -17,7 +18,7 @@ from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import round_of, rounds
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again
-from warehouse.ledger.submissions import Submission, submission, submissions
+from warehouse.ledger.submissions import Submission, latest, submission, submissions
 from ytb.portal import pages, problems
 from ytb.portal.examining import PORTAL, Waiting
 from ytb.portal.visit import BEIJING, UploadedFile, Visit
@@ -83,9 +84,24 @@ def take(visit: Visit, park: str, period: Period, channel: str) -> Submission:
     files = [_incoming(one) for one in visit.form.files]
     if not files:
         raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
+    files += _sent_along(visit, park, period, {file.name for file in files})
     return receive(
         visit.office, files, park=park, period=period, channel=channel, now=visit.now, actor=visit.who.name
     ).submission
+
+
+def _sent_along(visit: Visit, park: str, period: Period, names: Collection[str]) -> list[IncomingFile]:
+    """Files of the last upload that go along unchanged: departments file at different times. A new file of the same name
+    takes the place of the old one."""
+    wanted = set(visit.form.all("keep"))
+    if not wanted:
+        return []
+    with visit.office.ledger.read() as session:
+        before = latest(session, park, period)
+    if before is None or before.channel == COLLATED:
+        raise RefusalError("没有上一次上传的文件可以一并提交,请重新选择全部文件。")
+    kept = [file for file in before.files if file.sha256 in wanted and file.name not in names]
+    return [IncomingFile(file.name, visit.office.vault.read(file.sha256)) for file in kept]
 
 
 def _incoming(file: UploadedFile) -> IncomingFile:

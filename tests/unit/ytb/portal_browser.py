@@ -93,10 +93,21 @@ class Browser:
         own = {"Content_Type": "application/x-www-form-urlencoded", "Origin": f"http://{HOST}"} | headers
         return self.ask("POST", path, [body], Content_Length=str(len(body)), **own)
 
-    def upload(self, path: str, files: list[tuple[str, bytes]], page: str = "", **headers: str) -> Answer:
+    def upload(
+        self,
+        path: str,
+        files: list[tuple[str, bytes]],
+        page: str = "",
+        fields: dict[str, str] | None = None,
+        **headers: str,
+    ) -> Answer:
         """Post files as a browser does, in chunks."""
         token = token_in(self.get(page).text) if page else ""
         parts = [b'--B\r\nContent-Disposition: form-data; name="_csrf"\r\n\r\n' + token.encode() + b"\r\n"]
+        parts += [
+            f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
+            for name, text in (fields or {}).items()
+        ]
         parts += [
             f'--B\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: application/x\r\n\r\n'.encode()
             + data + b"\r\n"
