@@ -22,6 +22,7 @@ from warehouse.ledger.periods import round_of
 from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submission, submissions
+from warehouse.vault import StagedFile
 
 
 def receive(
@@ -85,6 +86,8 @@ def unexamined(session: Session, channels: Sequence[str]) -> list[Submission]:
 
 
 def _hash_of(file: IncomingFile) -> str:
+    if isinstance(file.content, StagedFile):
+        return file.content.sha256
     if isinstance(file.content, bytes):
         return hashlib.sha256(file.content).hexdigest()
     found = hashlib.sha256()

@@ -95,8 +95,9 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 def _copy_new(source: Path, target: Path) -> None:
-    # Vault files never change, so what is there already is not copied again.
-    for path in sorted(p for p in source.rglob("*") if p.is_file()):
+    # Vault files never change, so what is there already is not copied again. What lies in the vault's tmp is not kept yet.
+    unfinished = source / "tmp"
+    for path in sorted(p for p in source.rglob("*") if p.is_file() and not p.is_relative_to(unfinished)):
         copy = target / path.relative_to(source)
         if not copy.exists() or copy.stat().st_size != path.stat().st_size:
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +55,81 @@ class ScrubReport:
         return not (self.damaged or self.missing or self.foreign)
 
 
+class StagedFile:
+    """Bytes on their way into the vault: written and hashed as they come, in a file of ``tmp`` that nobody else sees.
+
+    ``keep`` makes them a file of the vault, once; ``close`` without it leaves nothing behind. A process that dies in
+    between leaves a file that the next start sweeps.
+    """
+
+    def __init__(self, vault: Vault, descriptor: int, part: Path) -> None:
+        self._vault, self._descriptor, self._part = vault, descriptor, part
+        self._hasher = hashlib.sha256()
+        self._state = _Staging.OPEN
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes so far."""
+        return self._hasher.hexdigest()
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes lie until they are kept, for a program that has to look at them first."""
+        return self._part
+
+    def write(self, chunk: bytes) -> None:
+        """Take more bytes. Raises StorageError."""
+        if self._state is not _Staging.OPEN:
+            raise ValueError("the file is not open for writing any more")
+        self._hasher.update(chunk)
+        self.size += len(chunk)
+        with disk_faults(_DOING):
+            write_all(self._descriptor, chunk)
+
+    def read(self) -> bytes:
+        """All bytes so far, compared with their hash: what is checked is what is kept. Raises StorageError."""
+        found = bytearray()
+        with disk_faults("读取文件库"):
+            while piece := os.pread(self._descriptor, _CHUNK, len(found)):
+                found += piece
+        if hashlib.sha256(found).hexdigest() != self.sha256:
+            raise StorageError("收到的文件写入磁盘后与原文不符:请检查磁盘,确认无误后重新提交。")
+        return bytes(found)
+
+    def keep(self) -> BlobRef:
+        """Make the bytes a file of the vault; when this returns they survive a crash. Twice is once.
+
+        Raises StorageError with nothing visible. After that the file is spent: nothing is fsynced a second time.
+        """
+        if self._state is _Staging.KEPT:
+            return BlobRef(self.sha256, self.size)
+        if self._state is not _Staging.OPEN:
+            raise StorageError(f"{_DOING}没有完成,请重新提交。")
+        self._state = _Staging.SPENT
+        with disk_faults(_DOING):
+            self._vault._keep(self._descriptor, self._part, self.sha256)
+        self._state = _Staging.KEPT
+        return BlobRef(self.sha256, self.size)
+
+    def close(self) -> None:
+        """Let go; bytes that were not kept vanish. May be called again."""
+        if self._descriptor < 0:
+            return
+        if self._state is not _Staging.KEPT:
+            self._state = _Staging.SPENT
+            with contextlib.suppress(OSError):  # what remains is swept at the next start
+                self._part.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+class _Staging(Enum):
+    OPEN = "open"
+    KEPT = "kept"
+    SPENT = "spent"
+
+
 class Vault:
     """A content-addressed, write-once store in one directory. Safe for many threads and processes at a time."""
 
@@ -79,31 +155,27 @@ class Vault:
         """Whether the vault holds these bytes (not whether they are undamaged)."""
         return self.path(sha256).is_file()
 
-    def put(self, content: bytes | BinaryIO) -> BlobRef:
+    def stage(self) -> StagedFile:
+        """A new file on its way into the vault, for bytes that come in pieces. Raises StorageError."""
+        return StagedFile(self, *self._new_part())
+
+    def put(self, content: bytes | BinaryIO | StagedFile) -> BlobRef:
         """Keep these bytes; when this returns they survive a crash. Bytes that are there already stay as they are.
 
         Raises StorageError (disk full, fault, no permission) with nothing visible; an error of the stream itself
         passes through, likewise with nothing visible.
         """
+        if isinstance(content, StagedFile):
+            return content.keep()
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        descriptor, part = self._new_part()
+        staged = self.stage()
         try:
-            hasher, size = hashlib.sha256(), 0
             # Reading stays outside disk_faults: a client that hangs up is no fault of our disk.
             while chunk := stream.read(_CHUNK):
-                hasher.update(chunk)
-                size += len(chunk)
-                with disk_faults(_DOING):
-                    write_all(descriptor, chunk)
-            with disk_faults(_DOING):
-                self._keep(descriptor, part, hasher.hexdigest())
-            return BlobRef(hasher.hexdigest(), size)
-        except BaseException:
-            with contextlib.suppress(OSError):  # what remains is swept at the next start
-                part.unlink(missing_ok=True)
-            raise
+                staged.write(chunk)
+            return staged.keep()
         finally:
-            os.close(descriptor)
+            staged.close()
 
     def put_file(self, path: Path) -> BlobRef:
         """Keep the bytes of a file outside the vault."""
@@ -168,7 +240,7 @@ class Vault:
             self._parts.mkdir(parents=True, exist_ok=True)
             while True:
                 part = self._parts / f"{secrets.token_hex(16)}.part"
-                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+                descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
                     # A sweep may have come between creating and locking: then the file has no name any more.

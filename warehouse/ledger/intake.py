@@ -19,7 +19,7 @@ from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.states import CLOSED, State
 from warehouse.ledger.submissions import Submission, SubmittedFile, latest, submission, submission_number_of
-from warehouse.vault import Vault
+from warehouse.vault import StagedFile, Vault
 
 _LONGEST_NAME = 200
 
@@ -29,7 +29,7 @@ class IncomingFile:
     """A file as it arrives. ``role`` says whose part it is (a department, an enterprise) where that is known."""
 
     name: str
-    content: bytes | BinaryIO
+    content: bytes | BinaryIO | StagedFile
     role: str = ""
 
 

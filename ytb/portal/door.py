@@ -116,13 +116,18 @@ class Door:
             require_same_origin(visit)
         if visit.route.uploads:
             return await self._upload(visit)
-        return await run_in_threadpool(act, replace(visit, form=await self._form(visit)))
+        form = await self._form(visit)
+        try:
+            return await run_in_threadpool(act, replace(visit, form=form))
+        finally:
+            form.close()
 
     async def _form(self, visit: Visit) -> Form:
-        form = await read_form(visit.request, self.portal.home.quarantine)
+        form = await read_form(visit.request, self.portal.office.vault)
         if not visit.route.is_api:
             wanted = pages.csrf_token(self.portal, pages.holder_of(visit))
             if not secrets.compare_digest(form.get("_csrf").encode(), wanted.encode()):
+                form.close()
                 raise problems.STALE_FORM
         return form
 
@@ -139,8 +144,7 @@ class Door:
                 async with self.taking:
                     answer = await run_in_threadpool(act, replace(visit, form=form))
             finally:
-                for one in form.files:
-                    one.content.close()
+                form.close()
         finally:
             self.waiting -= Counter({name: 1})
         return await self._better(answer) if isinstance(answer, Waiting) else answer

@@ -1,6 +1,6 @@
-"""multipart/form-data as it streams in, a chunk at a time. Source: RFC 7578 with the boundary rules of RFC 2046.
+"""multipart/form-data as it streams in, a chunk at a time: python-multipart's parser, and what we ask beyond it.
 
-No parser of this format is among the locked packages. This one holds at most one chunk, a delimiter and one header block.
+Source: RFC 7578. A part must say that it is form data and have a name; names of files are text to show, never a path.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from urllib.parse import unquote
 
-_HEADERS_LONGEST = 8192
-_PARAMETER = re.compile(r';\s*([A-Za-z*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser as StreamParser
+from python_multipart.multipart import parse_options_header
+
+_PER_CENT = re.compile("%(22|0D|0A)")
+_EXTENDED = re.compile(r";\s*filename\*\s*=\s*utf-8''([^;\s]+)", re.IGNORECASE)
 
 
 class BadFormError(Exception):
@@ -27,102 +30,78 @@ class Part:
     filename: str | None
 
 
-class _State(Enum):
-    PREAMBLE = 0
-    HEADERS = 1
-    BODY = 2
-    DONE = 3
-
-
 class MultipartParser:
     """Feed it chunks; it gives a ``Part`` where one begins, bytes of its content, and None where it ends."""
 
     def __init__(self, boundary: str) -> None:
         if not 1 <= len(boundary) <= 70 or not boundary.isascii():
             raise BadFormError("boundary")
-        self._delimiter = b"\r\n--" + boundary.encode()
-        # The first delimiter has no line end before it; with this it looks like every other.
-        self._buffer = b"\r\n"
-        self._state = _State.PREAMBLE
-
-    @property
-    def is_complete(self) -> bool:
+        self._items: list[Part | bytes | None] = []
+        self._headers: dict[bytes, bytes] = {}
+        self._field, self._value = b"", b""
+        self.is_complete = False
         """Whether the closing delimiter has come."""
-        return self._state is _State.DONE
+        self._parser = StreamParser(
+            boundary,
+            {
+                "on_part_begin": self._headers.clear,
+                "on_header_field": self._on_field,
+                "on_header_value": self._on_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers_finished,
+                "on_part_data": self._on_data,
+                "on_part_end": lambda: self._items.append(None),
+                "on_end": self._on_end,
+            },
+        )
 
     def feed(self, chunk: bytes) -> Iterator[Part | bytes | None]:
         """What this chunk completes. Raises BadFormError."""
-        self._buffer += chunk
-        while True:
-            match self._state:
-                case _State.DONE:
-                    self._buffer = b""
-                    return
-                case _State.HEADERS:
-                    if (part := self._head()) is None:
-                        return
-                    self._state = _State.BODY
-                    yield part
-                case _:
-                    is_body = self._state is _State.BODY
-                    content, at_delimiter = self._content()
-                    if is_body and content:
-                        yield content
-                    if not at_delimiter or not self._after_delimiter():
-                        return
-                    if is_body:
-                        yield None
+        try:
+            self._parser.write(chunk)
+        except FormParserError as fault:
+            raise BadFormError(type(fault).__name__) from None
+        found, self._items = self._items, []
+        yield from found
 
-    def _content(self) -> tuple[bytes, bool]:
-        at = self._buffer.find(self._delimiter)
-        if at < 0:
-            keep = len(self._delimiter) - 1
-            content, self._buffer = self._buffer[:-keep], self._buffer[-keep:]
-            return content, False
-        content, self._buffer = self._buffer[:at], self._buffer[at:]
-        return content, True
+    def _on_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
 
-    def _after_delimiter(self) -> bool:
-        end = len(self._delimiter) + 2
-        if len(self._buffer) < end:
-            return False
-        following = self._buffer[end - 2 : end]
-        if following not in (b"\r\n", b"--"):
-            raise BadFormError("delimiter")
-        self._state = _State.HEADERS if following == b"\r\n" else _State.DONE
-        self._buffer = self._buffer[end:]
-        return True
+    def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
 
-    def _head(self) -> Part | None:
-        at = self._buffer.find(b"\r\n\r\n")
-        if at < 0 or at > _HEADERS_LONGEST:
-            if len(self._buffer) > _HEADERS_LONGEST:
-                raise BadFormError("headers")
-            return None
-        head, self._buffer = self._buffer[:at], self._buffer[at + 4 :]
-        return part_of(head)
+    def _on_header_end(self) -> None:
+        # The first of two headers with one name counts.
+        self._headers.setdefault(self._field.lower(), self._value)
+        self._field = self._value = b""
+
+    def _on_headers_finished(self) -> None:
+        self._items.append(part_of(self._headers.get(b"content-disposition", b"")))
+
+    def _on_data(self, data: bytes, start: int, end: int) -> None:
+        if end > start:
+            self._items.append(data[start:end])
+
+    def _on_end(self) -> None:
+        self.is_complete = True
 
 
-def part_of(head: bytes) -> Part:
-    """The part that a block of header lines announces."""
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-disposition":
-            return _part(value.decode("utf-8", errors="replace").strip())
-    raise BadFormError("disposition")
+def part_of(disposition: bytes) -> Part:
+    """The part that a Content-Disposition announces. Raises BadFormError for one that announces none.
 
-
-def _part(value: str) -> Part:
-    if not value.lower().startswith("form-data"):
+    RFC 7578 section 4.2 forbids ``filename*``; programs that send nothing else still mean it, so it counts where it
+    stands alone.
+    """
+    kind, found = parse_options_header(disposition)
+    if kind != b"form-data" or b"name" not in found:
         raise BadFormError("disposition")
-    found: dict[str, str] = {}
-    for key, quoted, bare in _PARAMETER.findall(value):
-        text = quoted.replace('\\"', '"') if quoted else bare
-        if key.lower() == "filename*":
-            _, _, text = text.partition("''")
-            found["filename"] = unquote(text, errors="replace")
-        elif key.lower() not in found:
-            found[key.lower()] = re.sub("%(22|0D|0A)", lambda m: chr(int(m[1], 16)), text)
-    if "name" not in found:
-        raise BadFormError("name")
-    return Part(found["name"], found.get("filename"))
+    name = _text(found[b"name"])
+    if b"filename" in found:
+        return Part(name, _text(found[b"filename"]))
+    extended = _EXTENDED.search(disposition.decode("latin-1"))
+    return Part(name, unquote(extended[1], errors="replace") if extended else None)
+
+
+def _text(value: bytes) -> str:
+    # Browsers write quotes and line ends in names as %22, %0D, %0A, and nothing else in this way.
+    return _PER_CENT.sub(lambda m: chr(int(m[1], 16)), value.decode("utf-8", errors="replace"))

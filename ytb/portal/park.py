@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import BinaryIO, cast
 
 from starlette.responses import Response
 
@@ -13,7 +12,7 @@ from pipelines.receiving import receive
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
-from warehouse.ledger.intake import IncomingFile
+from warehouse.ledger.intake import IncomingFile, clean_file_name
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import round_of, rounds
 from warehouse.ledger.states import STANDING, State
@@ -105,16 +104,14 @@ def _sent_along(visit: Visit, park: str, period: Period, names: Collection[str])
 
 
 def _incoming(file: UploadedFile) -> IncomingFile:
-    shown = file.name.replace("\\", "/").rsplit("/", 1)[-1][:200]
-    size = file.content.seek(0, 2)
-    file.content.seek(0)
-    if not size:
+    shown = clean_file_name(file.name)
+    if not file.staged.size:
         raise RefusalError(f"《{shown}》是空文件。请用 WPS 或 Excel 打开原工作簿,保存后再上传。")
-    if size > LARGEST_FILE:
+    if file.staged.size > LARGEST_FILE:
         raise RefusalError(f"《{shown}》超过 20 MB。请删除图片和多余的空白行后再上传。")
     if not shown.lower().endswith(EXTENSIONS):
         raise RefusalError(f"《{shown}》不是表格文件。请上传填好的模板({'、'.join(EXTENSIONS[:4])} 等)。")
-    return IncomingFile(file.name, cast("BinaryIO", file.content))
+    return IncomingFile(file.name, file.staged)
 
 
 def leave_out(visit: Visit) -> Response:

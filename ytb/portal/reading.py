@@ -1,30 +1,27 @@
-"""Reading a posted form as it streams in: fields in memory, files into files without a name, everything bounded."""
+"""Reading a posted form as it streams in: fields in memory, files into the vault's folder while they are hashed, all bounded."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import IO
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from warehouse.vault import StagedFile, Vault
 from ytb.portal.multipart import BadFormError, MultipartParser, Part
 from ytb.portal.visit import Form, UploadedFile
 
 MOST_FIELDS, MOST_FILES = 8000, 40
 LARGEST_FIELD, LARGEST_PLAIN_FORM = 1 << 20, 2 << 20
-IN_MEMORY = 256 * 1024
 
 
-async def read_form(request: Request, folder: Path) -> Form:
-    """The form of a POST. Files go to ``folder`` while they come and vanish when they are closed or the process ends.
+async def read_form(request: Request, vault: Vault) -> Form:
+    """The form of a POST. Files are staged in the vault while they come; who gets the form closes it.
 
-    Raises BadFormError, BodyTooLargeError, BodyTooSlowError.
+    Raises BadFormError, BodyTooLargeError, BodyTooSlowError, StorageError, with nothing left behind.
     """
     kind, parameters = content_type(request.headers.get("content-type", ""))
     if kind == "multipart/form-data":
-        return await _multipart(request, parameters.get("boundary", ""), folder)
+        return await _multipart(request, parameters.get("boundary", ""), vault)
     if kind == "application/x-www-form-urlencoded":
         return await _plain(request)
     if not await _has_body(request):
@@ -62,9 +59,9 @@ async def _plain(request: Request) -> Form:
     return Form(fields)
 
 
-async def _multipart(request: Request, boundary: str, folder: Path) -> Form:
+async def _multipart(request: Request, boundary: str, vault: Vault) -> Form:
     parser = MultipartParser(boundary)
-    gathered = _Gathered(folder)
+    gathered = _Gathered(vault)
     try:
         async for chunk in request.stream():
             for item in parser.feed(chunk):
@@ -80,13 +77,13 @@ async def _multipart(request: Request, boundary: str, folder: Path) -> Form:
 class _Gathered:
     """What has come so far."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, vault: Vault) -> None:
+        self.vault = vault
         self.fields: dict[str, list[str]] = {}
         self.files: list[UploadedFile] = []
         self.part: Part | None = None
         self.value = bytearray()
-        self.file: IO[bytes] | None = None
+        self.file: StagedFile | None = None
 
     def take(self, item: Part | bytes | None) -> None:
         """One item of the parser."""
@@ -94,7 +91,7 @@ class _Gathered:
             case Part():
                 self.part, self.value = item, bytearray()
                 if item.filename is not None:
-                    self.file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(self.folder))  # noqa: SIM115
+                    self.file = self.vault.stage()
             case bytes() if self.file is not None:
                 self.file.write(item)
             case bytes():
@@ -109,8 +106,7 @@ class _Gathered:
         if part is None:
             return
         if file is not None:
-            is_given = part.filename != "" or file.tell() > 0
-            file.seek(0)
+            is_given = part.filename != "" or file.size > 0
             # A field for files in which none was chosen comes as one without name and content.
             if is_given:
                 self.files.append(UploadedFile(part.filename or "", file))
@@ -125,7 +121,7 @@ class _Gathered:
     def discard(self) -> None:
         """Close what was opened."""
         for one in self.files:
-            one.content.close()
+            one.staged.close()
         if self.file is not None:
             self.file.close()
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from warehouse.ledger.parks import Park
 from warehouse.ledger.scopes import parks_within
 from warehouse.ledger.submissions import Submission
 from warehouse.ledger.users import User
+from warehouse.vault import StagedFile
 from ytb.portal.limits import BodyLimits
 from ytb.portal.passwords import Hasher
 
@@ -68,10 +69,14 @@ class Portal:
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """A file of a form: its name as sent and its bytes, in a file without a name."""
+    """A file of a form: its name as sent; its bytes lie in the vault's folder for what is not kept yet."""
 
     name: str
-    content: IO[bytes]
+    staged: StagedFile
+
+    def read(self) -> bytes:
+        """All bytes."""
+        return self.staged.read()
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,11 @@ class Form:
 
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     files: Sequence[UploadedFile] = ()
+
+    def close(self) -> None:
+        """Let go of the files; those that no step kept vanish."""
+        for one in self.files:
+            one.staged.close()
 
     def get(self, name: str) -> str:
         """The first value of a field, trimmed; empty where it is missing."""

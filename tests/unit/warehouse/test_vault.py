@@ -221,3 +221,49 @@ def test_many_threads_may_keep_the_same_and_other_bytes_at_once(vault: Vault) ->
     assert len(refs) == 160
     assert len(list(vault.blobs())) == 90
     assert vault.scrub(ref.sha256 for ref in refs).is_sound
+
+
+def test_staged_bytes_are_nowhere_until_they_are_kept_and_kept_once(vault: Vault) -> None:
+    staged = vault.stage()
+    for chunk in (b"ab", b"", b"c"):
+        staged.write(chunk)
+    assert (staged.sha256, staged.size, staged.read()) == (hashlib.sha256(b"abc").hexdigest(), 3, b"abc")
+    assert not list(vault.blobs()) and Vault(vault.root).sweep() == 0
+    assert staged.keep() == staged.keep() == vault.put(staged) == BlobRef(staged.sha256, 3)
+    staged.close()
+    staged.close()
+    assert vault.read(staged.sha256) == b"abc" and not parts(vault)
+
+
+def test_staged_bytes_that_are_let_go_leave_nothing(vault: Vault) -> None:
+    staged = vault.stage()
+    staged.write(b"abc")
+    staged.close()
+    assert not parts(vault) and not list(vault.blobs())
+    with pytest.raises(ValueError, match="not open"):
+        staged.write(b"d")
+    with pytest.raises(StorageError, match="没有完成"):
+        staged.keep()
+
+
+def test_a_staged_file_whose_fsync_failed_is_never_synced_again(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged = vault.stage()
+    staged.write(b"abc")
+    monkeypatch.setattr(os, "fsync", Failing(os.fsync, 1, errno.EIO))
+    with pytest.raises(StorageError, match="磁盘读写出错"):
+        staged.keep()
+    monkeypatch.undo()
+    with pytest.raises(StorageError, match="没有完成"):
+        staged.keep()
+    staged.close()
+    assert not parts(vault) and not list(vault.blobs())
+
+
+def test_bytes_that_changed_on_their_way_to_the_disk_are_not_checked(vault: Vault) -> None:
+    staged = vault.stage()
+    staged.write(b"abc")
+    staged.path.chmod(0o640)
+    staged.path.write_bytes(b"abd")
+    with pytest.raises(StorageError, match="不符"):
+        staged.read()
+    staged.close()

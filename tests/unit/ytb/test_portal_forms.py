@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect, Request
 
+from warehouse.vault import Vault
 from ytb.portal.limits import BodyLimits, BodyTooLargeError, BodyTooSlowError, GuardedBody
 from ytb.portal.multipart import BadFormError, MultipartParser, Part, part_of
+from ytb.portal.reading import read_form
 
 
 def parsed(body: bytes, cuts: list[int]) -> list[tuple[Part, bytes]]:
@@ -59,11 +64,13 @@ def test_however_a_body_is_cut_its_parts_come_out_as_they_went_in(contents: list
         ('form-data; name="f"; filename="a\\"b.xlsx"', "f", 'a"b.xlsx'),
         ('form-data; name="f"; filename="a%22b.xlsx"', "f", 'a"b.xlsx'),
         ("form-data; name=f; filename*=UTF-8''%E8%A1%A8.xlsx", "f", "表.xlsx"),
-        ('form-data; name="f"; filename="C:\\\\x\\\\表.xlsx"', "f", "C:\\\\x\\\\表.xlsx"),
+        ('form-data; name="f"; filename="表.xlsx"; filename*=UTF-8\'\'other.xlsx', "f", "表.xlsx"),
+        ('form-data; name="f"; filename="C:\\x\\表.xlsx"', "f", "表.xlsx"),
+        ('form-data; name="f"; filename="../../a;b.xlsx"', "f", "../../a;b.xlsx"),
     ],
 )
 def test_names_as_browsers_and_programs_write_them(line: str, name: str, filename: str | None) -> None:
-    assert part_of(f"Content-Type: x\r\nContent-Disposition: {line}".encode()) == Part(name, filename)
+    assert part_of(line.encode()) == Part(name, filename)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +86,60 @@ def test_what_no_browser_sends_is_refused(body: bytes) -> None:
 def test_an_impossible_boundary_is_refused(boundary: str) -> None:
     with pytest.raises(BadFormError):
         MultipartParser(boundary)
+
+
+def request_of(chunks: list[bytes], seen: list[list[int]], folder: Path, *, breaks: bool = False) -> Request:
+    """A POST whose body comes in these chunks; ``seen`` takes the sizes of the staged files before each of them."""
+    waiting = list(chunks)
+
+    async def receive() -> dict[str, Any]:
+        seen.append(sorted(path.stat().st_size for path in folder.glob("*.part")))
+        if not waiting:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting) or breaks}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=B")]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers}, receive)
+
+
+HEAD = '--B\r\nContent-Disposition: form-data; name="file"; filename="表.xlsx"\r\n\r\n'.encode()
+
+
+def test_a_file_streams_into_the_vault_while_it_is_hashed_and_is_kept_as_it_came(tmp_path: Path) -> None:
+    vault, seen = Vault.open(tmp_path / "vault"), list[list[int]]()
+    data = b"0123456789" * 1000
+    chunks = [HEAD + data[:4000], data[4000:9000], data[9000:] + b"\r\n--B--\r\n"]
+    form = asyncio.run(read_form(request_of(chunks, seen, vault.root / "tmp"), vault))
+    assert seen == [[], [4000], [9000]]
+    (file,) = form.files
+    assert (file.name, file.staged.size, file.staged.sha256) == ("表.xlsx", 10000, hashlib.sha256(data).hexdigest())
+    assert file.read() == data and not vault.has(file.staged.sha256)
+    kept = vault.put(file.staged)
+    form.close()
+    assert vault.read(kept.sha256) == data and not list((vault.root / "tmp").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("chunks", "breaks", "error"),
+    [([HEAD + b"abc"], True, ClientDisconnect), ([HEAD + b"abc", b"\r\n--Bx"], False, BadFormError), ([HEAD + b"abc"], False, BadFormError)],
+)  # fmt: skip
+def test_a_body_that_breaks_off_leaves_nothing(
+    tmp_path: Path, chunks: list[bytes], breaks: bool, error: type[Exception]
+) -> None:
+    vault = Vault.open(tmp_path / "vault")
+    with pytest.raises(error):
+        asyncio.run(read_form(request_of(chunks, [], vault.root / "tmp", breaks=breaks), vault))
+    assert not list(vault.blobs()) and not list((vault.root / "tmp").iterdir())
+
+
+def test_a_form_that_is_let_go_leaves_nothing_and_a_field_without_a_file_makes_none(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path / "vault")
+    empty = HEAD.replace("表.xlsx".encode(), b"")
+    chunks = [HEAD + b"abc\r\n" + empty + b"\r\n--B--"]
+    form = asyncio.run(read_form(request_of(chunks, [], vault.root / "tmp"), vault))
+    assert [one.read() for one in form.files] == [b"abc"]
+    form.close()
+    assert not list((vault.root / "tmp").iterdir())
 
 
 def read_through(
