@@ -23,6 +23,7 @@ from schemas.period import Period
 from sources.pool import Pool
 from sources.reader import READER_VERSION, FileReading
 from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
+from warehouse.ledger.approvals import ask_approval, has_approver
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.intake import IncomingFile, Received, files_digest, record_received
 from warehouse.ledger.periods import Round, round_of
@@ -280,8 +281,17 @@ def _explain_and_report(
             mark_explained(session, found.number, now=now, actor=actor)
         if not report_at_once:
             return submission(session, found.number), 0, weak
-        signed = signatories.payload() if signatories else None
-        return report(session, found.number, now=now, actor=actor, payload=signed), 0, weak
+        return report_or_ask(session, found, signatories, now=now, actor=actor), 0, weak
+
+
+def report_or_ask(
+    session: Session, found: Submission, signatories: Signatories | None, *, now: datetime, actor: str
+) -> Submission:
+    """Report what is ready; where the park has an approver, put it before them instead: then it stays explained."""
+    if has_approver(session, found.park, found.period.end):
+        return ask_approval(session, found.number, signatories, now=now, actor=actor)
+    signed = signatories.payload() if signatories else None
+    return report(session, found.number, now=now, actor=actor, payload=signed)
 
 
 def weak_among(office: Office, found: Submission, given: Mapping[str, tuple[str, str]]) -> dict[str, str]:

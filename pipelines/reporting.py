@@ -9,9 +9,10 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.intake import Office, findings_of, require_open, weak_among
+from pipelines.intake import Office, findings_of, report_or_ask, require_open, weak_among
 from schemas.errors import RefusalError
 from schemas.findings import NEEDS_EXPLANATION
+from warehouse.ledger.approvals import approval_of
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.periods import round_of
 from warehouse.ledger.signatories import Signatories
@@ -65,7 +66,8 @@ def explain(
 def report_submission(
     office: Office, number: str, signatories: Signatories, *, now: datetime, actor: str
 ) -> Submission:
-    """Report 报送 a submission that has passed, in the names of those who answer for it.
+    """Report 报送 a submission that has passed, in the names of those who answer for it; where the park has an approver,
+    put it before them (then the state stays as it is).
 
     Raises RefusalError where a name is missing, the round is closed, the state does not allow it, or a newer revision
     has been uploaded: what is reported is what was looked at last.
@@ -78,7 +80,26 @@ def report_submission(
         _require_newest(session, found)
         if found.state is not State.EXPLAINED:
             raise RefusalError(f"{number} 当前状态为“{found.state.label}”,不能报送。")
-        return report(session, number, now=now, actor=actor, payload=signatories.payload())
+        return report_or_ask(session, found, signatories, now=now, actor=actor)
+
+
+def approve_report(office: Office, number: str, *, now: datetime, actor: str) -> Submission:
+    """The approver confirms 审核同意: what was put before them is reported, in the names it was put in.
+
+    Raises RefusalError where nothing waits, the round is closed, a newer revision has been uploaded, or the one who asked
+    would answer: the confirmation is a second person's.
+    """
+    with office.ledger.write() as session:
+        found = submission(session, number)
+        require_open(round_of(session, found.period), found.period)
+        _require_newest(session, found)
+        asked = approval_of(session, number)
+        if found.state is not State.EXPLAINED or asked is None or not asked.is_waiting:
+            raise RefusalError(f"{number} 没有等待审核的报送。")
+        if asked.asked_by == actor:
+            raise RefusalError("审核须由另一人办理。")
+        signed = asked.signatories.payload() if asked.signatories else {}
+        return report(session, number, now=now, actor=actor, payload={**signed, "asked_by": asked.asked_by})
 
 
 def _require_newest(session: Session, found: Submission) -> None:

@@ -29,6 +29,7 @@ def home(visit: Visit) -> Response:
     """The first page of one's role."""
     first = {
         "park_reporter": "/park",
+        "park_approver": "/approvals",
         "administrator": "/health",
         "security_administrator": "/users",
         "auditor": "/trail",

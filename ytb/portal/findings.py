@@ -19,6 +19,7 @@ from sources.causes import Cause
 from sources.cells import PROBLEMS
 from sources.marked_list import Listed, grouped, listed, to_be_listed
 from warehouse.ledger import queries
+from warehouse.ledger.approvals import approval_of
 from warehouse.ledger.decisions import decisions_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
 from warehouse.ledger.proposed_values import proposed_values_of
@@ -150,6 +151,7 @@ def one(visit: Visit) -> Response:
         decided = decisions_of(session, found.number)
         newest = submissions(session, park=found.park, period=found.period)[-1]
         asked = queries.queries(session, park=found.park, period=found.period)
+        approval = approval_of(session, found.number) if found.state is State.EXPLAINED else None
     titles = pages.form_titles(visit, found.period)
     return pages.page(
         visit, "submission", found=found, lines=lines, shown=shown, titles=titles,
@@ -163,7 +165,7 @@ def one(visit: Visit) -> Response:
         decisions=decided, newest=newest, standing=found.state in STANDING,
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
         waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
-        place=visit.portal.examiner.place(found.number),
+        place=visit.portal.examiner.place(found.number), approval=approval,
     )  # fmt: skip
 
 

@@ -52,6 +52,9 @@ CHIPS = {
 SAID = {
     "explained": "情况说明已保存。",
     "reported": "已报送。",
+    "approval_asked": "已提交本园区审核人;审核同意后即报送。",
+    "approval_declined": "已退回填报人员。",
+    "approved": "审核同意,已报送。",
     "accepted": "已验收。",
     "accepted_some": "没有问题的已验收;勾选的其余各份不能一起验收,请逐份审。",
     "waiting": "已记初审意见;须另一人复核后才验收。",

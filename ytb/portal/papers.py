@@ -13,6 +13,7 @@ from warehouse.home import receipt_key
 from warehouse.ledger.receipts import Receipt
 from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.signatories import LONGEST_NAME, NAMES, Signatories, last_signatories
+from warehouse.ledger.states import State
 from ytb.portal import pages
 from ytb.portal.findings import lines_of
 from ytb.portal.visit import Visit
@@ -36,6 +37,8 @@ def report(visit: Visit) -> Response:
         raise RefusalError("请勾选声明后再报送。")
     signed = Signatories(*(form.get(name)[:LONGEST_NAME] for name in NAMES))
     found = report_submission(visit.office, visit.found.number, signed, now=visit.now, actor=visit.who.name)
+    if found.state is State.EXPLAINED:  # the park's approver has the next word
+        return pages.go(f"/submissions/{found.number}", "approval_asked")
     return pages.go(f"/submissions/{found.number}/receipt", "reported")
 
 

@@ -9,6 +9,7 @@ from ytb.portal import (
     administration,
     allocating,
     api,
+    approving,
     casefile,
     changes,
     collection,
@@ -28,6 +29,7 @@ OFFICE = frozenset({"province_statistician", "reviewer"})
 STATISTICIAN = frozenset({"province_statistician"})
 RELEASERS = releasing.RELEASERS
 CITY = frozenset({"city"})
+APPROVER = frozenset({"park_approver"})
 ADMINISTRATOR = frozenset({"administrator"})
 SECURITY = frozenset({"security_administrator"})
 AUDITOR = frozenset({"auditor"})
@@ -70,16 +72,16 @@ ROUTES: tuple[Route, ...] = (
     _get("submission", "/submissions/{number}", findings.one, PARK, owner=_S, reads=True),
     _get("submission_state", "/submissions/{number}/state", findings.state, PARK, owner=_S),
     _get("marked", "/submissions/{number}/marked/{position}", findings.marked, PARK | OFFICE, owner=_S, reads=True),
-    _get("original", "/submissions/{number}/files/{position}", findings.original, PARK | OFFICE, owner=_S, reads=True),
+    _get("original", "/submissions/{number}/files/{position}", findings.original, PARK | APPROVER | OFFICE, owner=_S, reads=True),
     _get("explanations", "/submissions/{number}/explanations", findings.explanations, PARK, owner=_S, reads=True),
     _post("give_explanations", "/submissions/{number}/explanations", findings.give_explanations, PARK, findings.explanations, owner=_S),
     _post("leave_out", "/submissions/{number}/leave-out", park.leave_out, PARK, findings.one, owner=_S, uploads=True),
     _get("reporting", "/submissions/{number}/report", papers.reporting, PARK, owner=_S),
     _post("report", "/submissions/{number}/report", papers.report, PARK, papers.reporting, owner=_S),
-    _get("receipt", "/submissions/{number}/receipt", papers.receipt, PARK | OFFICE, owner=_S),
-    _get("check_table", "/submissions/{number}/check-table", papers.check_table, PARK | OFFICE, owner=_S, reads=True),
-    _get("receipt_file", "/submissions/{number}/receipt.pdf", papers.receipt_file, PARK | OFFICE, owner=_S),
-    _get("check_table_file", "/submissions/{number}/check-table.pdf", papers.check_table_file, PARK | OFFICE, owner=_S, reads=True),
+    _get("receipt", "/submissions/{number}/receipt", papers.receipt, PARK | APPROVER | OFFICE, owner=_S),
+    _get("check_table", "/submissions/{number}/check-table", papers.check_table, PARK | APPROVER | OFFICE, owner=_S, reads=True),
+    _get("receipt_file", "/submissions/{number}/receipt.pdf", papers.receipt_file, PARK | APPROVER | OFFICE, owner=_S),
+    _get("check_table_file", "/submissions/{number}/check-table.pdf", papers.check_table_file, PARK | APPROVER | OFFICE, owner=_S, reads=True),
     _get("changes", "/submissions/{number}/changes", changes.one, PARK | OFFICE, owner=_S, reads=True),
     _get("changes_csv", "/submissions/{number}/changes.csv", changes.as_csv, PARK | OFFICE, owner=_S, reads=True),
     _get("query_list", "/queries", querying.listing, PARK | OFFICE, reads=True, menu="查询"),
@@ -87,6 +89,11 @@ ROUTES: tuple[Route, ...] = (
     _post("answer_query", "/submissions/{number}/queries/answer", querying.answer, PARK, querying.of_submission, owner=_S),
     _post("ask_query", "/submissions/{number}/queries/ask", querying.ask, OFFICE, querying.of_submission, owner=_S),
     _post("follow_query", "/submissions/{number}/queries/follow", querying.follow, OFFICE, querying.of_submission, owner=_S),
+    # the park's approver
+    _get("approvals", "/approvals", approving.listing, APPROVER, menu="待审核"),
+    _get("approval", "/approvals/{number}", approving.one, APPROVER, owner=_S, reads=True),
+    _post("approve", "/approvals/{number}/approve", approving.approve, APPROVER, approving.one, owner=_S),
+    _post("decline_approval", "/approvals/{number}/decline", approving.decline, APPROVER, approving.one, owner=_S),
     # the statistician
     _get("progress", "/progress", collection.progress, WATCHERS | CITY, menu="报送进度"),
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),
@@ -111,12 +118,12 @@ ROUTES: tuple[Route, ...] = (
     _post("extend_round", "/periods/extend", collection.extend_round, STATISTICIAN, collection.rounds_page),
     _post("close_round", "/periods/close", collection.close_round, STATISTICIAN, collection.rounds_page),
     # releases
-    _get("releases", "/releases", releasing.releases_page, WATCHERS | PARK | CITY, menu="发布"),
+    _get("releases", "/releases", releasing.releases_page, WATCHERS | PARK | APPROVER | CITY, menu="发布"),
     _post("ask_release", "/releases/requests", releasing.ask, RELEASERS, releasing.releases_page),
     _post("decide_release", "/releases/requests/{number}", releasing.decide, RELEASERS, releasing.releases_page),
-    _get("release", "/releases/{release}", releasing.one, WATCHERS | PARK | CITY),
+    _get("release", "/releases/{release}", releasing.one, WATCHERS | PARK | APPROVER | CITY),
     _post("withdraw", "/releases/{release}/withdraw", releasing.withdraw, RELEASERS, releasing.releases_page),
-    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, WATCHERS | PARK | CITY),
+    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, WATCHERS | PARK | APPROVER | CITY),
     # three administrators kept apart: accounts and rights, operation, trail
     _get("users", "/users", administration.users_page, SECURITY, menu="用户"),
     _post("add_user", "/users", administration.add, SECURITY, administration.users_page),
