@@ -1,44 +1,106 @@
-"""A CSV file of any origin as a frame of text: the tables that commands outside the programme work on."""
+"""A CSV file of any origin as cells of text: the tables that commands outside the programme work on."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
-from schemas.errors import DefinitionError
+from schemas.errors import DefinitionError, SubmissionError
+from sources.delimited import decode, delimiter_of
 
 MISSING = frozenset(("", "—", "-", "NA", "NaN", "nan", "null", "..", "…"))
+LINE: Final = "_line"
+"""The column in which ``csv_text`` says in which line of the file a row begins."""
+LARGEST: Final = 1e100  # sums and squares of anything below stay finite
+
+
+def csv_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """Header, rows and the line each row begins in. Raises DefinitionError for what is no table.
+
+    UTF-8 (with or without mark), UTF-16 with a mark, or GB18030; comma, semicolon or tab.
+    """
+    where = str(path)
+    try:
+        text = decode(path.read_bytes())
+    except FileNotFoundError:
+        raise DefinitionError("文件不存在", where=where, remedy="请检查路径。") from None
+    except IsADirectoryError:
+        raise DefinitionError("这是文件夹,不是文件", where=where, remedy="请给出 CSV 文件。") from None
+    except SubmissionError as error:
+        raise DefinitionError(str(error), where=where, remedy="请另存为 UTF-8 的 CSV。") from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    header: list[str] | None = None
+    begins = 1
+    try:
+        for row in reader:
+            line, begins = begins, reader.line_num + 1
+            if header is None:
+                if any(cell.strip() for cell in row):
+                    header = _header(row, where, line)
+            elif row or len(header) == 1:
+                rows.append(_padded(row, len(header), where, line))
+                lines.append(line)
+    except csv.Error as error:
+        raise DefinitionError(
+            f"引号没有成对({error})", where=f"{where}:{reader.line_num}", remedy="请更正这一行。"
+        ) from None
+    if header is None:
+        raise DefinitionError("文件是空的", where=where, remedy="第一行要写列名。")
+    return header, rows, lines
+
+
+def _header(row: Sequence[str], where: str, line: int) -> list[str]:
+    names = [cell.strip() for cell in row]
+    if names.count("") == 1 and names[0] == "":
+        names[0] = "row"  # R writes its row names under an empty head
+    doubled = sorted({n for n in names if names.count(n) > 1})
+    if doubled:
+        shown = "、".join(n or "(空)" for n in doubled)
+        raise DefinitionError(f"列名重复:{shown}", where=f"{where}:{line}", remedy="每列要有自己的名字。")
+    return names
+
+
+def _padded(row: list[str], width: int, where: str, line: int) -> list[str]:
+    if len(row) > width and any(cell.strip() for cell in row[width:]):
+        raise DefinitionError(
+            f"这一行有 {len(row)} 格,列名只有 {width} 个",
+            where=f"{where}:{line}",
+            remedy="含分隔符的内容要用双引号括起。",
+        )
+    if row and len(row) < width:
+        raise DefinitionError(
+            f"这一行只有 {len(row)} 格,列名有 {width} 个", where=f"{where}:{line}", remedy="请补齐分隔符。"
+        )
+    return [*row[:width], *[""] * (width - len(row))]
 
 
 def csv_text(path: Path) -> pl.DataFrame:
-    """All columns as text. UTF-8 (with or without mark) or GB18030; DefinitionError for what is no table."""
+    """All columns as text, blank rows left out, and the line of every row (``LINE``). DefinitionError as ``csv_cells``."""
+    header, rows, lines = csv_cells(path)
+    if LINE in header:
+        raise DefinitionError(f"列名不能是 {LINE}", where=f"{path}:1", remedy="请改列名。")
+    filled = [k for k, row in enumerate(rows) if any(cell.strip() for cell in row)]
+    frame = pl.DataFrame([rows[k] for k in filled], schema=dict.fromkeys(header, pl.String), orient="row")
+    return frame.with_columns(pl.Series(LINE, [lines[k] for k in filled], dtype=pl.Int64))
+
+
+def plain_number(text: str) -> float | None:
+    """A figure as written, without separators; None for what is no finite number of an ordinary size."""
+    if "_" in text:  # Python reads 1_000
+        return None
     try:
-        raw = path.read_bytes()
-    except OSError:
-        raise DefinitionError("文件不存在或读不出", where=str(path), remedy="请检查路径。") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            raise DefinitionError(
-                "文件编码不是 UTF-8 或 GB18030", where=path.name, remedy="请另存为 UTF-8 的 CSV。"
-            ) from None
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in row)]
-    if not rows:
-        raise DefinitionError("文件是空的", where=path.name)
-    header = [name.strip() for name in rows[0]]
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise DefinitionError(f"列名重复:{'、'.join(twice)}", where=f"{path.name}:1")
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise DefinitionError(f"应有 {len(header)} 列,现有 {len(row)} 列", where=f"{path.name}:{line}")
-    return pl.DataFrame(rows[1:], schema=dict.fromkeys(header, pl.String), orient="row")
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and abs(value) <= LARGEST else None
 
 
 def typed_table(
@@ -59,24 +121,26 @@ def typed_table(
             raise DefinitionError(
                 f"没有“{header}”列",
                 where=path.name,
-                remedy=f"现有列:{'、'.join(text.columns)};列名见 docs/formats/series.md。",
+                remedy=f"现有列:{'、'.join(c for c in text.columns if c != LINE)};列名见 docs/formats/series.md。",
             )
-        made.append(_typed(text[header].to_list(), column, header, dtype, path))
+        made.append(_typed(text[header].to_list(), text[LINE].to_list(), column, header, dtype, path))
     return pl.DataFrame(made)
 
 
-def _typed(cells: list[str], column: str, header: str, dtype: pl.DataType, path: Path) -> pl.Series:
+def _typed(cells: list[str], lines: list[int], column: str, header: str, dtype: pl.DataType, path: Path) -> pl.Series:
     words = [None if c.strip() in MISSING else c.strip() for c in cells]
     if dtype == pl.String():
         return pl.Series(column, words, dtype=dtype)
     if dtype == pl.Boolean():
         return pl.Series(column, [None if w is None else w in ("1", "true", "True", "TRUE", "是") for w in words])
     found: list[float | None] = []
-    for line, word in enumerate(words, start=2):
-        try:
-            found.append(None if word is None else float(word.replace(",", "")))
-        except ValueError:
+    for line, word in zip(lines, words, strict=True):
+        number = None if word is None else plain_number(word.replace(",", ""))
+        if word is not None and number is None:
             raise DefinitionError(
-                f"“{header}”列填的是“{word}”,不是数字", where=f"{path.name}:{line}", remedy="请填数字,没有数就留空。"
-            ) from None
+                f"“{header}”列填的是“{word}”,不是数字(或大得不像数)",
+                where=f"{path.name}:{line}",
+                remedy="请填数字,没有数就留空。",
+            )
+        found.append(number)
     return pl.Series(column, found, dtype=pl.Float64())

@@ -6,20 +6,18 @@ or semicolon, its first line the column names.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
+from pipelines.csv_tables import csv_cells
 from schemas.definitions import read_toml
-from schemas.errors import DefinitionError, SubmissionError
+from schemas.errors import DefinitionError
 from schemas.rule_file import KeySet, RuleFile, rule_file
 from schemas.table_model import PREVIOUS, REGISTER, Column, Table, Tables, Unreadable
 from schemas.table_values import Declared, read_column
 from schemas.variables import TEXT
-from sources.delimited import decode, delimiter_of
 
 DATA = "data"
 _EXPECTED = {"number": "数字", "date": "日期(YYYY-MM-DD)", "boolean": "是或否", "text": "文字"}
@@ -30,7 +28,7 @@ def read_rule_file(path: Path) -> RuleFile:
     definition = read_toml(path, "rule-file")
 
     def rows_beside(name: str) -> list[dict[str, str]]:
-        header, rows, _ = _cells(path.parent / name)
+        header, rows, _ = csv_cells(path.parent / name)
         return [dict(zip(header, row, strict=True)) for row in rows]
 
     return rule_file(definition.data, lambda rule_id: definition.line_of("id", rule_id), rows_beside)
@@ -61,7 +59,7 @@ def read_table(path: Path, rules: RuleFile, name: str = DATA, like: Mapping[str,
 
     A table of earlier periods takes the declarations of the table that is checked.
     """
-    header, rows, lines = _cells(path)
+    header, rows, lines = csv_cells(path)
     missing = frozenset(rules.missing)
     declared = {n: c.declared for n, c in rules.columns.items() if c.declared} if name in (DATA, PREVIOUS) else {}
     columns: dict[str, Column] = {}
@@ -119,62 +117,3 @@ def _of_keyset(keys: KeySet) -> Table:
     )
     columns = {c: Column(c, TEXT, True) for c in keys.columns}
     return Table(keys.name, columns, frame, frame, tuple(range(1, len(keys.rows) + 1)), keys.columns)
-
-
-def _cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows and the line each row begins in. Raises DefinitionError for what is no table."""
-    where = str(path)
-    try:
-        text = decode(path.read_bytes())
-    except FileNotFoundError:
-        raise DefinitionError("文件不存在", where=where, remedy="请检查路径。") from None
-    except IsADirectoryError:
-        raise DefinitionError("这是文件夹,不是文件", where=where, remedy="请给出 CSV 文件。") from None
-    except SubmissionError as error:
-        raise DefinitionError(str(error), where=where, remedy="请另存为 UTF-8 的 CSV。") from None
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    header: list[str] | None = None
-    begins = 1
-    try:
-        for row in reader:
-            line, begins = begins, reader.line_num + 1
-            if header is None:
-                if any(cell.strip() for cell in row):
-                    header = _header(row, where, line)
-            elif row or len(header) == 1:
-                rows.append(_padded(row, len(header), where, line))
-                lines.append(line)
-    except csv.Error as error:
-        raise DefinitionError(
-            f"引号没有成对({error})", where=f"{where}:{reader.line_num}", remedy="请更正这一行。"
-        ) from None
-    if header is None:
-        raise DefinitionError("文件是空的", where=where, remedy="第一行要写列名。")
-    return header, rows, lines
-
-
-def _header(row: Sequence[str], where: str, line: int) -> list[str]:
-    names = [cell.strip() for cell in row]
-    if names.count("") == 1 and names[0] == "":
-        names[0] = "row"  # R writes its row names under an empty head
-    doubled = sorted({n for n in names if names.count(n) > 1})
-    if doubled:
-        shown = "、".join(n or "(空)" for n in doubled)
-        raise DefinitionError(f"列名重复:{shown}", where=f"{where}:{line}", remedy="每列要有自己的名字。")
-    return names
-
-
-def _padded(row: list[str], width: int, where: str, line: int) -> list[str]:
-    if len(row) > width and any(cell.strip() for cell in row[width:]):
-        raise DefinitionError(
-            f"这一行有 {len(row)} 格,列名只有 {width} 个",
-            where=f"{where}:{line}",
-            remedy="含分隔符的内容要用双引号括起。",
-        )
-    if row and len(row) < width:
-        raise DefinitionError(
-            f"这一行只有 {len(row)} 格,列名有 {width} 个", where=f"{where}:{line}", remedy="请补齐分隔符。"
-        )
-    return [*row[:width], *[""] * (width - len(row))]

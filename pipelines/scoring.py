@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from pipelines.csv_tables import csv_text
+from pipelines.csv_tables import LINE, csv_text
 from pipelines.methods.index import audit
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.decompose import Difference, difference, standing
@@ -103,7 +103,7 @@ def score(
     definition = read_toml(system_path, FORMAT)
     system = parse_system(definition.data, definition.line_of)
     frame, tables = _tables(system, data_path, previous)
-    experts = {name: csv_text(system_path.parent / name) for name in sorted(system.files)}
+    experts = {name: csv_text(system_path.parent / name).drop(LINE) for name in sorted(system.files)}
     years = score_years(system, tables, experts)
     latest = years[-1]
     findings: list[str] = []

@@ -186,6 +186,8 @@ def link(data: Path, *, named: Mapping[str, str], overlap: Overlap, reference: s
         start = next((k for k, v in enumerate(given) if v is not None), len(given))
         if start not in (0, lag) or any(v is None for v in given[start:]):
             raise DefinitionError(f"{name}有期缺环比(同比)指数", remedy=f"首 {lag} 期可以空,其余每期都要有。")
+        if any(v <= 0 for v in given[start:]):
+            raise DefinitionError(f"{name}环比(同比)指数须为正数", remedy="指数写成上期(上年同期)=100。")
         chain = chained(np.asarray(given[start:], dtype=np.float64), lag)[lag - start :]
         if reference:
             chain = rereferenced(chain, reference_positions(points, reference, periods))

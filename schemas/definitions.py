@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -48,13 +49,20 @@ def read_toml(path: Path, format_name: str) -> Definition:
     Raises DefinitionError with file and line for a syntax error and for the first entry that breaks the format.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # Windows editors put a mark before the first character, which TOML does not know.
+        text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except FileNotFoundError:
         raise DefinitionError("文件不存在", where=str(path), remedy="请检查路径。") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise DefinitionError("这是文件夹,不是文件", where=str(path), remedy="请给出 TOML 文件。") from None
+    except UnicodeDecodeError:
+        raise DefinitionError("文件不是 UTF-8 编码的文本", where=str(path), remedy="请另存为 UTF-8。") from None
+    except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"TOML 语法错误:{error}", where=str(path), remedy="请按提示的行列更正。") from None
     definition = Definition(path, text, data)
+    if place := _not_finite(data):
+        raise DefinitionError(f"{place}:不能写 inf 或 nan", where=str(path), remedy="请写普通的数。")
     problem = next(iter(sorted(_validator(format_name).iter_errors(data), key=lambda e: list(map(str, e.path)))), None)
     if problem is not None:
         raise DefinitionError(
@@ -63,6 +71,17 @@ def read_toml(path: Path, format_name: str) -> Definition:
             remedy=f"格式见 docs/formats/{format_name}.schema.json。",
         )
     return definition
+
+
+def _not_finite(value: Any, place: str = "") -> str:
+    """Where inf or nan stands, empty where nowhere. TOML has them; no definition has a use for them."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else place
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for k, v in entries if (found := _not_finite(v, f"{place}.{k}".lstrip(".")))), "")
+
+
+LIMITS = {"minimum": "不能小于", "maximum": "不能大于", "exclusiveMinimum": "应大于", "exclusiveMaximum": "应小于"}
 
 
 def _in_chinese(problem: Any) -> str:
@@ -83,8 +102,16 @@ def _in_chinese(problem: Any) -> str:
                 "+".join(option.get("required", [option.get("type", "…")])) for option in problem.validator_value
             ]
             return f"要恰好写其中一种:{' 或 '.join(choices)}"
-        case "minLength" | "minItems":
+        case "minLength" | "minItems" | "minProperties":
             return "不能为空"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            return f"写的是 {problem.instance},{LIMITS[problem.validator]} {problem.validator_value}"
+        case "pattern":
+            return f"“{problem.instance}”的写法不对,应合 {problem.validator_value}"
+        case "maxItems" | "maxProperties":
+            return f"最多 {problem.validator_value} 项"
+        case "uniqueItems":
+            return "有重复的项"
     return str(problem.message)
 
 

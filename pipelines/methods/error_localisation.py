@@ -17,7 +17,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy  # its parts are loaded when first asked for: a check that proposes nothing does not wait for them
 
 from pipelines.methods.rules_audit import ExactRule, variables
 from pipelines.methods.rules_audit_logic import FALSE, TRUE, All, Any, Flag, Formula, Linear, Member, both, either
@@ -217,11 +217,11 @@ def _cheapest_cover(
     cost = np.array([float(weights.get(n, Decimal(1))) for n in names])
     scaled = cost / cost.min()
     nudge = 1e-7 * np.arange(len(names))
-    found = milp(
+    found = scipy.optimize.milp(
         scaled + nudge,
-        constraints=LinearConstraint(np.array(rows), lower, upper),
+        constraints=scipy.optimize.LinearConstraint(np.array(rows), lower, upper),
         integrality=np.ones(len(names), dtype=np.int64),
-        bounds=Bounds(0, 1),
+        bounds=scipy.optimize.Bounds(0, 1),
         options={"mip_rel_gap": 0.0},
     )
     return None if found.x is None else {n for n, x in zip(names, found.x.tolist(), strict=True) if x > 0.5}

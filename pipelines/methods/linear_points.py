@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import lcm
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy  # its parts are loaded when first asked for: a check that proposes nothing does not wait for them
 
 from pipelines.methods.rules_audit_logic import Linear
 
@@ -160,10 +160,10 @@ def solved(
         # A full step where whole numbers leave room for it, else half of what there is.
         least[count] = 1.0 if margin[1] >= 1.0 else margin[1] / 2
     integral = np.array([1 if n in whole else 0 for n in names] + [0] * (width - count))
-    found = milp(
+    found = scipy.optimize.milp(
         cost,
-        constraints=LinearConstraint(np.array(rows), lower, upper) if rows else None,
-        bounds=Bounds(least, most),
+        constraints=scipy.optimize.LinearConstraint(np.array(rows), lower, upper) if rows else None,
+        bounds=scipy.optimize.Bounds(least, most),
         integrality=integral,
         options={"time_limit": TIME_LIMIT},
     )

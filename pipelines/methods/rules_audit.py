@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy  # its parts are loaded when first asked for: a check that proposes nothing does not wait for them
 
 from pipelines.methods.rules_audit_logic import (
     All,
@@ -383,11 +383,11 @@ def _least_removal(cores: Sequence[Sequence[ExactRule]]) -> tuple[str, ...]:
     strict = {r.rule.id: _STRICTNESS[r.rule.severity] for core in cores for r in core}
     cover = np.array([[1.0 if n in {r.rule.id for r in core} else 0.0 for n in names] for core in cores])
     cost = np.array([1.0 + 0.1 * strict[n] - 0.0001 * i for i, n in enumerate(names)])
-    found = milp(
+    found = scipy.optimize.milp(
         cost,
-        constraints=LinearConstraint(cover, 1.0),
+        constraints=scipy.optimize.LinearConstraint(cover, 1.0),
         integrality=np.ones(len(names), dtype=np.int64),
-        bounds=Bounds(0, 1),
+        bounds=scipy.optimize.Bounds(0, 1),
     )
     chosen = [] if found.x is None else found.x.tolist()
     return tuple(n for n, x in zip(names, chosen, strict=True) if x > 0.5)

@@ -13,6 +13,8 @@ from typing import Any
 import typer
 
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
+from ytb.cli import complaints
+from ytb.cli.help_lines import HELP_LINES
 from ytb.cli.session import CALL
 
 FINDINGS, USAGE, FAULT = 1, 2, 3
@@ -23,6 +25,7 @@ HELP = (
     "一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--json、--lang zh|en、--user 姓名。"
     "退出码:0 完成,1 有问题或被拒绝,2 用法或文件不可读,3 系统故障、占用或磁盘满。"
 )
+COMPLETION = "_YTB_COMPLETE"  # set by the shell when it asks for completions
 # Which module holds which command: only what a call needs is imported, since some of it takes seconds.
 COMMANDS = {
     "ytb.cli.programme": ("programme",),
@@ -45,7 +48,8 @@ COMMANDS = {
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
-    """The command tree: the one module that has the command asked for, all of them for help and completion."""
+    """The command tree: the one module that has the command asked for, all of them for completion and for a word that is
+    none; where only the list of commands is asked for, their lines."""
     app = typer.Typer(
         name="ytb",
         no_args_is_help=True,
@@ -57,8 +61,14 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(lambda: None)
     first = next((word for word in arguments if not word.startswith("-")), "")
     owner = [module for module, names in COMMANDS.items() if first in names]
+    listing = not owner and COMPLETION not in os.environ and set(arguments) <= {"-h", "--help"}
     for module in owner or COMMANDS:
-        importlib.import_module(module).register(app)
+        names = COMMANDS[module]
+        if listing and all(name in HELP_LINES for name in names):
+            for name in names:
+                app.command(name, help=HELP_LINES[name])(lambda: None)
+        else:
+            importlib.import_module(module).register(app)
     return app
 
 
@@ -87,20 +97,19 @@ def main(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return 130
     except COMMAND_LINE_ERROR as error:
-        error.show(sys.stderr)
-        return USAGE
+        return complaints.complain(complaints.of_usage(error), USAGE)
     except StatisticsError as error:
-        print(f"错误:{error}", file=sys.stderr)  # noqa: T201
-        return exit_code_of(error)
+        return complaints.complain(f"错误:{error}", exit_code_of(error))
     except BrokenPipeError:
         return 0
     except OSError as error:
-        print(f"错误:{error.strerror or error}:{error.filename or ''}", file=sys.stderr)  # noqa: T201
-        return USAGE if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else FAULT
+        code = USAGE if error.errno in complaints.ABOUT_A_PATH else FAULT
+        return complaints.complain(complaints.of_system(error), code)
     except Exception as error:  # the last line of defence: what is our fault is said to be, and kept for us
         log = _keep(traceback.format_exc())
-        print(f"系统内部错误({type(error).__name__}),数据没有改动。详情已记入 {log},请交维护人员。", file=sys.stderr)  # noqa: T201
-        return FAULT
+        return complaints.complain(
+            f"系统内部错误({type(error).__name__}),数据没有改动。详情已记入 {log},请交维护人员。", FAULT
+        )
 
 
 def exit_code_of(error: StatisticsError) -> int:
@@ -118,7 +127,7 @@ def exit_code_of(error: StatisticsError) -> int:
 def shared_options(arguments: list[str]) -> list[str]:
     """Take ``--home``, ``--json``, ``--lang`` and ``--user`` out of the arguments, wherever they stand."""
     rest: list[str] = []
-    CALL.json, CALL.lang, CALL.home_option, CALL.actor = False, "zh", None, ""
+    CALL.json, CALL.lang, CALL.home_option, CALL.actor, CALL.printed = False, "zh", None, "", False
     for cached in ("home", "programme", "office"):
         CALL.__dict__.pop(cached, None)
     queue = iter(arguments)

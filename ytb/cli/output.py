@@ -46,6 +46,7 @@ def emit(data: Any, text: str | Table | Iterable[str]) -> None:
     """``data`` as one JSON document where ``--json`` was given, else ``text`` for people."""
     if CALL.json:
         sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=1) + "\n")
+        CALL.printed = True
         return
     if isinstance(text, Table):
         Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(text)

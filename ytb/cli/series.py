@@ -15,6 +15,10 @@ from ytb.cli.output import emit
 
 series_app = typer.Typer(no_args_is_help=True, help="时间序列:任何“报告期 × 数值”的表(docs/formats/series.md)。")
 PERIODIC = "periodic"
+COLUMNS = (
+    "series", "period", "value", "price", "item", "link", "unit", "stratum", "days", "group", "base", "industry", "size",
+    "earlier", "above_scale", "confirmed", "park", "before",
+)  # fmt: skip
 
 Data = Annotated[Path, typer.Option(help="数据 CSV")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="结果 CSV")]
@@ -37,6 +41,8 @@ def _named(columns: list[str] | None) -> dict[str, str]:
         name, sign, header = pair.partition("=")
         if not sign or not header:
             raise typer.BadParameter(f"--column 应写成 名=列名,现为“{pair}”")
+        if name not in COLUMNS:
+            raise typer.BadParameter(f"--column 不认识“{name}”,可写 {'、'.join(COLUMNS)}")
         found[name] = header
     return found
 
@@ -54,22 +60,25 @@ def adjust(
     data: Data,
     output: Output = None,
     column: Column = None,
-    cycle: Annotated[int, typer.Option(help="一个周期的期数;0 为按报告期(季 4、月 12)")] = 0,
+    cycle: Annotated[int, typer.Option(min=0, help="一个周期的期数;0 为按报告期(季 4、月 12)")] = 0,
     window: Annotated[str, typer.Option(help="季节窗口:periodic 或不小于 7 的奇数")] = PERIODIC,
     trend: Annotated[int, typer.Option(help="趋势窗口(奇数),0 为默认")] = 0,
     low_pass: Annotated[int, typer.Option(help="低通窗口(奇数),0 为默认")] = 0,
-    degree: Annotated[int, typer.Option(help="季节的局部多项式次数 0 或 1")] = 0,
-    trend_degree: Annotated[int, typer.Option(help="趋势(与低通)的次数 0 或 1")] = 1,
-    jump: Annotated[int, typer.Option(help="插值步长,0 为窗口的十分之一,1 为逐点")] = 0,
+    degree: Annotated[int, typer.Option(min=0, max=1, help="季节的局部多项式次数 0 或 1")] = 0,
+    trend_degree: Annotated[int, typer.Option(min=0, max=1, help="趋势(与低通)的次数 0 或 1")] = 1,
+    jump: Annotated[int, typer.Option(min=0, help="插值步长,0 为窗口的十分之一,1 为逐点")] = 0,
     robust: Annotated[bool, typer.Option(help="稳健迭代")] = False,
-    inner: Annotated[int, typer.Option(help="内循环次数,0 为默认")] = 0,
-    outer: Annotated[int, typer.Option(help="外循环次数,-1 为默认")] = -1,
+    inner: Annotated[int, typer.Option(min=0, help="内循环次数,0 为默认")] = 0,
+    outer: Annotated[int, typer.Option(min=-1, help="外循环次数,-1 为默认")] = -1,
     log: Annotated[bool, typer.Option(help="乘法模型:在对数上分解")] = False,
     cumulative: Annotated[bool, typer.Option(help="数值是年初累计,先还原成单期")] = False,
 ) -> None:
     """季节调整(STL,Cleveland 等 1990);太短、有缺、年度的序列以文字拒绝。"""
     if window != PERIODIC and not window.isdigit():
         raise typer.BadParameter("--window 为 periodic 或整数")
+    for name, given in (("--trend", trend), ("--low-pass", low_pass)):
+        if given and (given < 3 or given % 2 == 0):
+            raise typer.BadParameter(f"{name} 应为不小于 3 的奇数,0 为默认")
     step = jump or None
     plan = StlPlan(
         cycle, None if window == PERIODIC else int(window), trend or None, low_pass or None, degree, trend_degree, None,
@@ -99,7 +108,7 @@ def link(
     overlap: Annotated[Overlap, typer.Option(help="annual 年度重叠、quarter 季度重叠、year 同期重叠")] = Overlap.ANNUAL,
     reference: Annotated[str, typer.Option(help="参考期或参考年(=100)")] = "",
     links: Annotated[bool, typer.Option(help="数据是现成的环比(同比)指数,列 period、link")] = False,
-    lag: Annotated[int, typer.Option(help="--links 时:上期为 1,季度同比为 4,月度同比为 12")] = 1,
+    lag: Annotated[int, typer.Option(min=1, help="--links 时:上期为 1,季度同比为 4,月度同比为 12")] = 1,
 ) -> None:
     """链式序列:由各项的数值与价格(period、item、value、price),或由现成的环比指数。"""
     _say(
@@ -126,9 +135,11 @@ def estimate(
     period: Annotated[str, typer.Option(help="要估计的报告期")],
     output: Output = None,
     column: Column = None,
-    lag: Annotated[int, typer.Option(help="基期在几期以前,0 为上年同期")] = 0,
-    coverage: Annotated[float, typer.Option(help="要求的区间把握程度")] = 0.8,
-    within_days: Annotated[int, typer.Option(help="回放:只算期末后几天内报的(要有 days 列),0 为现已报的单位")] = 0,
+    lag: Annotated[int, typer.Option(min=0, help="基期在几期以前,0 为上年同期")] = 0,
+    coverage: Annotated[float, typer.Option(min=0.01, max=0.999, help="要求的区间把握程度")] = 0.8,
+    within_days: Annotated[
+        int, typer.Option(min=0, help="回放:只算期末后几天内报的(要有 days 列),0 为现已报的单位")
+    ] = 0,
     by: Annotated[str, typer.Option(help="分组列,如园区")] = "",
 ) -> None:
     """部分单位已报时的快速估计,区间的覆盖由回放过去各期检验。"""
@@ -143,8 +154,8 @@ def impute(
     data: Data,
     output: Output = None,
     column: Column = None,
-    top: Annotated[int, typer.Option(help="每个园区按基期排前几位的逐户核定")] = 20,
-    donors: Annotated[int, typer.Option(help="同类比率至少要有的单位数")] = 5,
+    top: Annotated[int, typer.Option(min=0, help="每个园区按基期排前几位的逐户核定")] = 20,
+    donors: Annotated[int, typer.Option(min=1, help="同类比率至少要有的单位数")] = 5,
 ) -> None:
     """未报单位的插补:同类比率、自身趋势、供体;大单位逐户列出,全部标明。"""
     _say(series_tables.impute(data, named=_named(column), top=top, donors=donors), output)
@@ -155,7 +166,7 @@ def structure(
     data: Data,
     output: Output = None,
     column: Column = None,
-    same: Annotated[float, typer.Option(help="变动不超过百分之几算持平")] = 0.5,
+    same: Annotated[float, typer.Option(min=0, help="变动不超过百分之几算持平")] = 0.5,
 ) -> None:
     """集中度(CR、HHI、基尼、泰尔)、扩散指数、结构变动。"""
     _say(series_tables.structure(data, named=_named(column), same_pct=same), output)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pipelines.intake import Office
-from schemas.catalog import programme
-from schemas.model import Programme
-from sources.pool import Pool
 from warehouse.home import Home, home_path, load_config, open_home
-from warehouse.ledger.migrate import open_ledger
-from warehouse.vault import Vault
+
+if TYPE_CHECKING:  # ledger, programme and readers take a second to load: only the calls that need them wait for them
+    from pipelines.intake import Office
+    from schemas.model import Programme
+    from sources.pool import Pool
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 
@@ -36,6 +36,7 @@ class Call:
     json: bool = False
     lang: str = "zh"
     actor: str = ""
+    printed: bool = False  # whether the one JSON document of ``--json`` stands on stdout
     clock: Callable[[], datetime] = system_clock
     workers: int = field(default_factory=lambda: max(os.cpu_count() or 1, 1))
 
@@ -67,16 +68,24 @@ class Call:
     @cached_property
     def programme(self) -> Programme:
         """The survey programme of HOME, else the shipped one."""
+        from schemas.catalog import programme
+
         return programme(load_config(self.home).programme if self.has_home else "park")
 
     @cached_property
     def office(self) -> Office:
         """Vault, ledger and programme together."""
+        from pipelines.intake import Office
+        from warehouse.ledger.migrate import open_ledger
+        from warehouse.vault import Vault
+
         return Office(Vault.open(self.home.vault), open_ledger(self.home), self.programme)
 
     @cached_property
     def pool(self) -> Pool:
         """The limited child processes that read workbooks; kept for as long as this process lives."""
+        from sources.pool import Pool
+
         made = Pool(workers=self.workers, preload=("sources.reader",))
         atexit.register(made.close)
         return made

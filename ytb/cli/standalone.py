@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipelines.protecting import protect_file
 from pipelines.scoring import score
 from ytb.cli.output import emit
+
+SHOWN = 20
+SUMMARY = {
+    "cells": "格数", "primary": "主抑制", "hidden": "共隐去", "exact_parts": "精确求解的部分", "heuristic_parts": "近似求解的部分",
+    "overlapping_totals": "类别有重叠的合计", "exposed": "仍可推算",
+}  # fmt: skip
 
 index_app = typer.Typer(no_args_is_help=True, help="综合指数:任何“单位 × 指标”的表。")
 
@@ -31,15 +38,28 @@ def index_score(
     data: Annotated[Path, typer.Option(help="单位 × 指标的 CSV")],
     output: Annotated[Path, typer.Option("-o", "--output", help="结果目录")],
     previous: Annotated[Path | None, typer.Option(help="上一年的 CSV")] = None,
-    draws: Annotated[int, typer.Option(help="蒙特卡罗抽样次数,0 为不做")] = 0,
-    seed: Annotated[int, typer.Option()] = 0,
+    draws: Annotated[int, typer.Option(min=0, help="蒙特卡罗抽样次数,0 为不做")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="随机数种子")] = 0,
 ) -> None:
     """按定义给任何一张表打分:得分、名次、分解、不确定性、体检,附自动计算的结果工作簿。"""
     made = score(system, data, previous, draws, seed, output)
-    lines = [f"{made.title}:{made.units} 个单位,{made.indicators} 项指标,{'、'.join(made.years)}"]
-    lines += ["  " + "  ".join(f"{v}" for v in row.values()) for row in made.ranking[:20]]
+    years = "、".join(year for year in made.years if year)
+    lines = [f"{made.title}:{made.units} 个单位,{made.indicators} 项指标{',' + years if years else ''}"]
+    lines += [_ranked(row) for row in made.ranking[:SHOWN]]
+    if len(made.ranking) > SHOWN:
+        lines.append(f"  ……另有 {len(made.ranking) - SHOWN} 个单位,见 scores.csv。")
     lines += [*made.findings, f"结果:{output}({len(made.files)} 个文件)"]
     emit(made.to_json(), lines)
+
+
+def _ranked(row: Mapping[str, Any]) -> str:
+    """One unit of the ranking: its rank, name, score, and where there are draws the interval of its rank."""
+    name = row["unit"] if row["name"] == row["unit"] else f"{row['name']}({row['unit']})"
+    score = "没有得分" if row["score"] is None else f"{row['score']:g}"
+    low, high = row["rank_low"], row["rank_high"]
+    interval = "" if low is None else f"  名次区间 {low}–{high}"
+    kind = f"  {row['class']}" if row["class"] else ""
+    return f"  {row['rank'] or '—':>3}  {name}{kind}  {score}{interval}"
 
 
 def protect(
@@ -49,7 +69,7 @@ def protect(
 ) -> None:
     """给任何一张汇总表做披露控制:主抑制、次级抑制、攻击者检验。"""
     made = protect_file(table, spec, output)
-    counts = ",".join(f"{k} {v}" for k, v in made.summary.items())
+    counts = ",".join(f"{SUMMARY.get(k, k)} {v}" for k, v in made.summary.items())
     lines = [f"已写 {made.output};内部审计 {made.audit}", counts]
     if made.exposed.height:
         lines.append(f"仍有 {made.exposed.height} 格可被推算,不能公布;见审计文件。")

@@ -268,6 +268,8 @@ def _check_normalisation(leaf: Leaf, place: str) -> None:
                     where=place,
                     remedy="正向指标 best 应大于 worst,负向指标相反。",
                 )
+    if step.method in ("minmax", "goalposts") and step.number("low", 0.0) >= step.number("high", 100.0):
+        raise DefinitionError(f"指标 {leaf.id} 的 low 应小于 high", where=place, remedy="不写时为 0 与 100。")
     if step.method == "difference" and step.number("scale", 0.0) <= 0:
         raise DefinitionError(f"指标 {leaf.id} 用 difference 须给出大于 0 的 scale", where=place)
     if step.method == "distance_to_target" and step.number("target", 0.0) <= 0:
@@ -327,6 +329,8 @@ def _group(entry: Mapping[str, Any], below: tuple[str, ...], defaults: Mapping[s
     aggregation = step("aggregation", AGGREGATIONS)
     if aggregation.options.get("missing", "redistribute") not in MISSING:
         raise DefinitionError(f"{code} 的 missing 只能是 {'、'.join(MISSING)}", where=place)
+    if aggregation.method == "power" and "power" not in aggregation.options:
+        raise DefinitionError(f"{code} 按 power 合成,须给出 power", where=place, remedy="幂次,如 power = 2。")
     if aggregation.options.get("missing") == "base" and aggregation.method != "arithmetic":
         raise DefinitionError(f"{code} 的 missing=base 只能与算术合成同用", where=place)
     return Group(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import rankdata
 
 from pipelines.methods.index.bounded import Floats
 
@@ -25,7 +25,7 @@ MOST_LISTED: Final = 200
 def competition_ranks(scores: Floats, decimals: int = 6) -> list[int | None]:
     """Ranks 1, 2, 2, 4: equal scores (after rounding to ``decimals``) share a rank; None for a missing score."""
     rounded = np.round(scores, decimals)
-    places = iter(rankdata(-rounded[~np.isnan(rounded)], method="min").astype(int).tolist())
+    places = iter(scipy.stats.rankdata(-rounded[~np.isnan(rounded)], method="min").astype(int).tolist())
     return [None if np.isnan(s) else next(places) for s in rounded]
 
 

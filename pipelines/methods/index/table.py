@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pipelines.csv_tables import LINE, plain_number
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import ScoringSystem
 from schemas.errors import DefinitionError
@@ -45,7 +46,7 @@ def unit_tables(frame: pl.DataFrame, system: ScoringSystem, source: str) -> tupl
     naming ``source``, line and column for anything else that is not a number, and for a unit that stands twice in a year.
     """
     _check_columns(frame, system, source)
-    lines = frame.with_row_index("_line", offset=2)
+    lines = frame if LINE in frame.columns else frame.with_row_index(LINE, offset=2)
     years = [""] if not system.year_column else sorted(lines[system.year_column].fill_null("").unique().to_list())
     tables = []
     for year in years:
@@ -65,7 +66,7 @@ def _check_columns(frame: pl.DataFrame, system: ScoringSystem, source: str) -> N
 
 
 def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) -> UnitTable:
-    line = rows["_line"].to_list()
+    line = rows[LINE].to_list()
     units = _texts(rows, system.unit_column)
     for place, unit in zip(line, units, strict=True):
         if not unit:
@@ -113,11 +114,8 @@ def _texts(rows: pl.DataFrame, column: str) -> list[str]:
 def _number(text: str, place: str) -> float:
     if text in BLANKS:
         return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.inf
-    if not math.isfinite(value):
+    value = plain_number(text)
+    if value is None:
         raise DefinitionError(f"“{text}”不是数", where=place, remedy="请只写数字(不带千分位和单位),没有数就留空。")
     return value
 

@@ -84,10 +84,14 @@ def _correlation_spectrum(scores: Floats, group: str) -> tuple[Floats, Floats]:
 def factor_weights(scores: Floats, step: Step, group: str) -> Weights:
     """Weights from rotated factors: principal components kept, varimax, then ``weights_from_loadings``.
 
-    Kept are components with an eigenvalue of at least ``minimum_eigenvalue`` (1), or as many as ``factors`` says.
+    Kept are components with an eigenvalue of at least ``minimum_eigenvalue`` (1) that explain at least ``minimum_share`` (0)
+    of the variance, or as many as ``factors`` says.
     """
     values, vectors = _correlation_spectrum(scores, group)
-    kept = int(step.options.get("factors", 0)) or max(1, int((values >= step.number("minimum_eigenvalue", 1.0)).sum()))
+    large = (values >= step.number("minimum_eigenvalue", 1.0)) & (
+        values >= step.number("minimum_share", 0.0) * values.sum()
+    )
+    kept = min(int(step.options.get("factors", 0)), values.size) or max(1, int(large.sum()))
     loadings = vectors[:, :kept] * np.sqrt(values[:kept])
     rotated = varimax(loadings)
     return Weights(

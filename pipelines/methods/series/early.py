@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
-from scipy.stats import beta
+import scipy
 
 from pipelines.methods.series.periods import point
 from schemas.errors import DefinitionError
@@ -112,8 +112,8 @@ def conformal_rank(n: int, coverage: float) -> int:
 def exact_limits(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Clopper–Pearson limits of a share. Source: Biometrika 26 (1934), 404–413."""
     tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, trials - hits + 1))
-    high = 1.0 if hits == trials else float(beta.ppf(1 - tail, hits + 1, trials - hits))
+    low = 0.0 if hits == 0 else float(scipy.stats.beta.ppf(tail, hits, trials - hits + 1))
+    high = 1.0 if hits == trials else float(scipy.stats.beta.ppf(1 - tail, hits + 1, trials - hits))
     return low, high
 
 

@@ -64,7 +64,8 @@ def reference_price(values: Floats, prices: Floats, reference: Sequence[int]) ->
 
 def deflated(values: Floats, prices: Floats, reference: Sequence[int]) -> Floats:
     """``values`` at prices of the reference periods: value × reference price / index."""
-    return np.asarray(values / prices * reference_price(values, prices, reference), dtype=np.float64)
+    price = reference_price(values, prices, reference)  # refuses prices that are not positive before they divide
+    return np.asarray(values / prices * price, dtype=np.float64)
 
 
 def chained(links: Floats, lag: int = 1, base: float = HUNDRED) -> Floats:

@@ -183,6 +183,11 @@ weight = 1
         (('file = "experts.csv"', 'file = "none.csv"'), r"none\.csv.*不存在"),
         (("weight = 2\n", ""), r"system\.toml:\d+.*rd 没有 weight"),
         (('title = "园区评价"', 'titel = "x"'), r"system\.toml"),
+        (("weight = 2\n", "weight = inf\n"), r"system\.toml:indicator\.0\.weight:不能写 inf"),
+        (("weight = 2\n", "weight = -2\n"), r"写的是 -2,不能小于 0"),
+        (("minimum_coverage = 0.6", "minimum_coverage = 60"), r"写的是 60,不能大于 1"),
+        (('method = "arithmetic"', 'method = "power"'), r"须给出 power"),
+        (('method = "median"', 'method = "median"\nwithin = "kind"'), r"“kind”不在可用的值之中:all、class"),
         (("column", "column"), ""),
     ],
 )

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from ytb.cli.help_lines import HELP_LINES
 from ytb.cli.main import COMMANDS, app_for, main, shared_options
 from ytb.cli.session import CALL
 
@@ -78,3 +80,58 @@ def test_every_command_has_help_and_the_readme_names_only_real_ones(capsys: pyte
 def test_only_the_module_asked_for_is_loaded() -> None:
     names = {group.name for group in app_for(["programme", "lint"]).registered_groups}
     assert names == {"programme"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["series", "adjust", "--data"], "选项 --data 后面要写值。"),
+        (["series", "adjust", "--data", "x", "--degree", "7"], "--degree 的值不对:不能大于 1"),
+        (["series", "adjust", "--data", "x", "--degree", "q"], "--degree 的值不对:应为整数"),
+        (["series", "adjust", "--dat", "x"], "没有选项 --dat(相近的有 --data)"),
+        (["series", "deflate", "--data", "x", "--price-base", "q"], "“q”不在 'fixed', 'year-earlier', 'previous' 之中"),
+        (["series", "adjust", "--data", "x", "--column", "valeu=y"], "--column 不认识“valeu”"),
+        (["index", "score"], "缺少选项 --system。"),
+        (["run"], "缺少参数 product。"),
+        (["serie"], "没有命令“serie”。"),
+        (["index", "score", "--system", "/", "--data", "x", "-o", "y"], "这是文件夹,不是文件"),
+        (["--lang", "fr", "status"], "--lang 只能是 zh 或 en。"),
+    ],
+)
+def test_a_complaint_is_chinese_and_one_json_document(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "") and said in err.replace(" (相近", "(相近")
+    code, out, err = run(capsys, "--json", *words)
+    told = json.loads(out)
+    assert (code, told["ok"], told["exit"]) == (2, False, 2)
+    assert said in told["error"].replace(" (相近", "(相近") and "用法" not in told["error"]
+
+
+def test_a_complaint_in_english(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "--lang", "en", "series", "adjust", "--dat", "x")
+    assert code == 2 and err.endswith("Error: No such option: --dat (Possible options: --data)\n")
+
+
+def test_a_path_that_is_in_the_way_is_the_callers_matter(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    (tmp_path / "s.toml").write_text(
+        'title = "x"\n[[group]]\nid = "T"\n[[indicator]]\nid = "a"\nparent = "T"\nweight = 1\n'
+    )
+    (tmp_path / "d.csv").write_text("unit,a\nx,1\ny,2\n")
+    words = ["index", "score", "--system", str(tmp_path / "s.toml"), "--data", str(tmp_path / "d.csv"), "-o"]
+    code, _, err = run(capsys, *words, str(tmp_path / "out"))
+    assert code == 2 and "已有同名的文件" in err
+    code, out, _ = run(capsys, *words, str(tmp_path / "results"))
+    assert code == 0 and "None" not in out and "1  y  100" in out and out.startswith("x:2 个单位,1 项指标\n")
+
+
+def test_the_list_of_commands_says_what_they_say_and_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
+    everything = typer.main.get_command(app_for(["completion"])).commands  # type: ignore[attr-defined]
+    assert {name: everything[name].help.strip() for name in HELP_LINES} == HELP_LINES
+    listed = typer.main.get_command(app_for(["--help"])).commands  # type: ignore[attr-defined]
+    assert listed.keys() == everything.keys()
+    assert all(listed[name].help.strip() == everything[name].help.strip() for name in everything)
+    code, out, _ = run(capsys, "--help")
+    assert code == 0 and "check" in out and "serve" in out
