@@ -169,17 +169,29 @@ def scatter_chart(key: str, title: str, points: Sequence[Point], x_title: str, y
         at_x, at_y = x(math.log10(point.x)), y(math.log10(point.y))
         shape = _mark(at_x, at_y, 3 if point.is_marked else 0, COLOURS[1] if point.is_marked else COLOURS[0])
         parts.append(f"<g><title>{escape(point.label)}</title>{shape}</g>")
-    for n, point in enumerate([p for p in shown if p.is_marked][:MOST_LABELS]):
-        at_x = x(math.log10(point.x))
-        anchor, shift = ("end", -9.0) if at_x > WIDTH - 200 else ("start", 9.0)
-        shift_y = 4.0 if n % 2 == 0 else -8.0
-        parts.append(_text(at_x + shift, y(math.log10(point.y)) + shift_y, _short(point.label), anchor=anchor, size=11))
+    parts += _labels([(x(math.log10(p.x)), y(math.log10(p.y)), p.label) for p in shown if p.is_marked])
     marked = [p.label for p in shown if p.is_marked]
     left_out = len(points) - len(shown)
     told = f"散点图,横轴{x_title},纵轴{y_title},对数刻度,虚线为不变。共 {len(shown)} 点"
     told += f",其中标出 {len(marked)} 点:{'、'.join(marked[:MOST_LABELS])}" if marked else ",没有标出的点"
     told += f";另有 {left_out} 点为零或负,不能画在对数刻度上。" if left_out else "。"
     return _svg(key, title, told, height, parts)
+
+
+def _labels(places: Sequence[tuple[float, float, str]]) -> list[str]:
+    """Names beside points as far as there is room: one that would stand on another is left to the title of its point."""
+    taken: list[tuple[float, float, float]] = []
+    parts: list[str] = []
+    for x, y, name in places:
+        words = _short(name)
+        width = 12.0 * len(words)
+        anchor, start, at = ("end", x - 9 - width, x - 9) if x > WIDTH - width - 40 else ("start", x + 9, x + 9)
+        if len(parts) < MOST_LABELS and all(
+            abs(y - other) > 14 or start + width < left or start > right for left, right, other in taken
+        ):
+            taken.append((start, start + width, y))
+            parts.append(_text(at, y + 4, words, anchor=anchor, size=11))
+    return parts
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:

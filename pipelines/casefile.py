@@ -148,15 +148,18 @@ class OnSiteUnit:
 
 
 def on_site(matters: Matters, edition: Edition, park: str, signs: Sequence[Sign] = ()) -> list[OnSiteUnit]:
-    """The units of a park to look at on the spot, the largest effect on what is published first; at most ``UNITS_ON_SITE``.
+    """The units of a park to look at on the spot, the largest effect on what is published first, then the largest change; at most
+    ``UNITS_ON_SITE``.
 
     A cell is in question by a soft finding, as an outlier, or because the unit has not reported. ``cells``: ``code, now,
     base, why``. Predictions are left out: the list goes along to the unit, which must not learn what is expected.
     """
     rows = [*_asked_cells(matters, park), *_outlying_cells(matters, park)]
     effects: dict[str, float] = {}
+    changes: dict[str, float] = {}
     cells: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
+        changes[row["unit_id"]] = max(changes.get(row["unit_id"], 0.0), abs(row.get("change") or 0.0))
         effects[row["unit_id"]] = max(effects.get(row["unit_id"], 0.0), row["effect"] or 0.0)
         cell = cells.setdefault(row["unit_id"], {}).setdefault(row["code"], {**row, "why": []})
         cell["why"] += [why for why in [row["why"]] if why not in cell["why"]]
@@ -166,7 +169,7 @@ def on_site(matters: Matters, edition: Edition, park: str, signs: Sequence[Sign]
         for unit in sign.units if sign.park == park else ():
             by_unit.setdefault(unit, []).append(sign)
     effects |= {unit: float(row["effect"] or 0.0) for unit, row in missing.items()}
-    order = sorted({*effects, *by_unit}, key=lambda unit: (-effects.get(unit, 0.0), unit))
+    order = sorted({*effects, *by_unit}, key=lambda unit: (-effects.get(unit, 0.0), -changes.get(unit, 0.0), unit))
     found = []
     for unit in order[:UNITS_ON_SITE]:
         own = sorted(cells.get(unit, {}).values(), key=lambda c: (-(c["effect"] or 0.0), c["code"]))[:CELLS_OF_A_UNIT]
@@ -205,18 +208,14 @@ def _asked_cells(matters: Matters, park: str) -> list[dict[str, Any]]:
 
 def _outlying_cells(matters: Matters, park: str) -> list[dict[str, Any]]:
     rows = matters.outliers().filter(park=park).to_dicts()
-    # The E of Hidiroglou and Berthelot is no effect on a total: it orders nothing here.
+    # The E of Hidiroglou and Berthelot is no effect on a total: it orders units only where nothing weighs on one.
     return [
         {
-            "unit_id": r["unit_id"],
-            "code": r["code"],
-            "now": r["now"],
-            "base": r["before"],
-            "effect": None,
-            "why": "与往期相比变动离群",
+            "unit_id": r["unit_id"], "code": r["code"], "now": r["now"], "base": r["before"], "effect": None,
+            "change": r["effect"], "why": "与往期相比变动较大",
         }
         for r in rows
-    ]
+    ]  # fmt: skip
 
 
 @cache

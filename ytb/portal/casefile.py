@@ -17,7 +17,7 @@ from ytb.portal.findings import unit_names
 from ytb.portal.visit import Visit
 from ytb.portal.weighing import weighed
 
-OUTLIERS_SHOWN = 50
+OUTLIERS_SHOWN = 100
 POINTS_LISTED = 200
 
 

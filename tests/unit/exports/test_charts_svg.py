@@ -86,6 +86,13 @@ def test_scatter_leaves_out_what_logarithms_cannot_show_and_says_so() -> None:
     assert "乙" in all_text(root) and "甲" not in all_text(root)
 
 
+def test_names_that_would_stand_on_each_other_are_left_to_the_points() -> None:
+    near = [Point(100, 100 + n, f"第{n}家", True) for n in range(3)] + [Point(100, 9000, "远处", True)]
+    root = parsed(scatter_chart("s", "t", near, "x", "y"))
+    assert {"第0家", "远处"} <= set(all_text(root)) and "第1家" not in all_text(root)
+    assert len(root.findall(f"{SVG}g")) == 4
+
+
 def test_nothing_to_draw_is_no_chart_and_names_never_become_markup() -> None:
     assert line_chart("k", "t", ["a"], [Series("s", [None])]) == ""
     assert bar_chart("k", "t", [Bar("a", None)]) == "" and interval_chart("k", "t", []) == ""

@@ -86,7 +86,7 @@ def test_the_visit_starts_where_most_is_at_stake_and_names_papers_but_no_predict
     first, gone, odd = found
     (cell,) = first.cells
     assert (cell["code"], cell["now"], cell["base"]) == ("F01", 300.0, 100.0)
-    assert len(cell["why"]) == 2 and "AF15" in cell["why"][0] and "离群" in cell["why"][1]
+    assert len(cell["why"]) == 2 and "AF15" in cell["why"][0] and "变动较大" in cell["why"][1]
     assert "科目余额表与主要收入凭证" in first.evidence and gone.is_missing and not gone.cells
     assert odd.signs == [sign] and any("社会保险" in paper for paper in odd.evidence)
     assert all("predicted" not in c for u in found for c in u.cells)
