@@ -24,6 +24,7 @@ from warehouse.ledger.periods import Timeliness, timeliness
 from warehouse.ledger.proposals import NewProposal, record_proposals
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.second_checks import bound_of, first_opinion, record_first_opinion
+from warehouse.ledger.sent_reminders import record_sent
 from warehouse.ledger.states import STANDING, State, require_step
 from warehouse.ledger.submissions import Submission, submission, submissions
 
@@ -216,10 +217,31 @@ def proposals_from(session: Session, office: Office, found: Submission) -> list[
     return proposals
 
 
-def return_to_park(office: Office, number: str, *, reason: str, now: datetime, actor: str) -> Submission:
-    """Return a submission with a reason that names no figure."""
+RETURN_REASONS = {
+    "R1": "个别指标与上年同期差异较大,情况说明不充分,请核实并补充说明。",
+    "R2": "分项与合计口径不一致,请核对后重新报送。",
+    "R3": "企业名单与名录库不一致,请先办理名录变更申请。",
+    "R4": "计量单位疑似有误,请核对后重新报送。",
+    "R5": "应报企业缺报较多,请补报或说明原因。",
+    "R6": "现场核查发现报表与原始记录不符,请按原始记录核实更正。",
+}
+"""Coded reasons of a return: the code stands in front of the words, so that returns can be counted by reason."""
+
+
+def return_to_park(
+    office: Office, number: str, *, reason: str, now: datetime, actor: str, codes: Sequence[str] = ()
+) -> Submission:
+    """Return a submission with a reason that names no figure. ``codes``: of ``RETURN_REASONS``, put before the words.
+
+    Raises RefusalError for a code there is not.
+    """
+    unknown = [code for code in codes if code not in RETURN_REASONS]
+    if unknown:
+        listed = "、".join(RETURN_REASONS)
+        raise RefusalError(f"没有退回原因“{unknown[0][:20]}”,可选:{listed}。")
+    words = " ".join([*(f"[{code}] {RETURN_REASONS[code]}" for code in dict.fromkeys(codes)), reason.strip()]).strip()
     with office.ledger.write() as session:
-        return decisions.return_to_park(session, number, now=now, actor=actor, reason=reason)
+        return decisions.return_to_park(session, number, now=now, actor=actor, reason=words)
 
 
 def reopen(office: Office, number: str, *, reason: str, now: datetime, actor: str) -> Submission:
@@ -245,6 +267,29 @@ def by_effect(
     """Reminders with the parks first whose figures the total misses most; the words stay as they are."""
     order = {park: n for n, park in enumerate(effects)}
     return sorted(found, key=lambda one: (order.get(one[0].park, len(order)), one[0].park))
+
+
+def record_reminders(
+    office: Office,
+    period: Period,
+    chosen: Sequence[str],
+    way: str,
+    *,
+    owing: Sequence[str],
+    now: datetime,
+    actor: str,
+) -> int:
+    """Enter the reminders of the chosen parks as sent by hand, with the words of this moment. How many.
+
+    Raises RefusalError for a park that owes nothing any more, and as ``record_sent``.
+    """
+    texts = {one.park: text for one, text in reminders(office, period, now=now, owing=owing)}
+    done = [park for park in chosen if park not in texts]
+    if done:
+        raise RefusalError(f"{'、'.join(done[:5])} 已报送或不应报,不必催报。")
+    with office.ledger.write() as session:
+        sent = [(park, texts[park]) for park in dict.fromkeys(chosen)]
+        return record_sent(session, period, sent, way, now=now, actor=actor)
 
 
 def reminders(office: Office, period: Period, *, now: datetime, owing: Sequence[str]) -> list[tuple[Timeliness, str]]:

@@ -20,6 +20,7 @@ from warehouse.ledger.assignments import assignments
 from warehouse.ledger.explanations import finding_key
 from warehouse.ledger.restatements import restatements_of
 from warehouse.ledger.second_checks import first_opinion
+from warehouse.ledger.sent_reminders import WAYS, sent_reminders
 from warehouse.ledger.states import State
 from ytb.cli import sharing
 from ytb.cli.administration import owing_parks
@@ -281,9 +282,15 @@ def accept(
 
 
 @app.command("return")
-def return_(number: str, reason: Annotated[str, typer.Option(help="原因,不得写任何数值")]) -> None:
-    """退回,写明原因。"""
-    found = review.return_to_park(CALL.office, number, reason=reason, now=CALL.now, actor=CALL.who)
+def return_(
+    number: str,
+    reason: Annotated[str, typer.Option(help="原因,不得写任何数值")] = "",
+    codes: Annotated[
+        list[str] | None, typer.Option("--code", help=f"编码的原因,可写几次:{'、'.join(review.RETURN_REASONS)}")
+    ] = None,
+) -> None:
+    """退回,写明原因(--reason、--code 至少一项)。"""
+    found = review.return_to_park(CALL.office, number, reason=reason, codes=codes or (), now=CALL.now, actor=CALL.who)
     emit({"returned": found.number}, f"{number} 已退回。")
 
 
@@ -294,19 +301,34 @@ def reopen(number: str, reason: Annotated[str, typer.Option()]) -> None:
     emit({"reopened": found.number}, f"{number} 已撤销验收。")
 
 
-def remind(period: str) -> None:
-    """催报:列出没有完成报送的园区和催报文字,缺报影响大的在前。文字里没有任何数值。"""
-    p = Period.parse(period)
-    found = review.reminders(CALL.office, p, now=CALL.now.astimezone(BEIJING), owing=owing_parks(CALL.office, p))
+def remind(
+    period: str,
+    parks: Annotated[list[str] | None, typer.Option("--park", help="只催这些园区,可写几次")] = None,
+    sent: Annotated[str, typer.Option("--sent", help=f"登记为已用这种方式发出:{'、'.join(WAYS)}")] = "",
+) -> None:
+    """催报:列出没有完成报送的园区和催报文字,缺报影响大的在前。文字里没有任何数值;本系统不代发,发出后用 --sent 登记。"""
+    p, now = Period.parse(period), CALL.now.astimezone(BEIJING)
+    owing = owing_parks(CALL.office, p)
+    found = [r for r in review.reminders(CALL.office, p, now=now, owing=owing) if not parks or r[0].park in parks]
+    if sent:
+        chosen = parks or [one.park for one, _ in found]
+        review.record_reminders(CALL.office, p, chosen, sent, owing=owing, now=now, actor=CALL.who)
     effects = review.missing_effects(CALL.office, p) if found else {}
     ordered = review.by_effect(found, effects)
+    with CALL.office.ledger.read() as session:
+        before = {park: all_[0] for park, all_ in sent_reminders(session, p).items()}
     emit(
         [
             {
                 "park": t.park, "deadline": t.deadline, "overdue": t.is_overdue, "text": text,
                 "effect": effects.get(t.park, {}).get("effect"), "units": effects.get(t.park, {}).get("units"),
+                "last_sent": before[t.park].at if t.park in before else None,
             }
             for t, text in ordered
         ],
-        [text for _, text in ordered] or ["全部园区已报送。"],
+        [
+            text + (f"(上次催报 {beijing(before[t.park].at)},{WAYS[before[t.park].way]})" if t.park in before else "")
+            for t, text in ordered
+        ]
+        or ["全部园区已报送。"],
     )  # fmt: skip

@@ -9,9 +9,11 @@ from datetime import date, datetime, time, timedelta
 import polars as pl
 from starlette.responses import Response
 
+from exports.charts_svg import Bar, bar_chart
 from pipelines.intake import findings_of
 from pipelines.matters import park_effects
-from pipelines.review import by_effect, reminders
+from pipelines.querying import ENDING_TITLES, ending_counts, finding_endings
+from pipelines.review import by_effect, record_reminders, reminders
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.model import Edition
@@ -21,6 +23,7 @@ from warehouse.ledger import register as unit_register
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Round, Timeliness, rounds, timeliness
+from warehouse.ledger.sent_reminders import WAYS, sent_reminders
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission
 from ytb.portal import pages
@@ -29,6 +32,7 @@ from ytb.portal.visit import BEIJING, Visit
 from ytb.portal.weighing import weighed
 
 PROPOSALS_SHOWN = 100
+RULES_DRAWN = 15
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,45 @@ def reminder_texts(visit: Visit) -> Response:
     if period is not None and found and visit.who.park is None:
         effects = {row["park"]: row for row in park_effects(weighed(visit, period)).to_dicts()}
         found = by_effect(found, effects)
-    return pages.page(visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found)
+    with visit.office.ledger.read() as session:
+        sent = sent_reminders(session, period) if period is not None else {}
+    return pages.page(
+        visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found, sent=sent, ways=WAYS,
+        chosen=visit.form.all("park"),
+    )  # fmt: skip
+
+
+def log_reminders(visit: Visit) -> Response:
+    """Enter the chosen reminders as sent by hand."""
+    period = Period.parse(visit.form.get("period"))
+    record_reminders(
+        visit.office, period, visit.form.all("park"), visit.form.get("way"), owing=owing_parks(visit, period),
+        now=visit.now.astimezone(BEIJING), actor=visit.who.name,
+    )  # fmt: skip
+    return pages.go(f"/reminders?period={period}", "reminded")
+
+
+def rules_that_fire(visit: Visit) -> Response:
+    """How often each rule fired in a round, in which parks, and how its findings ended."""
+    with visit.office.ledger.read() as session:
+        every = rounds(session)
+        names = {one.code: one.name for one in parks(session)}
+    period = chosen_period(visit, every)
+    endings = finding_endings(visit.office, period) if period is not None else None
+    by = "park" if visit.query("by") == "park" else "rule"
+    counted = ending_counts(endings, [by]).to_dicts() if endings is not None and endings.height else []
+    rules = {}
+    if period is not None:
+        rules = {one.id: one.message for one in visit.office.programme.edition_for(period).rules}
+    bars = [
+        Bar(names.get(row[by], row[by]) if by == "park" else row[by], float(row["findings"]), str(row["findings"]))
+        for row in counted[:RULES_DRAWN]
+    ]
+    chart = bar_chart("fired", "问题最多的园区" if by == "park" else "问题最多的规则", bars, "处")
+    return pages.page(
+        visit, "rules_fired", period=period, periods=sorted(every, reverse=True), counted=counted, by=by, names=names,
+        rules=rules, endings=ENDING_TITLES, chart=chart,
+    )  # fmt: skip
 
 
 def rounds_page(visit: Visit) -> Response:

@@ -26,12 +26,6 @@ from ytb.portal.weighing import weighed
 CHANGES_SHOWN = 200
 MATTERS_SHOWN = 200
 HEAVY_SHOWN = 15
-CANNED = (
-    "个别指标与上年同期差异较大,情况说明不充分,请核实并补充说明。",
-    "分项与合计口径不一致,请核对后重新报送。",
-    "企业名单与名录库不一致,请先办理名录变更申请。",
-    "计量单位疑似有误,请核对后重新报送。",
-)
 
 
 def queue(visit: Visit) -> Response:
@@ -116,7 +110,7 @@ def one(visit: Visit) -> Response:
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
-        check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, canned=CANNED, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
+        check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, codes=review.RETURN_REASONS, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
         case=case_of(visit, found, names) if file else None, decidable=decidable, reopenable=found.state is State.ACCEPTED,
     )  # fmt: skip
 
@@ -133,8 +127,10 @@ def accept(visit: Visit) -> Response:
 
 def return_to_park(visit: Visit) -> Response:
     """Return, with a reason that names no figure."""
-    reason = " ".join(part for part in (visit.form.get("canned"), visit.form.get("reason")) if part)
-    review.return_to_park(visit.office, visit.found.number, reason=reason, now=visit.now, actor=visit.who.name)
+    review.return_to_park(
+        visit.office, visit.found.number, reason=visit.form.get("reason"), codes=visit.form.all("code"),
+        now=visit.now, actor=visit.who.name,
+    )  # fmt: skip
     return pages.go(f"/review/{visit.found.number}", "returned")
 
 

@@ -111,6 +111,8 @@ ROUTES: tuple[Route, ...] = (
     _post("return", "/review/{number}/return", reviewing.return_to_park, OFFICE, reviewing.one, owner=_S),
     _post("reopen", "/review/{number}/reopen", reviewing.reopen, OFFICE, reviewing.one, owner=_S),
     _get("reminders", "/reminders", collection.reminder_texts, OFFICE | CITY, menu="催报"),
+    _post("log_reminders", "/reminders", collection.log_reminders, OFFICE | CITY, collection.reminder_texts),
+    _get("rules_fired", "/rules-fired", collection.rules_that_fire, OFFICE),
     _get("register", "/register", collection.proposals_page, STATISTICIAN, reads=True, menu="名录变更"),
     _post("decide_proposal", "/register/{number}", collection.decide_proposal, STATISTICIAN, collection.proposals_page),
     _get("periods", "/periods", collection.rounds_page, STATISTICIAN, menu="报告期"),

@@ -22,12 +22,13 @@ from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
 from warehouse.ledger.users import add_user
+from warehouse.ledger.verify import verify_ledger
 from ytb.portal.application import create_app, portal_of
 from ytb.portal.pages import Chip
 from ytb.portal.punctuality import punctuality
 from ytb.portal.visit import Settings
 
-Q1, Q2 = Period(2015, 1), Period(2015, 2)
+Q1, Q2, Q3 = Period(2015, 1), Period(2015, 2), Period(2015, 3)
 GX, JJ = ["A1", "A2", "A3", "A4", "A5", "A6"], ["B1", "B2", "B3"]
 LARGE, SMALL = "2015Q2-LBGX-0001", "2015Q2-LBJJ-0001"
 SECOND = "second"
@@ -161,3 +162,37 @@ def test_one_submission_on_one_screen_with_chart_outliers_and_the_units_history(
     with desk.paper.office.ledger.read() as session:
         seen = [e.payload["page"] for e in events(session, LARGE) if e.action == "viewed"]
     assert seen[-2:] == ["unit_history", "on_site"]
+
+
+def test_reminders_are_entered_as_sent_for_a_selection(desk: Desk) -> None:
+    desk.paper.open(Q3)
+    reviewer, page = desk.who["reviewer"], "/reminders?period=2015-Q3"
+    assert reviewer.get(page).text.count("还没有催过") == 2
+    chosen = {"period": "2015-Q3", "park": ["LBGX"], "way": "telephone"}
+    assert "没有选中" in reviewer.post("/reminders", chosen | {"park": []}, page=page).text
+    assert "没有催报方式" in reviewer.post("/reminders", chosen | {"way": "鸽子"}, page=page).text
+    assert "不必催报" in reviewer.post("/reminders", chosen | {"period": "2015-Q2"}, page=page).text
+    assert reviewer.post("/reminders", chosen, page=page).location == f"{page}&done=reminded"
+    text = reviewer.get(page).text
+    assert text.count("还没有催过") == 1 and "已催 1 次" in text and "电话" in text
+    with desk.paper.office.ledger.read() as session:
+        (entry,) = [e for e in events(session, "round/2015-Q3") if e.action == "reminded"]
+        assert entry.payload["parks"] == ["LBGX"] and verify_ledger(session).problems == ()
+
+
+def test_which_rules_fire_most_and_how_it_ended(desk: Desk) -> None:
+    reviewer = desk.who["reviewer"]
+    text = reviewer.get("/rules-fired?period=2015-Q2").text
+    assert "AF15" in text and "<svg" in text and "已说明" in text
+    assert "各园区的问题" in reviewer.get("/rules-fired?period=2015-Q2&by=park").text
+    assert "这一期没有问题" in reviewer.get("/rules-fired?period=2015-Q1").text
+
+
+def test_a_return_carries_its_code(desk: Desk) -> None:
+    reviewer, page = desk.who["reviewer"], f"/review/{LARGE}"
+    wrong = reviewer.post(f"{page}/return", {"code": ["R9"]}, page=page)
+    assert wrong.status == 422 and "没有退回原因" in wrong.text
+    done = reviewer.post(f"{page}/return", {"code": ["R1", "R6"], "reason": "见核查表"}, page=page)
+    assert done.location == f"{page}?done=returned"
+    text = reviewer.get(page).text
+    assert "[R1] 个别指标" in text and "[R6]" in text and "见核查表" in text
