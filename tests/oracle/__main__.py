@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -38,6 +39,9 @@ def main() -> int:
         "--follow", action="store_true", help="mend the faulty books by our words alone, in two rounds"
     )
     chosen = options.parse_args()
+    gc.set_threshold(
+        300_000, 20, 50
+    )  # hundred thousands of cells live in the cached workbooks; walking them again finds nothing
     seeds = range(chosen.first, chosen.first + chosen.books)
     if chosen.follow:
         return following(seeds, chosen.jobs, chosen.notes)
