@@ -20,6 +20,7 @@ from sources.template_codes import choices_of, write_code_tables, write_lists
 from sources.template_forms import Frame, write_form
 from sources.template_index import Cover, write_index
 from sources.template_operands import lagged_columns, operand_sheet, write_operands
+from sources.template_owed import define_owed_columns, owed_lists
 from sources.template_prefill import Known, prefill
 from sources.template_rules import asked_lists, audit_sheets, audited_rules, named_lists
 from sources.writer import Book, put
@@ -75,10 +76,11 @@ def write_template(
     lagged = lagged_columns(rules, env)
     operands = operand_sheet(layouts, stated, park_code, other_periods or {}, lagged)
     choices = choices_of(programme, edition, period, park_code)
-    asked = asked_lists(rules, env, park_code)
+    asked: dict[object, tuple[str, ...]] = {**owed_lists(layouts, env, stated), **asked_lists(rules, env, park_code)}
     lists = write_lists(book, layouts, choices, asked)
     names = named_lists(book, asked, lists)
     audits = audit_sheets(edition, rules, env, layouts, stated, names, operands.operands, park_code)
+    define_owed_columns(book, layouts, stated, env)
     for layout in layouts:
         write_form(book, layout, stated[layout.form.code], Frame(edition, park, lists, audits))
     write_code_tables(book, layouts, lists, division)

@@ -1,6 +1,6 @@
 """The audit cell 校验 of a template: the hard rules of a sheet that its own cells can settle, one cell a row.
 
-A row nobody has begun is 未填, a row on which all is well 通过; else the cell names each rule that fails with what is
+A row nobody has begun is 未填, a row on which all is well, or whose unit does not owe the form, 通过; else the cell names each rule that fails with what is
 wrong, each that hangs on a blank (待核), and how many required cells are empty. Soft rules never appear: their bounds are
 not for respondents. The text is made of plain functions by ``schemas.excel_target``; the server decides, not the workbook.
 """
@@ -19,6 +19,7 @@ from schemas.expression import operand_column
 from schemas.layout import FIRST_ROW, OPERANDS_SHEET, Role, SheetLayout
 from schemas.model import AuditRule, Edition, FormKind, Severity
 from sources.audit_plan import marked_column
+from sources.template_owed import owed_formula
 from sources.template_prefill import Prefill
 from sources.writer import quoted
 
@@ -48,6 +49,8 @@ class AuditSheet:
     formulas: Mapping[int, str]
     rules: tuple[AuditRule, ...]
     left_out: tuple[tuple[AuditRule, str], ...]
+    is_conditional: bool = False
+    """Whether the cells first ask if the unit owes the form."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,24 @@ def audit_sheet(book: Workbook, layout: SheetLayout) -> AuditSheet:
     formulas, filled = {}, ""
     if layout.form.kind is FormKind.SHEET:
         formulas = _indicator_formulas(book.edition, layout, told)
-    else:
-        stated = book.stated[layout.form.code]
-        told, dropped = _within_one_cell(layout, stated, told)
-        left_out += [(rule, "校验格写不下") for rule in dropped]
-        filled = _row_formula(layout, stated, [text for _, text in told])
-    return AuditSheet(filled, formulas, tuple(rule for rule, _ in told), tuple(left_out))
+        return AuditSheet(filled, formulas, tuple(rule for rule, _ in told), tuple(left_out))
+    stated = book.stated[layout.form.code]
+    try:
+        owed = owed_formula(layout, book.layouts, book.env, book.lists)
+    except DefinitionError as error:  # who owes the form only the server can tell: nothing is asked here
+        return AuditSheet("", {}, (), (*left_out, *((rule, error.message) for rule, _ in told)))
+    told, dropped = _within_one_cell(layout, stated, told, owed)
+    left_out += [(rule, "校验格写不下") for rule in dropped]
+    filled = _row_formula(layout, stated, [text for _, text in told], owed)
+    return AuditSheet(filled, formulas, tuple(rule for rule, _ in told), tuple(left_out), bool(owed))
 
 
 def _within_one_cell(
-    layout: SheetLayout, stated: Prefill, told: list[tuple[AuditRule, str]]
+    layout: SheetLayout, stated: Prefill, told: list[tuple[AuditRule, str]], owed: str
 ) -> tuple[list[tuple[AuditRule, str]], list[AuditRule]]:
     """As many rules as one formula holds, in printed order, and those for which there is no room."""
     kept = list(told)
-    while kept and len(_row_formula(layout, stated, [text for _, text in kept])) > LONGEST_CELL:
+    while kept and len(_row_formula(layout, stated, [text for _, text in kept], owed)) > LONGEST_CELL:
         kept.pop()
     return kept, [rule for rule, _ in told[len(kept) :]]
 
@@ -139,7 +146,7 @@ def _combined(outcomes: Iterable[str], begun: str, untouched: str) -> str:
     return f'=IF({begun},{untouched},TRIM(SUBSTITUTE(" "&{text}&" ","  ",{text_literal(PASSED)})))'
 
 
-def _row_formula(layout: SheetLayout, stated: Prefill, outcomes: Sequence[str]) -> str:
+def _row_formula(layout: SheetLayout, stated: Prefill, outcomes: Sequence[str], owed: str) -> str:
     filled = [
         f"{c.letter}{FIRST_ROW}"
         for c in layout.columns
@@ -151,7 +158,10 @@ def _row_formula(layout: SheetLayout, stated: Prefill, outcomes: Sequence[str]) 
     blanks = _blanks([f"{layout.column(code).letter}{FIRST_ROW}" for code in required])
     key = f"{layout.columns[0].letter}{FIRST_ROW}"
     untouched = f'IF({key}="","",{text_literal(UNTOUCHED)})'
-    return _combined([*outcomes, *blanks], f"{calls('COUNTA', filled)}=0", untouched)
+    asked = [*outcomes, *blanks]
+    if owed:
+        asked = [f'IF({owed}=1,{"&".join(asked)},"")']
+    return _combined(asked, f"{calls('COUNTA', filled)}=0", untouched)
 
 
 def _blanks(cells: Sequence[str]) -> list[str]:

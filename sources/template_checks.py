@@ -14,15 +14,18 @@ def rows_saying(layout: SheetLayout, rows: int, pattern: str) -> str:
     return f"=COUNTIF({quoted(layout.name)}!${letter}${FIRST_ROW}:${letter}${layout.last_row(rows)},{text_literal(pattern)})"
 
 
-def blank_required_cells(layout: SheetLayout, rows: int) -> str | None:
+def blank_required_cells(layout: SheetLayout, rows: int, *, is_conditional: bool = False) -> str | None:
     """The formula that counts empty required cells; None where nothing is required unconditionally.
 
     On a form that every listed unit owes, all rows count; elsewhere (conditional forms, spare rows) a row counts once
-    something is filled in it.
+    something is filled in it. ``is_conditional``: the audit cells know who owes the form; then the rows are counted in
+    which they miss something.
     """
     required = [i.code for i in layout.asked if i.required and not i.applies_if]
     if not required:
         return None
+    if is_conditional:
+        return rows_saying(layout, rows, "*缺必填*")
     sheet = quoted(layout.name)
     if layout.form.kind is FormKind.SHEET:
         return "=" + "+".join(f"COUNTBLANK({sheet}!{layout.cell(code)})" for code in required)

@@ -115,8 +115,10 @@ def _forms(
         put_link(sheet, row, 1, f"{quoted(layout.name)}!A1", layout.name, link)
         put(sheet, row, 2, layout.form.respondent, cell)
         put(sheet, row, 3, prefilled.listed, number)
-        _count(sheet, row, 4, blank_required_cells(layout, prefilled.rows), number)
-        audited = bool(audits[layout.form.code].rules)
+        of_form = audits[layout.form.code]
+        blanks = blank_required_cells(layout, prefilled.rows, is_conditional=of_form.is_conditional)
+        _count(sheet, row, 4, blanks, number)
+        audited = bool(of_form.rules)
         for column, pattern in ((5, "* *"), (6, f"*{OPEN}*")):
             _count(sheet, row, column, rows_saying(layout, prefilled.rows, pattern) if audited else None, number)
     _colour(book, sheet, (first, 4, row, 5))

@@ -10,6 +10,7 @@ from schemas.model import AuditRule, Edition
 from sources.template_audit import AuditSheet, Operands, Workbook, audit_sheet, template_rules
 from sources.template_codes import CodeList
 from sources.template_operands import nodes_of
+from sources.template_owed import owed_lists
 from sources.template_prefill import Prefill
 from sources.writer import Book
 
@@ -57,5 +58,6 @@ def audit_sheets(
     asked = {key: lists.get(key, "") for key in asked_lists(rules, env, park)}
     plain = {key[0]: area for key, area in asked.items() if isinstance(key, tuple) and not key[1]}
     keyed = {key[0]: {key[1]: area} for key, area in asked.items() if isinstance(key, tuple) and key[1]}
-    book = Workbook(edition, env, layouts, stated, rules, park, plain, keyed, operands)
+    of_units = {name: lists.get((name, ""), "") for name, _ in owed_lists(layouts, env, stated)}
+    book = Workbook(edition, env, layouts, stated, rules, park, of_units | plain, keyed, operands)
     return {layout.form.code: audit_sheet(book, layout) for layout in layouts}

@@ -177,7 +177,7 @@ def _loaded(data: bytes) -> bytes:
 
 def opened(of: Original, chance: random.Random) -> Book:
     """A copy of a correct workbook to work on, with every cell found by form, unit and column."""
-    workbook: Workbook = pickle.loads(_loaded(of.data))  # noqa: S301 our own bytes
+    workbook: Workbook = pickle.loads(_loaded(of.data))
     for page in workbook.worksheets:  # what a pickle loses: how a dimension is made when first asked for
         page.row_dimensions.default_factory = page._add_row
         page.column_dimensions.default_factory = page._add_column
