@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from pipelines.naming_slips import with_slips_named
 from pipelines.operands import History, operands_for
 from schemas.errors import SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
@@ -203,8 +204,9 @@ def _judged(
     operands: Operands | None,
 ) -> Checked:
     observations = together.observations
-    findings = pl.concat([read_findings, result.findings])
     edition = programme.edition_for(period)
+    named = with_slips_named(result.findings, observations, edition, period, park, operands)
+    findings = pl.concat([read_findings, named])
     by_unit = [f.code for f in edition.forms.values() if f.blocks == "unit"]
     hard = findings.filter(BLOCKING)
     whole = hard.filter(~pl.col("form").is_in(by_unit))["unit_id"].implode()

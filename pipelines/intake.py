@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pipelines.checking import Checked, IncomingBook, check, named_apart, read_books, tally
 from pipelines.explaining import evidence_of, weak_explanations
 from pipelines.operands import History
-from pipelines.proposing import proposed_values
+from pipelines.proposing import choices_to_look_at, proposed_values
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import NEEDS_EXPLANATION
@@ -27,7 +27,7 @@ from warehouse.ledger.approvals import ask_approval, has_approver
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.intake import IncomingFile, Received, files_digest, record_received
 from warehouse.ledger.periods import Round, round_of
-from warehouse.ledger.proposed_values import record_proposed_values
+from warehouse.ledger.proposed_values import ProposedValue, record_proposed_values
 from warehouse.ledger.restatements import record_restatements
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.signatories import Signatories
@@ -155,11 +155,7 @@ def carry_on(
             checked = check(readings, office.programme, history, park=found.park, period=found.period)
         left_out = checked.separable if leave_out else ()
         result = _as_recorded(office.vault, checked, left_out)
-        proposed = (
-            proposed_values(office.programme, checked.observations, checked.findings, found.period, found.park)
-            if checked.status == "failed"
-            else []
-        )
+        proposed = _proposed(office, checked, found) if checked.status == "failed" else []
         with office.ledger.write() as session:
             found = record_check(session, found.number, result, now=now, actor=actor)
             _answers(session, checked, left_out, found, now, actor)
@@ -172,6 +168,13 @@ def carry_on(
         )
         return Outcome(found, checked, received.is_new, unexplained, weak)
     return Outcome(found, checked, received.is_new)
+
+
+def _proposed(office: Office, checked: Checked, found: Submission) -> list[ProposedValue]:
+    """What a failed submission is shown beside its findings: values that are fixed, else the cells that may be wrong."""
+    of = (office.programme, checked.observations, checked.findings, found.period, found.park)
+    made = proposed_values(*of)
+    return [*made, *choices_to_look_at(*of, made)]
 
 
 def require_not_collated(session: Session, park: str, period: Period, hashes: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """Proposals to parks 更正建议, within the red lines: for failing hard identities only, from the unit's own cells, never applied.
 
+Where several explanations are equally good, the cells to look at are named, all of them, and no value.
+
 What is shown is what the ledger has on record, and nothing else is. No value is ever proposed for a soft, growth or
 plausibility finding: only findings of hard rules that state an identity are looked at, whatever else is wrong.
 """
@@ -14,6 +16,7 @@ from fractions import Fraction
 import polars as pl
 
 from pipelines.methods.identities import Identity
+from pipelines.methods.identity_choices import tied_choices
 from pipelines.methods.identity_proposals import Proposed, identity_in, proposals
 from pipelines.methods.slips import figure_text
 from schemas.expression import Node, expand, parse
@@ -24,6 +27,9 @@ from schemas.period import Period
 from sources.audit import audit
 from warehouse.ledger.proposed_values import ProposedValue
 
+CHOICE = "choice"
+MOST_UNITS = 100
+
 
 def proposed_values(
     programme: Programme, observations: Observations, findings: pl.DataFrame, period: Period, park: str
@@ -33,17 +39,81 @@ def proposed_values(
     A proposal under which another hard rule of the unit fails that held before is dropped, together with the others of its unit.
     """
     edition = programme.edition_for(period)
-    rules = {r.id: r for r in edition.rules_for(period) if r.severity is Severity.HARD and not r.applies_if}
-    failed = findings.filter(BLOCKING & (pl.col("code") == "rule") & pl.col("rule").is_in(list(rules)))
-    wanted: dict[tuple[str, str], set[str]] = {}
-    for rule, form, unit in failed.select("rule", "form", "unit_id").iter_rows():
-        if unit and identity_in(rule, _node(rules[rule], edition), frozenset()) is not None:
-            wanted.setdefault((edition.forms[form].roster or "park", unit), set()).add(rule)
+    rules = _asked_rules(edition, period)
+    wanted = _failing_identities(edition, rules, findings)
     made: list[ProposedValue] = []
     for roster in sorted({roster for roster, _ in wanted}):
         units = {unit: asked for (r, unit), asked in wanted.items() if r == roster}
         made += _of_roster(edition, observations, period, park, roster, units, rules)
     return _verified(programme, observations, findings, period, park, edition, made)
+
+
+def choices_to_look_at(
+    programme: Programme,
+    observations: Observations,
+    findings: pl.DataFrame,
+    period: Period,
+    park: str,
+    made: Iterable[ProposedValue],
+) -> list[ProposedValue]:
+    """For units whose failing identities name no single figure: the equally small sets of cells that may be wrong.
+
+    Rows without a value, ``kind`` ``choice n/m``; none for units with a value in ``made``, and for at most
+    ``MOST_UNITS`` units of a submission, the first by roster and unit.
+    """
+    edition = programme.edition_for(period)
+    rules = _asked_rules(edition, period)
+    done = {one.unit_id for one in made}
+    wanted = sorted(
+        (key, asked) for key, asked in _failing_identities(edition, rules, findings).items() if key[1] not in done
+    )
+    found: list[ProposedValue] = []
+    for roster in sorted({roster for (roster, _), _ in wanted}):
+        units = {unit: asked for (r, unit), asked in wanted[:MOST_UNITS] if r == roster}
+        frame = _rows(edition, observations, period, park, roster).filter(pl.col("unit_id").is_in(list(units)))
+        for row in frame.sort("unit_id").iter_rows(named=True):
+            found += _choices(row, units[row["unit_id"]], rules, edition)
+    return found
+
+
+def _choices(
+    row: Mapping[str, object], failed: set[str], rules: Mapping[str, AuditRule], edition: Edition
+) -> list[ProposedValue]:
+    numbers = {c: i for c in row if (i := edition.indicators.get(c)) and i.type is ValueType.NUMBER}
+    figures = {c: _fraction(row[c]) if row[c] is not None else None for c in numbers}
+    blank = frozenset(c for c, v in figures.items() if v is None)
+    nodes = {r.id: _node(r, edition) for r in rules.values()}
+    identities = [stated for r, node in nodes.items() if (stated := identity_in(r, node, blank)) is not None]
+    decimals = {c: i.decimals for c, i in numbers.items()}
+    not_negative = [c for c, i in numbers.items() if i.nonneg]
+    choices = tied_choices(nodes, figures, failed, identities, decimals, not_negative)
+    return [
+        ProposedValue(
+            edition.indicators[c].form, str(row["unit_id"]), c, _written(figures[c], decimals[c]), "",
+            f"{CHOICE} {n}/{len(choices)}", choice.slips.get(c, ""), tuple(sorted(failed)),
+        )
+        for n, choice in enumerate(choices, start=1) for c in choice.fields
+    ]  # fmt: skip
+
+
+def _written(value: Fraction | None, decimals: int) -> str:
+    return "" if value is None else figure_text(value, decimals) or ""
+
+
+def _asked_rules(edition: Edition, period: Period) -> dict[str, AuditRule]:
+    return {r.id: r for r in edition.rules_for(period) if r.severity is Severity.HARD and not r.applies_if}
+
+
+def _failing_identities(
+    edition: Edition, rules: Mapping[str, AuditRule], findings: pl.DataFrame
+) -> dict[tuple[str, str], set[str]]:
+    """(roster, unit) → its failing hard rules that state an identity."""
+    failed = findings.filter(BLOCKING & (pl.col("code") == "rule") & pl.col("rule").is_in(list(rules)))
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for rule, form, unit in failed.select("rule", "form", "unit_id").iter_rows():
+        if unit and identity_in(rule, _node(rules[rule], edition), frozenset()) is not None:
+            wanted.setdefault((edition.forms[form].roster or "park", unit), set()).add(rule)
+    return wanted
 
 
 def _node(rule: AuditRule, edition: Edition) -> Node:
@@ -134,10 +204,19 @@ def _failing(findings: pl.DataFrame) -> set[tuple[str, str]]:
 def proposal_texts(made: Iterable[ProposedValue], edition: Edition) -> dict[tuple[str, str], str]:
     """(rule, unit) → what the list and the portal say beside the finding of that rule."""
     by_finding: dict[tuple[str, str], list[str]] = {}
+    choices: dict[tuple[str, str], dict[str, list[str]]] = {}
     for one in made:
         known = edition.indicators.get(one.column)
         name = f"{known.name}({one.column})" if known else one.column
-        said = f"“{name}”现填 {one.current or '空'},若为 {one.proposed} 则审核关系成立({one.reason})"
         for rule in one.rules:
-            by_finding.setdefault((rule, one.unit_id), []).append(said)
-    return {key: f"建议核对:{';'.join(said)}。系统不改数,以原始资料为准。" for key, said in by_finding.items()}
+            if one.kind.startswith(CHOICE):
+                said = f"“{name}”{f'({one.reason})' if one.reason else ''}"
+                choices.setdefault((rule, one.unit_id), {}).setdefault(one.kind, []).append(said)
+            else:
+                said = f"“{name}”现填 {one.current or '空'},若为 {one.proposed} 则审核关系成立({one.reason})"
+                by_finding.setdefault((rule, one.unit_id), []).append(said)
+    texts = {key: f"建议核对:{';'.join(said)}。系统不改数,以原始资料为准。" for key, said in by_finding.items()}
+    for key, kinds in choices.items():
+        parts = [f"{n}. {'与'.join(cells)}" for n, cells in enumerate(kinds.values(), start=1)]
+        texts[key] = f"改动最少的可能有 {len(parts)} 种,请逐一对照原始资料:{';'.join(parts)}。系统不改数,也不给出数值。"
+    return texts

@@ -22,6 +22,10 @@ MAGNITUDE, CODE = "unit_magnitude", "code_valid"
 WHOLE_COLUMN, WHOLE_ROW, WHOLE_BOOK = 3, 3, 2
 """From so many units on a column is spoken of as one, from so many blanks on a row, from so many whole columns on the book."""
 
+SLIP = "疑似差错:"
+"""Behind a message: what slip the figure looks like (``pipelines.naming_slips``); 整列, 整表: a slip of more than one cell."""
+
+_WIDE_SLIP = re.compile(rf"{SLIP}(?:“[^“”]*\((\w+)\)”)?((?:像是)?(?:整列|整表)[^。]+)。$")
 _OPERAND = re.compile(r"([A-Z]\d{2,3})(?:_\w+)?=")
 Key: TypeAlias = tuple[str, ...]
 Row: TypeAlias = Mapping[str, str]
@@ -113,7 +117,11 @@ def _keys(rows: Sequence[Row], own: Sequence[int], names: _Names) -> dict[int, K
         row = rows[n]
         code, form, column = row["code"], row["form"], row["column"]
         root = roots.get((row["unit_id"], n))
-        if root is not None:
+        wide = _WIDE_SLIP.search(row["message"])
+        if wide is not None:
+            said = wide[2]
+            found[n] = ("slip", form, "" if said.startswith("整表") else wide[1] or column, said)
+        elif root is not None:
             found[n] = ("magnitude", *root)
         elif _is_code(row, names) and same_code[row["rule"], form, column, row["found"]] > 1:
             found[n] = ("same_code", row["rule"], form, column, row["found"])
@@ -182,6 +190,9 @@ def _cause(
 def _words(key: Key, first: Row, problem: str, remedy: str, units: int, names: _Names) -> tuple[str, str]:
     """What the cause is called, and what to do about it."""
     match key:
+        case ("slip", form, column, said):
+            where = f"“{names.form(form)}”" + (f"的“{names.indicator(column)}”" if column else "")
+            return f"{where}{said}({units} 家单位)", "请对照原始资料核对;确有误的一并更正,属实的逐家说明。"
         case ("magnitude", form, column, "column"):
             title = f"“{names.form(form)}”的“{names.indicator(column)}”整列疑似计量单位填错({units} 家单位)"
             measure = names.unit_measure(column)

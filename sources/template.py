@@ -76,7 +76,7 @@ def write_template(
     lagged = lagged_columns(rules, env)
     operands = operand_sheet(layouts, stated, park_code, other_periods or {}, lagged)
     choices = choices_of(programme, edition, period, park_code)
-    asked: dict[object, tuple[str, ...]] = {**owed_lists(layouts, env, stated), **asked_lists(rules, env, park_code)}
+    asked: dict[object, tuple[str, ...]] = dict(owed_lists(layouts, env, stated)) | asked_lists(rules, env, park_code)
     lists = write_lists(book, layouts, choices, asked)
     names = named_lists(book, asked, lists)
     audits = audit_sheets(edition, rules, env, layouts, stated, names, operands.operands, park_code)

@@ -17,7 +17,7 @@ from pipelines.intake import findings_of, observations_of
 from pipelines.methods.identities import Identity
 from pipelines.methods.identity_proposals import DEDUCED, identity_in, proposals
 from pipelines.methods.rules_audit_logic import Form
-from pipelines.proposing import proposal_texts, proposed_values
+from pipelines.proposing import choices_to_look_at, proposal_texts, proposed_values
 from schemas.catalog import programme
 from schemas.expression import parse
 from schemas.findings import as_findings
@@ -200,6 +200,35 @@ def test_the_words_name_cell_value_and_reason() -> None:
     assert (
         text
         == "建议核对:“净利润(F15)”现填 15764,若为 15674 则审核关系成立(相邻两位数字换位)。系统不改数,以原始资料为准。"
+    )
+
+
+def choices_for(**figures: object) -> list[tuple[str, str, str, str]]:
+    observations, findings = checked(**figures)
+    of = (PROGRAMME, observations, findings, YEAR, "LBGX")
+    return [(p.kind, p.column, p.proposed, p.reason) for p in choices_to_look_at(*of, proposed_values(*of))]
+
+
+def test_where_several_figures_may_be_wrong_all_are_named_and_none_gets_a_value() -> None:
+    """Net profit 17 440 = total profit 18 440 - tax 1 000, and total profit is sound: profit or tax."""
+    assert choices_for(F15=99) == [("choice 1/2", "F14", "", ""), ("choice 2/2", "F15", "", "")]
+    # Assets 55 = debts 400 + equity 500: not the debts, which would have to be negative; equity may be.
+    assert [c[1] for c in choices_for(F22=55)] == ["F22", "F26"]
+    slips = {column: reason for _, column, _, reason in choices_for(F22=800)}
+    assert slips == {"F22": "一位数字录错", "F25": "一位数字录错", "F26": "一位数字录错"}
+
+
+def test_no_choices_where_a_value_is_proposed_or_nothing_fails() -> None:
+    assert choices_for(F15=17404) == []
+    assert choices_for() == []
+
+
+def test_the_choices_in_words_carry_no_figure() -> None:
+    observations, findings = checked(F15=99)
+    of = (PROGRAMME, observations, findings, YEAR, "LBGX")
+    (text,) = proposal_texts(choices_to_look_at(*of, []), EDITION).values()
+    assert text == (
+        "改动最少的可能有 2 种,请逐一对照原始资料:1. “所得税费用(F14)”;2. “净利润(F15)”。系统不改数,也不给出数值。"
     )
 
 

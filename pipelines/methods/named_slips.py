@@ -1,0 +1,205 @@
+"""Typical slips in figures that were asked about, recognised by the unit's own figures of other periods; named, never valued.
+
+Last year's or last quarter's figure copied, the quarter instead of the year so far, a lost sign, the unit of measure, two
+neighbouring columns or units exchanged, a column that slid by one row. Pure. Only cells that a rule already questions are
+looked at, so that nothing here makes a finding; words carry neither a value nor a bound. Docs: docs/methods/error-localisation.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+COPIED_YEAR, COPIED_QUARTER = "与上年同期完全相同,像是照抄了上年数", "与上季累计完全相同,像是照抄了上季数"
+QUARTER_ALONE = "像是只填了本季发生额,应填年初至本季末的累计数"
+SIGN = "像是正负号填反"
+LONGEST_PART, SAME, ALIKE = 3.0, 1.3, 3.0
+"""A quarter is at most so many times an average earlier one; figures of one unit in two periods are the same, alike."""
+
+DISTINCT = 100
+"""From here on two figures are not equal by chance."""
+SHORTEST_RUN = 3
+WHOLE_COLUMN, WHOLE_BOOK = 3, 2
+MAGNITUDE_WINDOW = 0.2
+"""How far the logarithm of a ratio may lie from a whole number: a factor of 1.6."""
+
+_FACTORS = {1: "一位", 2: "两位", 3: "三位", 4: "四位"}
+_MEASURES = {("千元", 3): "元", ("千元", -1): "万元", ("万元", 4): "元", ("万元", 1): "千元", ("万元", -4): "亿元"}
+
+Cell = tuple[str, str]
+"""Unit, column."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One column: the figures of the units in the order of the book, and what other periods say of them.
+
+    ``year``, ``quarter``: the same period a year ago, the cumulative figure of the last quarter; ``last``: any earlier one.
+    """
+
+    now: Sequence[float | None]
+    year: Sequence[float | None] = ()
+    quarter: Sequence[float | None] = ()
+    last: Sequence[float | None] = ()
+    unit_measure: str = ""
+    is_flow: bool = False
+
+    def reference(self, row: int) -> float | None:
+        """The figure to compare with: a year ago, else the latest earlier one."""
+        return next((s[row] for s in (self.year, self.last, self.quarter) if row < len(s) and s[row] is not None), None)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The columns of one form in printed order, over the same units."""
+
+    units: Sequence[str]
+    columns: Mapping[str, Figures]
+    quarter: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def named_slips(sheet: Sheet, asked: Iterable[Cell]) -> dict[Cell, str]:
+    """Cell → the slip it looks like, for the questioned cells of one form that look like one. The most telling one each."""
+    row_of = {unit: n for n, unit in enumerate(sheet.units)}
+    cells = [(unit, column) for unit, column in asked if unit in row_of and column in sheet.columns]
+    wanted = {(row_of[unit], column) for unit, column in cells}
+    found: dict[Cell, str] = {}
+    for words in (_slid(sheet, wanted), _magnitudes(sheet, wanted), dict(_single(sheet, wanted))):
+        for (row, column), said in words.items():
+            found.setdefault((sheet.units[row], column), said)
+    return found
+
+
+def _single(sheet: Sheet, asked: set[tuple[int, str]]) -> Iterator[tuple[tuple[int, str], str]]:
+    """What one cell tells by itself, or with its neighbour."""
+    order = list(sheet.columns)
+    for row, column in sorted(asked):
+        said = _cell_slip(sheet.columns[column], row, sheet.quarter) or _exchanged(sheet, order, row, column)
+        if said:
+            yield (row, column), said
+
+
+def _cell_slip(figures: Figures, row: int, quarter: int) -> str:
+    now = figures.now[row]
+    if not now:
+        return ""
+    year, before = (s[row] if row < len(s) else None for s in (figures.year, figures.quarter))
+    if year == now and abs(now) >= DISTINCT:
+        return COPIED_YEAR
+    if before == now and abs(now) >= DISTINCT:
+        return COPIED_QUARTER
+    if figures.is_flow and quarter > 1 and before and 0 < now < before:
+        usual = before / (quarter - 1)
+        if usual / LONGEST_PART <= now <= usual * LONGEST_PART:
+            return QUARTER_ALONE
+    reference = figures.reference(row)
+    if reference and reference > 0 > now and _alike(-now, reference, ALIKE):
+        return SIGN
+    return ""
+
+
+def _alike(first: float, second: float, factor: float) -> bool:
+    return first * second > 0 and 1 / factor <= first / second <= factor
+
+
+def _exchanged(sheet: Sheet, order: Sequence[str], row: int, column: str) -> str:
+    """Two neighbouring columns of a unit, or one column of two neighbouring units, each with what the other one used to have."""
+    at = order.index(column)
+    for other in (order[n] for n in (at - 1, at + 1) if 0 <= n < len(order)):
+        if _crossed(sheet.columns[column], row, sheet.columns[other], row):
+            return f"像是与相邻的“{sheet.names.get(other, other)}({other})”填反"
+    for n, said in ((row - 1, "上"), (row + 1, "下")):
+        if 0 <= n < len(sheet.units) and _crossed(sheet.columns[column], row, sheet.columns[column], n):
+            return f"像是与{said}一行的单位填反"
+    return ""
+
+
+def _crossed(first: Figures, row: int, second: Figures, other: int) -> bool:
+    a, b, old_a, old_b = first.now[row], second.now[other], first.reference(row), second.reference(other)
+    if not (a and b and old_a and old_b) or _alike(old_a, old_b, SAME**2):
+        return False
+    return _alike(a, old_b, SAME) and _alike(b, old_a, SAME)
+
+
+# ── the unit of measure ─────────────────────────────────────────────────────────────────────────────────────────────
+def _magnitudes(sheet: Sheet, asked: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """Powers of ten between a figure and what the unit reported before: one cell, a whole column, the whole form."""
+    powers: dict[str, dict[int, int]] = {}
+    for column, figures in sheet.columns.items():
+        known = {row: _power(figures, row) for row in range(len(sheet.units))}
+        powers[column] = {row: power for row, power in known.items() if power is not None}
+    whole = {column: power for column, of_rows in powers.items() if (power := _of_most(of_rows))}
+    together = Counter(whole.values()).most_common(1)
+    book = together[0][0] if together and together[0][1] >= WHOLE_BOOK else 0
+    found = {}
+    for row, column in asked:
+        power = powers[column].get(row, 0)
+        if not power:
+            continue
+        said = _magnitude_words(sheet.columns[column].unit_measure, power)
+        whole_column = whole.get(column) == power
+        scope = "整表" if whole_column and power == book else "整列" if whole_column else ""
+        found[row, column] = f"{scope}{said}"
+    return found
+
+
+def _power(figures: Figures, row: int) -> int | None:
+    """How many powers of ten a figure lies from the unit's own earlier one; 0 for none, None where that cannot be said."""
+    now, reference = figures.now[row], figures.reference(row)
+    if not now or not reference or not 0 < now / reference < math.inf:
+        return None
+    apart = math.log10(now / reference)
+    nearest = round(apart)
+    return nearest if abs(nearest) <= max(_FACTORS) and abs(apart - nearest) <= MAGNITUDE_WINDOW else 0
+
+
+def _of_most(powers: Mapping[int, int]) -> int:
+    """The power that most units of a column share, 0 where they share none."""
+    counted = Counter(powers.values()).most_common(1)
+    if not counted:
+        return 0
+    power, count = counted[0]
+    return power if count >= WHOLE_COLUMN and 2 * count > len(powers) else 0
+
+
+def _magnitude_words(measure: str, power: int) -> str:
+    used = _MEASURES.get((measure, power))
+    if used:
+        return f"像是按{used}填报,应按{measure}填报"
+    return f"像是{'多' if power > 0 else '少'}了{_FACTORS[abs(power)]}数,请核对计量单位和小数点"
+
+
+# ── a column that slid ──────────────────────────────────────────────────────────────────────────────────────────────
+def _slid(sheet: Sheet, asked: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """Runs of rows in which a column carries what the unit one row above, or below, used to have."""
+    found: dict[tuple[int, str], str] = {}
+    for column in {c for _, c in asked}:
+        for step, said in ((1, "像是整列下移了一行,与单位对不上"), (-1, "像是整列上移了一行,与单位对不上")):
+            for run in _runs(sheet.columns[column], len(sheet.units), step):
+                found |= {(row, column): said for row in run if (row, column) in asked}
+    return found
+
+
+def _runs(figures: Figures, rows: int, step: int) -> Iterator[list[int]]:
+    run: list[int] = []
+    for row in range(rows):
+        if _is_of_neighbour(figures, row, row - step, rows):
+            run.append(row)
+            continue
+        if len(run) >= SHORTEST_RUN:
+            yield run
+        run = []
+    if len(run) >= SHORTEST_RUN:
+        yield run
+
+
+def _is_of_neighbour(figures: Figures, row: int, other: int, rows: int) -> bool:
+    if not 0 <= other < rows:
+        return False
+    now, own, theirs = figures.now[row], figures.reference(row), figures.reference(other)
+    if not (now and own and theirs):
+        return False
+    return _alike(now, theirs, SAME) and not _alike(now, own, SAME)

@@ -1,0 +1,99 @@
+"""Findings that look like a typical slip say so: ``疑似差错:…`` behind the message, no value, no bound, no finding more.
+
+The words stand in the recorded findings, so that the marked workbook, the portal and ``ytb check`` say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipelines.methods.named_slips import Figures, Sheet, named_slips
+from schemas.expression import operand_column
+from schemas.model import Edition, FormKind, Indicator, ValueType
+from schemas.observations import Observations
+from schemas.period import Period
+from sources.audit import Operands, park_sheet, rosters_of
+from sources.causes import SLIP
+
+_OPERAND = re.compile(r"([A-Z]\d{2,3})=")
+
+
+def with_slips_named(
+    findings: pl.DataFrame,
+    observations: Observations,
+    edition: Edition,
+    period: Period,
+    park: str,
+    other: Operands | None,
+) -> pl.DataFrame:
+    """The findings in the same order, those that look like a slip with the words of it behind their message."""
+    is_asked = (pl.col("outcome") == "failed") & (pl.col("code") == "rule") & pl.col("unit_id").is_not_null()
+    asked = findings.with_row_index("n").filter(is_asked & (pl.col("severity") != "trial"))
+    if asked.is_empty():
+        return findings
+    questioned = _questioned(asked)
+    said = _named(questioned, observations, edition, period, park, other or Operands())
+    words: dict[int, str] = {}
+    for number, unit, cells in questioned:
+        at = next((column for column in cells if (unit, column) in said), None)
+        if at is not None:
+            of = "" if at == cells[0] else f"“{edition.indicators[at].name}({at})”"
+            words[number] = f"{SLIP}{of}{said[unit, at]}。"
+    if not words:
+        return findings
+    extra = pl.Series("words", [words.get(n, "") for n in range(findings.height)], dtype=pl.String)
+    return findings.with_columns(message=pl.concat_str("message", extra))
+
+
+def _questioned(asked: pl.DataFrame) -> list[tuple[int, str, list[str]]]:
+    """Number of the finding, unit, and its cells: the marked one first, then the other operands."""
+    return [
+        (number, unit, list(dict.fromkeys([column or "", *_OPERAND.findall(found or "")])))
+        for number, unit, column, found in asked.select("n", "unit_id", "column", "found").iter_rows()
+    ]
+
+
+def _named(
+    questioned: list[tuple[int, str, list[str]]], observations: Observations, edition: Edition, period: Period, park: str,
+    other: Operands,
+) -> dict[tuple[str, str], str]:  # fmt: skip
+    complete = observations.with_all_columns(edition, period)
+    rosters: Mapping[str, pl.DataFrame] = rosters_of(complete, edition, period, other)
+    cells = {(unit, column) for _, unit, columns in questioned for column in columns}
+    codes = {column for _, column in cells}
+    found: dict[tuple[str, str], str] = {}
+    for form in edition.forms.values():
+        numbers = [i for i in form.shown(period) if i.type is ValueType.NUMBER]
+        if form.kind is FormKind.CONTEXT or not codes & {i.code for i in numbers}:
+            continue
+        wide = (
+            park_sheet(complete, edition, period, other, park) if form.kind is FormKind.SHEET else rosters[form.roster]
+        )
+        frame = _in_printed_order(wide, complete.frames[form.code], form.kind)
+        columns = {i.code: _figures(frame, i) for i in numbers if i.code in frame.columns}
+        names = {i.code: i.name for i in numbers}
+        sheet = Sheet(frame["unit_id"].to_list(), columns, period.quarter or 0, names)
+        found |= named_slips(sheet, [cell for cell in cells if cell[1] in columns])
+    return found
+
+
+def _figures(frame: pl.DataFrame, indicator: Indicator) -> Figures:
+    year, quarter, last = (_floats(frame, operand_column(indicator.code, lag)) for lag in ("yoy", "prev", "last"))
+    now = _floats(frame, indicator.code)
+    return Figures(now, year, quarter, last, indicator.unit_measure, is_flow=indicator.flow)
+
+
+def _in_printed_order(wide: pl.DataFrame, form: pl.DataFrame, kind: FormKind) -> pl.DataFrame:
+    """The units of a form as their rows stand in the book; a unit that stands twice is left out."""
+    if kind is FormKind.SHEET:
+        return wide
+    own = form.select("unit_id", "_file", "_sheet", "_row").drop_nulls("unit_id").unique("unit_id", keep="none")
+    rows = own.sort("_file", "_sheet", "_row").select("unit_id")
+    return rows.join(wide.unique("unit_id", keep="none"), on="unit_id", how="inner", maintain_order="left")
+
+
+def _floats(frame: pl.DataFrame, column: str) -> list[float | None]:
+    return frame[column].cast(pl.Float64).to_list() if column in frame.columns else []
