@@ -83,6 +83,7 @@ def collate(
     confirmations: Sequence[GivenConfirmation] = (),
     explanations: Mapping[str, tuple[str, str]] | None = None,
     leave_out: bool = False,
+    report_at_once: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Collation:
     """Take in the workbooks of a park's enterprises, and its own for the park's forms, all the way they can go.
@@ -116,7 +117,8 @@ def collate(
         two_parks = _two_parks(session, prepared, the_park, the_period)
     ready = _with_findings(prepared, _on_two_parks(two_parks, prepared, edition, the_park), the_park)
     outcome = carry_on(
-        office, received, ready, now=now, actor=actor, explanations=explanations, leave_out=leave_out, progress=progress
+        office, received, ready, now=now, actor=actor, explanations=explanations, leave_out=leave_out,
+        report_at_once=report_at_once, progress=progress,
     )  # fmt: skip
     return _told(office, outcome, prepared, two_parks, before)
 

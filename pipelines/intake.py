@@ -185,7 +185,7 @@ def require_not_collated(session: Session, park: str, period: Period, hashes: Se
     stands = any(s.files_digest == digest and s.state in STANDING for s in before)
     if any(s.channel == COLLATED for s in before) and not stands:
         raise RefusalError(
-            f"{park} 的 {period} 由企业自行填报、园区汇集,园区不能另报一份;改正的请企业改自己的工作簿,再用 ytb collate 汇集。"
+            f"{park} 的 {period} 由企业自行填报、园区汇集,园区不能另报一份;改正的请企业改自己的工作簿,再汇集一次(“企业”页,或 ytb collate)。"
         )
 
 

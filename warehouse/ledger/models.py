@@ -86,6 +86,7 @@ class UserRow(Base):
 
     ``park`` is the node of the tree of parks the person acts for: a park, an area, or a city or province by name; null: all.
 
+    ``unit_id`` is the enterprise of that park whose account it is, null for all other roles.
     ``password_one_time``: the password is a printed code that only lets its holder choose another. ``totp_nonce`` is what
     the secret of the second factor is derived from; ``totp_step`` the last time step used, so that no code serves twice.
     """
@@ -99,6 +100,7 @@ class UserRow(Base):
     title: Mapped[str]
     role: Mapped[str]
     park: Mapped[str | None]
+    unit_id: Mapped[str | None]
     disabled: Mapped[bool]
     password_hash: Mapped[str | None]
     password_set_at: Mapped[datetime | None]

@@ -176,6 +176,15 @@ def unit_history(session: Session, unit_id: str) -> list[UnitEvent]:
     return list(_events(session, select(UnitEventRow).where(UnitEventRow.unit_id == unit_id)))
 
 
+def park_of(session: Session, unit_id: str, day: date) -> str | None:
+    """The park a unit belongs to on a day; None where it is not in the register then."""
+    found: str | None = None
+    for event in unit_history(session, unit_id):
+        if event.effective <= day:
+            found = None if event.kind == "exit" else event.park if event.kind in ("entry", "move") else found
+    return found
+
+
 def names_ever(session: Session) -> dict[str, set[str]]:
     """Name → the units that ever bore it, those no longer in the register among them."""
     found: dict[str, set[str]] = {}

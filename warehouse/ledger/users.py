@@ -13,6 +13,8 @@ from schemas.errors import RefusalError
 from warehouse.ledger import trail
 from warehouse.ledger.models import ROLES, SCOPED_ROLES, UserRow
 
+ENTERPRISE = "enterprise"
+"""The role of an enterprise's own account."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TELEPHONE = re.compile(r"\+?[0-9]{5,20}")
@@ -30,6 +32,8 @@ class User:
     created_at: datetime
     email: str = ""
     telephone: str = ""
+    unit_id: str | None = None
+    """The only enterprise an enterprise's account sees; None for every other role."""
 
     @property
     def role_label(self) -> str:
@@ -46,6 +50,7 @@ def add_user(
     park: str | None = None,
     email: str = "",
     telephone: str = "",
+    unit_id: str | None = None,
     now: datetime,
     actor: str,
 ) -> User:
@@ -61,15 +66,18 @@ def add_user(
         raise RefusalError(f"没有角色“{role}”,可选:{choices}。")
     if role in SCOPED_ROLES and not park:
         raise RefusalError(f"{ROLES[role]}须指定所属园区或市(--park)。")
-    if park and role not in (*SCOPED_ROLES, "enterprise"):
+    if park and role not in (*SCOPED_ROLES, ENTERPRISE):
         # Their lists and steps range over all parks: a node would promise a limit that is not there.
         raise RefusalError(f"{ROLES[role]}不分园区,请不要指定园区。")
+    if (role == ENTERPRISE) != bool(unit_id) or (unit_id and not park):
+        raise RefusalError("企业填报人员须指定所属园区和一家企业,其他角色不指定企业。")
     session.add(
         UserRow(
             name=name,
             title=title.strip() or name,
             role=role,
             park=park,
+            unit_id=unit_id,
             disabled=False,
             email=_email(email) or None,
             telephone=_telephone(telephone) or None,
@@ -79,7 +87,12 @@ def add_user(
     )
     session.flush()
     trail.append(
-        session, at=now, actor=actor, action="user_added", subject=f"user/{name}", payload={"role": role, "park": park}
+        session,
+        at=now,
+        actor=actor,
+        action="user_added",
+        subject=f"user/{name}",
+        payload={"role": role, "park": park} | ({"unit_id": unit_id} if unit_id else {}),
     )
     return user(session, name)
 
@@ -134,5 +147,13 @@ def users(session: Session) -> list[User]:
 
 def _user(row: UserRow) -> User:
     return User(
-        row.name, row.title, row.role, row.park, row.disabled, row.created_at, row.email or "", row.telephone or ""
+        row.name,
+        row.title,
+        row.role,
+        row.park,
+        row.disabled,
+        row.created_at,
+        row.email or "",
+        row.telephone or "",
+        row.unit_id,
     )

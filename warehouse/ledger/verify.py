@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Date, String, TypeDecorator, select, type_coerce
 from sqlalchemy.orm import Session
 
+from warehouse.ledger.enterprise_returns import SUBJECT, return_number
 from warehouse.ledger.evaluation_models import LadderEventRow, ProvidedFigureRow
 from warehouse.ledger.intake import files_digest
 from warehouse.ledger.models import (
@@ -41,6 +42,11 @@ from warehouse.ledger.office_models import (
     ReleaseDateRow,
     SecondCheckRuleRow,
     SentReminderRow,
+)
+from warehouse.ledger.return_models import (
+    EnterpriseReturnRow,
+    ReturnCheckRow,
+    ReturnConfirmationRow,
 )
 from warehouse.ledger.submissions import submission_number_of
 from warehouse.ledger.trail import Head, Rows, TrailReport, verify_trail
@@ -92,7 +98,7 @@ def verify_ledger(session: Session, *, expected: Iterable[Head] = ()) -> LedgerR
     ``referenced_blobs``.
     """
     chained = verify_trail(session, expected=expected)
-    compare = (_rows_problems, _submission_problems, _release_problems, _user_problems)
+    compare = (_rows_problems, _submission_problems, _return_problems, _release_problems, _user_problems)
     problems = chain(chained.problems, *(found(session) for found in compare))
     return LedgerReport(chained, tuple(problems))
 
@@ -105,6 +111,10 @@ def referenced_blobs(session: Session) -> set[str]:
         CheckRow.findings_blob,
         RegisterSnapshotRow.blob,
         ConfirmationRow.evidence,
+        EnterpriseReturnRow.sha256,
+        ReturnCheckRow.observations_blob,
+        ReturnCheckRow.findings_blob,
+        ReturnConfirmationRow.evidence,
         ProvidedFigureRow.file,
     )
     evidence = {sha256 for papers in session.scalars(select(ApplicationRow.evidence)) for sha256, _ in papers}
@@ -132,7 +142,7 @@ def _submission_problems(session: Session) -> Iterator[str]:
     links: dict[str, list[TrailRow]] = defaultdict(list)
     stated = select(TrailRow).where(TrailRow.to_state.is_not(None)).order_by(TrailRow.seq)
     for link in session.scalars(stated):
-        if not link.subject.startswith("release/"):
+        if not link.subject.startswith(("release/", SUBJECT)):
             links[link.subject].append(link)
     files: dict[int, list[str]] = defaultdict(list)
     for file in _raw(session, SubmittedFileRow):
@@ -159,6 +169,29 @@ def _submission_problems(session: Session) -> Iterator[str]:
             yield f"报送 {number} 的状态与留痕不符"
 
 
+def _return_problems(session: Session) -> Iterator[str]:
+    links: dict[str, list[TrailRow]] = defaultdict(list)
+    for link in session.scalars(select(TrailRow).where(TrailRow.subject.like(f"{SUBJECT}%")).order_by(TrailRow.seq)):
+        if link.to_state is not None:
+            links[link.subject.removeprefix(SUBJECT)].append(link)
+    found = {one["number"]: one for one in _raw(session, EnterpriseReturnRow)}
+    for number in sorted(links.keys() | found.keys()):
+        one, steps = found.get(number), links.get(number)
+        if one is None or steps is None:
+            yield f"企业自填表 {number} 与留痕不符:{'不在台账中' if one is None else '没有留痕'}"
+            continue
+        first, last = steps[0], steps[-1]
+        facts = _facts(first.payload)
+        told = (facts.get("sha256"), facts.get("edition"), facts.get("channel"), first.actor, first.at)
+        is_as_received = told == tuple(
+            one[name] for name in ("sha256", "edition", "channel", "received_by", "received_at")
+        ) and number == return_number(one["park"], one["period"], one["unit_id"], one["revision"])
+        if not is_as_received:
+            yield f"企业自填表 {number} 的内容与接收时的留痕不符"
+        if (last.to_state, last.seq, last.at) != (one["state"], one["state_seq"], one["state_at"]):
+            yield f"企业自填表 {number} 的状态与留痕不符"
+
+
 def _release_problems(session: Session) -> Iterator[str]:
     links = select(TrailRow).where(TrailRow.subject.like("release/%")).order_by(TrailRow.seq)
     told: dict[str, tuple[object, bool]] = {}
@@ -173,15 +206,17 @@ def _release_problems(session: Session) -> Iterator[str]:
 
 
 def _user_problems(session: Session) -> Iterator[str]:
-    told: dict[str, tuple[object, object, bool]] = {}
+    told: dict[str, tuple[object, object, object, bool]] = {}
     links = select(TrailRow).where(TrailRow.subject.like("user/%")).order_by(TrailRow.seq)
     for link in session.scalars(links):
         name, facts = link.subject.removeprefix("user/"), _facts(link.payload)
         if link.action == "user_added":
-            told[name] = (facts.get("role"), facts.get("park"), False)
+            told[name] = (facts.get("role"), facts.get("park"), facts.get("unit_id"), False)
         elif link.action == "user_disabled" and name in told:
-            told[name] = (*told[name][:2], True)
-    kept = {row["name"]: (row["role"], row["park"], bool(row["disabled"])) for row in _raw(session, UserRow)}
+            told[name] = (*told[name][:3], True)
+    kept = {
+        row["name"]: (row["role"], row["park"], row["unit_id"], bool(row["disabled"])) for row in _raw(session, UserRow)
+    }
     for name in sorted(told.keys() | kept.keys()):
         if told.get(name) != kept.get(name):
             yield f"用户 {name} 的角色、园区或停用状态与留痕不符"

@@ -18,6 +18,7 @@ from schemas.period import Period
 from warehouse.home import create_home
 from warehouse.ledger import answers, parks, periods, proposals, scopes, users
 from warehouse.ledger import register as unit_register
+from warehouse.ledger.enterprise_accounts import require_in_register
 from warehouse.ledger.migrate import current_revision, upgrade
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.session import ledger_of
@@ -141,14 +142,17 @@ def user_add(
     park: Annotated[str | None, typer.Option(help="所属:园区、分园、区域的代码,或市、省的名称")] = None,
     email: Annotated[str, typer.Option(help="邮箱")] = "",
     telephone: Annotated[str, typer.Option(help="手机")] = "",
+    unit: Annotated[str | None, typer.Option(help="企业填报人员:本企业的统一社会信用代码")] = None,
 ) -> None:
     """登记用户。角色见 ytb user list。"""
     with CALL.office.ledger.write() as session:
         if park:
             scopes.require_node(session, park, CALL.now.date())
+        if unit:
+            require_in_register(session, park or "", unit, CALL.now.date())
         made = users.add_user(
-            session, name, title=title, role=role, park=park, email=email, telephone=telephone, now=CALL.now,
-            actor=CALL.who,
+            session, name, title=title, role=role, park=park, email=email, telephone=telephone, unit_id=unit,
+            now=CALL.now, actor=CALL.who,
         )  # fmt: skip
     emit(made, f"已登记 {made.title}({made.name},{made.role})。")
 

@@ -30,6 +30,7 @@ def home(visit: Visit) -> Response:
     first = {
         "park_reporter": "/park",
         "park_approver": "/approvals",
+        "enterprise": "/own",
         "administrator": "/health",
         "security_administrator": "/users",
         "auditor": "/trail",

@@ -13,11 +13,12 @@ from exports.safe_text import safe_csv
 from schemas.errors import RefusalError
 from warehouse.ledger import access, trail
 from warehouse.ledger.columns import shown_instant
+from warehouse.ledger.enterprise_accounts import require_in_register
 from warehouse.ledger.migrate import current_revision
 from warehouse.ledger.models import SCOPED_ROLES
 from warehouse.ledger.scopes import nodes, require_node
 from warehouse.ledger.states import State
-from warehouse.ledger.users import add_user, disable_user, users
+from warehouse.ledger.users import ENTERPRISE, add_user, disable_user, users
 from ytb.portal import pages, passwords
 from ytb.portal.visit import Visit
 
@@ -34,7 +35,9 @@ ACTIONS = {
     "withdrawn": "撤回发布", "release_requested": "申请发布", "release_confirmed": "确认发布", "release_declined": "不同意发布",
     "release_made": "发布完成", "release_failed": "发布未完成", "proposals_recorded": "名录变更申请",
     "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
-    "answer_statuses": "登记回答状态", "parks_recorded": "登记园区",
+    "answer_statuses": "登记回答状态", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
+    "return_check_again": "重新审核企业自填表", "return_explained": "企业填写情况说明", "return_confirmed": "企业确认",
+    "return_taken_up": "园区汇集", "application_approved": "同意名录变动申请", "application_declined": "不同意名录变动申请", "parks_recorded": "登记园区",
 }  # fmt: skip
 LOW_DISK = 2 << 30
 NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}
@@ -53,13 +56,16 @@ def add(visit: Visit) -> Response:
     """Enter a person and make the code to hand over."""
     form, name = visit.form, visit.form.get("name")
     role = form.get("role")
-    park = form.get("park") if role in SCOPED_ROLES else None
+    is_enterprise = role == ENTERPRISE
+    park = form.get("park") if is_enterprise or role in SCOPED_ROLES else None
     with visit.office.ledger.write() as session:
         if park:
             require_node(session, park, visit.now.date())
+        if is_enterprise:
+            require_in_register(session, park or "", form.get("unit_id"), visit.now.date())
         add_user(
             session, name, title=form.get("title"), role=role, park=park, email=form.get("email"),
-            telephone=form.get("telephone"), now=visit.now, actor=visit.who.name,
+            unit_id=form.get("unit_id") if is_enterprise else None, telephone=form.get("telephone"), now=visit.now, actor=visit.who.name,
         )  # fmt: skip
     return _with_code(visit, name)
 

@@ -8,7 +8,7 @@ import logging
 import secrets
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
@@ -19,7 +19,9 @@ from starlette.responses import Response
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
 from schemas.period import Period
 from warehouse.ledger import access, scopes, trail
+from warehouse.ledger.enterprise_returns import enterprise_return
 from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.register import park_of
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import user as user_of
 from ytb.portal import pages, problems
@@ -268,11 +270,33 @@ def owned(visit: Visit) -> Visit:
             case Owner.PARK:
                 with visit.office.ledger.read() as session:
                     visit = replace(visit, park=park_on(session, names["park"], visit.now.date()))
+            case Owner.UNIT | Owner.RETURN:
+                visit = _of_enterprise(visit, names)
     except (RefusalError, DefinitionError):
         raise problems.NOT_FOUND from None
+    if visit.who.unit_id is not None and (visit.unit, visit.park and visit.park.code) != (
+        visit.who.unit_id,
+        visit.who.park,
+    ):
+        raise problems.NOT_FOUND
     if visit.who.park is not None and not _is_within(visit, visit.who.park):
         raise problems.NOT_FOUND
     return visit
+
+
+def _of_enterprise(visit: Visit, names: Mapping[str, str]) -> Visit:
+    """With the enterprise the address names, or the return and whose it is. Raises RefusalError where there is none."""
+    with visit.office.ledger.read() as session:
+        if visit.route.owner is Owner.RETURN:
+            found = enterprise_return(session, names["number"])
+            park = park_on(session, found.park, found.period.end)
+            return replace(visit, returned=found, park=park, period=found.period, unit=found.unit_id)
+        period = Period.parse(names["period"]) if "period" in names else None
+        day = period.end if period else visit.now.date()
+        park, unit = park_on(session, names["park"], day), names["unit"]
+        if park_of(session, unit, day) != park.code:
+            raise problems.NOT_FOUND
+        return replace(visit, park=park, period=period, unit=unit)
 
 
 def _is_within(visit: Visit, node: str) -> bool:
@@ -295,7 +319,8 @@ def show(visit: Visit) -> Response:
 
 def record_view(visit: Visit) -> None:
     """Who looked at what."""
-    subject = visit.submission.number if visit.submission else "/".join(map(str, _place(visit))) or visit.route.name
+    named = visit.submission or visit.returned
+    subject = named.number if named else "/".join(map(str, _place(visit))) or visit.route.name
     with visit.office.ledger.write() as session:
         trail.append(
             session, at=visit.now, actor=visit.who.name, action="viewed", subject=subject,
@@ -304,12 +329,12 @@ def record_view(visit: Visit) -> None:
 
 
 def _place(visit: Visit) -> list[object]:
-    return [one for one in (visit.park.code if visit.park else None, visit.period) if one]
+    return [one for one in (visit.park.code if visit.park else None, visit.period, visit.unit) if one]
 
 
 def act(visit: Visit) -> Response:
     """A step; where the rules of the house refuse it, the page again with the reason."""
-    visit = owned(visit) if visit.submission is None else visit
+    visit = owned(visit) if visit.submission is None and visit.returned is None else visit
     try:
         return visit.route.handler(visit)
     except (RefusalError, SubmissionError, DefinitionError) as refused:

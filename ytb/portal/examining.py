@@ -11,15 +11,19 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
 from pipelines.intake import Office, Outcome
+from pipelines.own_returns import examine_return
 from pipelines.receiving import examine, unexamined
 from sources.pool import Pool
+from warehouse.ledger.enterprise_returns import EnterpriseReturn, unexamined_returns
 from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.submissions import Submission
 
+T = TypeVar("T")
 LOG = logging.getLogger("ytb.portal")
 #: Through these the portal receives.
 CHANNELS = PORTAL, API = ("portal", "api")
@@ -28,7 +32,7 @@ CHANNELS = PORTAL, API = ("portal", "api")
 class Waiting(Response):
     """A good answer now (``self``), and the better one that ``then`` makes once ``until`` is done."""
 
-    def __init__(self, now: Response, until: Future[Outcome], then: Callable[[], Response]) -> None:
+    def __init__(self, now: Response, until: Future[Any], then: Callable[[], Response]) -> None:
         super().__init__(now.body, now.status_code)
         self.raw_headers = now.raw_headers
         self.until, self.then = until, then
@@ -41,7 +45,7 @@ class Examiner:
         self.office, self.pool, self.clock, self.workers = office, pool, clock, workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="ytb-examine")
         self._guard = threading.Lock()
-        self._queued: dict[str, list[Future[Outcome]]] = {}
+        self._queued: dict[str, list[Future[Any]]] = {}
         self._busy: dict[str, threading.Lock] = {}
 
     def examine(
@@ -58,13 +62,25 @@ class Examiner:
         number = found.number
 
         def job() -> Outcome:
+            return examine(
+                self.office, number, self.pool, now=self.clock(), actor=actor, explanations=explanations,
+                leave_out=leave_out, report_at_once=report_at_once, signatories=signatories,
+            )  # fmt: skip
+
+        return self._queue(number, job)
+
+    def examine_return(self, number: str, *, actor: str) -> Future[EnterpriseReturn]:
+        """Put an enterprise's return in the queue."""
+        return self._queue(
+            number, lambda: examine_return(self.office, number, self.pool, now=self.clock(), actor=actor)
+        )
+
+    def _queue(self, number: str, work: Callable[[], T]) -> Future[T]:
+        def job() -> T:
             with self._guard:
                 alone = self._busy.setdefault(number, threading.Lock())
             with alone:
-                return examine(
-                    self.office, number, self.pool, now=self.clock(), actor=actor, explanations=explanations,
-                    leave_out=leave_out, report_at_once=report_at_once, signatories=signatories,
-                )  # fmt: skip
+                return work()
 
         with self._guard:
             future = self._threads.submit(job)
@@ -89,15 +105,18 @@ class Examiner:
         was not kept: none of it is reported until the program sends the same files again."""
         with self.office.ledger.read() as session:
             left = unexamined(session, CHANNELS)
+            returned = unexamined_returns(session)
         for found in left:
             self.examine(found, actor=found.received_by)
-        return len(left)
+        for one in returned:
+            self.examine_return(one.number, actor=one.received_by)
+        return len(left) + len(returned)
 
     def close(self) -> None:
         """Finish what is at work; the rest stays received."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _done(self, number: str, future: Future[Outcome]) -> None:
+    def _done(self, number: str, future: Future[Any]) -> None:
         with self._guard:
             left = [one for one in self._queued.get(number, ()) if one is not future]
             if left:

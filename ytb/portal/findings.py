@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -15,6 +15,7 @@ from pipelines.intake import findings_of, observations_of
 from pipelines.proposing import proposal_texts
 from pipelines.reporting import explain, to_explain
 from schemas.findings import BLOCKING
+from schemas.period import Period
 from sources.causes import Cause
 from sources.cells import PROBLEMS
 from sources.marked_list import Listed, grouped, listed, to_be_listed
@@ -85,14 +86,26 @@ def lines_and_causes(visit: Visit, found: Submission) -> tuple[list[Line], list[
     if found.check is None or found.check.findings_blob is None:
         return [], []
     recorded = findings_of(visit.office.vault, found)
-    frame = to_be_listed(recorded)
     with visit.office.ledger.read() as session:
         told = explanations_of(session, found.number)
         proposed = proposed_values_of(session, found.number)
-    keys = [finding_key(row) for row in frame.iter_rows(named=True)]
     texts = proposal_texts(proposed, visit.office.programme.edition_for(found.period))
-    words = listed(frame, unit_names(visit, found), pages.form_titles(visit, found.period), texts)
-    groups = grouped(recorded, frame, words, visit.office.programme.edition_for(found.period))
+    return worded(visit, found.period, recorded, unit_names(visit, found), told, texts)
+
+
+def worded(
+    visit: Visit,
+    period: Period,
+    recorded: pl.DataFrame,
+    names: Mapping[str, str],
+    told: Mapping[str, Explanation],
+    texts: Mapping[tuple[str, str], str] | None = None,
+) -> tuple[list[Line], list[Cause]]:
+    """Recorded findings as lines, and their causes. ``texts``: what was proposed, by unit and column."""
+    frame = to_be_listed(recorded)
+    keys = [finding_key(row) for row in frame.iter_rows(named=True)]
+    words = listed(frame, names, pages.form_titles(visit, period), texts)
+    groups = grouped(recorded, frame, words, visit.office.programme.edition_for(period))
     sorts = [sort_of(code) for code in frame["code"]]
     lines = [Line(one, key, told.get(key), sort) for one, key, sort in zip(words, keys, sorts, strict=True)]
     return lines, [group.cause for group in groups]
@@ -238,6 +251,7 @@ def _explanations(visit: Visit, weak: dict[str, str], typed: dict[str, tuple[str
     return pages.page(
         visit, "explanations", status=422 if weak else 200, found=found, lines=list(seen.values()), codes=codes,
         weak=weak, typed=typed, is_open=found.state is State.CHECKED, park=visit.park, before=before,
+        base=f"/submissions/{found.number}", start=("/park", "我的报表"),
     )  # fmt: skip
 
 

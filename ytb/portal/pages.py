@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from exports.safe_text import safe_csv
 from schemas.period import Period
 from warehouse.ledger.models import ROLES
+from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
 from ytb.portal.visit import BEIJING, Portal, Visit
 
@@ -48,6 +49,13 @@ CHIPS = {
     State.REOPENED: Chip("!", "已撤销验收", "ask"),
     State.SUPERSEDED: Chip("–", "已被新修订替代", "none"),
 }
+RETURN_CHIPS = {
+    ReturnState.RECEIVED: Chip("…", "已收到,审核中", "busy"),
+    ReturnState.FAULTY: Chip("✕", "有错误,须改正", "bad"),
+    ReturnState.CLEAN: Chip("?", "没有错误,待确认", "ask"),
+    ReturnState.CONFIRMED: Chip("✓", "企业已确认", "good"),
+    ReturnState.TAKEN_UP: Chip("✓✓", "园区已汇集", "done"),
+}
 #: What a page says after a step that went well; the address carries only the key.
 SAID = {
     "explained": "情况说明已保存。",
@@ -55,6 +63,8 @@ SAID = {
     "approval_asked": "已提交本园区审核人;审核同意后即报送。",
     "approval_declined": "已退回填报人员。",
     "approved": "审核同意,已报送。",
+    "confirmed_own": "已确认。园区汇集后随园区报送。",
+    "confirmed_for": "已登记企业的确认。",
     "accepted": "已验收。",
     "accepted_some": "没有问题的已验收;勾选的其余各份不能一起验收,请逐份审。",
     "waiting": "已记初审意见;须另一人复核后才验收。",
@@ -131,6 +141,8 @@ def environment() -> Environment:
     made.filters |= {"beijing": beijing, "until": until, "size": size, "path": lambda text: quote(str(text), safe="")}
     made.globals |= {
         "chip": lambda state: CHIPS[state] if state is not None else NOT_FILED,
+        "return_chip": lambda state: RETURN_CHIPS[state] if state is not None else NOT_FILED,
+        "ReturnState": ReturnState,
         "countdown": countdown,
         "urgency": urgency,
         "ROLES": ROLES,

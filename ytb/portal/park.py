@@ -80,9 +80,7 @@ def take(visit: Visit, park: str, period: Period, channel: str) -> Submission:
 
     Raises RefusalError with a sentence for the clerk.
     """
-    files = [_incoming(one) for one in visit.form.files]
-    if not files:
-        raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
+    files = incoming(visit)
     files += _sent_along(visit, park, period, {file.name for file in files})
     return receive(
         visit.office, files, park=park, period=period, channel=channel, now=visit.now, actor=visit.who.name
@@ -101,6 +99,14 @@ def _sent_along(visit: Visit, park: str, period: Period, names: Collection[str])
         raise RefusalError("没有上一次上传的文件可以一并提交,请重新选择全部文件。")
     kept = [file for file in before.files if file.sha256 in wanted and file.name not in names]
     return [IncomingFile(file.name, visit.office.vault.read(file.sha256)) for file in kept]
+
+
+def incoming(visit: Visit) -> list[IncomingFile]:
+    """The uploaded workbooks, unread. Raises RefusalError where there is none, or one that is none by its size or name."""
+    files = [_incoming(one) for one in visit.form.files]
+    if not files:
+        raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
+    return files
 
 
 def _incoming(file: UploadedFile) -> IncomingFile:

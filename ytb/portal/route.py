@@ -20,6 +20,9 @@ class Owner(Enum):
     PARK = "park"
     ROUND = "park and period"
     SUBMISSION = "submission"
+    UNIT = "park and enterprise"
+    """With a period or without; an enterprise's account sees its own only, a park those of its register."""
+    RETURN = "enterprise return"
 
 
 @dataclass(frozen=True)

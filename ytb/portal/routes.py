@@ -13,6 +13,7 @@ from ytb.portal import (
     casefile,
     changes,
     collection,
+    enterprise,
     findings,
     papers,
     park,
@@ -22,6 +23,7 @@ from ytb.portal import (
 )
 from ytb.portal.route import Handler, Owner, Route
 
+ENTERPRISE = frozenset({"enterprise"})
 EVERYBODY = frozenset[str]()
 SIGNED_IN = frozenset(ROLES)
 PARK = frozenset({"park_reporter"})
@@ -44,7 +46,7 @@ def _post(name: str, path: str, handler: Handler, roles: frozenset[str], back: H
     return Route(name, "POST", path, handler, roles, back=back, **more)  # type: ignore[arg-type]
 
 
-_S, _R = Owner.SUBMISSION, Owner.ROUND
+_S, _R, _U, _E = Owner.SUBMISSION, Owner.ROUND, Owner.UNIT, Owner.RETURN
 
 ROUTES: tuple[Route, ...] = (
     # for everybody
@@ -94,6 +96,17 @@ ROUTES: tuple[Route, ...] = (
     _get("approval", "/approvals/{number}", approving.one, APPROVER, owner=_S, reads=True),
     _post("approve", "/approvals/{number}/approve", approving.approve, APPROVER, approving.one, owner=_S),
     _post("decline_approval", "/approvals/{number}/decline", approving.decline, APPROVER, approving.one, owner=_S),
+    # an enterprise on its own
+    _get("own_due", "/own", enterprise.due, ENTERPRISE, menu="我的报表"),
+    _get("own_round", "/enterprises/{park}/{unit}/{period}", enterprise.one_round, ENTERPRISE, owner=_U),
+    _get("own_template", "/enterprises/{park}/{unit}/{period}/template", enterprise.template, ENTERPRISE | PARK, owner=_U, reads=True),
+    _post("hand_in", "/enterprises/{park}/{unit}/{period}/returns", enterprise.upload, ENTERPRISE, enterprise.one_round, owner=_U, uploads=True),
+    _get("own_return", "/returns/{number}", enterprise.one, ENTERPRISE | PARK, owner=_E, reads=True),
+    _get("return_marked", "/returns/{number}/marked", enterprise.marked, ENTERPRISE | PARK, owner=_E, reads=True),
+    _get("return_file", "/returns/{number}/file", enterprise.original, ENTERPRISE | PARK, owner=_E, reads=True),
+    _get("return_explanations", "/returns/{number}/explanations", enterprise.explanations, ENTERPRISE | PARK, owner=_E, reads=True),
+    _post("explain_return", "/returns/{number}/explanations", enterprise.give_explanations, ENTERPRISE | PARK, enterprise.explanations, owner=_E),
+    _post("confirm_return", "/returns/{number}/confirm", enterprise.confirm, ENTERPRISE, enterprise.one, owner=_E),
     # the statistician
     _get("progress", "/progress", collection.progress, WATCHERS | CITY, menu="报送进度"),
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),

@@ -16,6 +16,7 @@ from schemas.period import Period
 from sources.pool import Pool
 from warehouse.home import Home
 from warehouse.ledger.access import SignedIn
+from warehouse.ledger.enterprise_returns import EnterpriseReturn
 from warehouse.ledger.parks import Park
 from warehouse.ledger.scopes import parks_within
 from warehouse.ledger.submissions import Submission
@@ -102,7 +103,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Visit:
-    """One request. ``park``, ``period`` and ``submission`` are set where the address names them, and are the visitor's to see."""
+    """One request. ``park``, ``period``, ``submission``, ``unit`` and ``returned`` are set where the address names them, and are the visitor's to see."""
 
     portal: Portal
     request: Request
@@ -115,6 +116,8 @@ class Visit:
     park: Park | None = None
     period: Period | None = None
     submission: Submission | None = None
+    unit: str | None = None
+    returned: EnterpriseReturn | None = None
     error: str = ""
     visitor: str = ""
 
@@ -145,6 +148,18 @@ class Visit:
         """The parks the visitor may see in a list on a day; None: all."""
         with self.office.ledger.read() as session:
             return parks_within(session, self.who.park, day)
+
+    @property
+    def handed_in(self) -> EnterpriseReturn:
+        """The enterprise's return that the address names."""
+        assert self.returned is not None
+        return self.returned
+
+    @property
+    def enterprise(self) -> tuple[Park, str]:
+        """The park and the enterprise that the address names."""
+        assert self.park is not None and self.unit is not None
+        return self.park, self.unit
 
     def query(self, name: str) -> str:
         """A parameter of the address, trimmed and not endless."""

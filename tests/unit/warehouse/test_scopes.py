@@ -129,4 +129,4 @@ def test_an_old_home_keeps_its_people_and_their_sessions(tmp_path: Path) -> None
         triggers = set(
             session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'users'"))
         )
-    assert triggers == {"users_no_update", "users_no_delete", "users_no_replace"}
+    assert triggers == {"users_no_update", "users_no_delete", "users_no_replace", "users_unit_fixed"}

@@ -21,6 +21,7 @@ from sources.pool import Pool
 from warehouse.home import Home, create_home
 from warehouse.ledger import access
 from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.enterprise_returns import record_return, record_return_check
 from warehouse.ledger.intake import IncomingFile, record_received
 from warehouse.ledger.migrate import create_ledger
 from warehouse.ledger.models import ROLES
@@ -42,6 +43,8 @@ PASSWORD = "Tuesday-Rain-7"
 CHEAP = Hasher(passes=1, memory_kib=8, lanes=1)
 NASTY = "<script>alert(1)</script>\"'>"
 UNIT = "91620102900001092A"
+OTHER_UNIT, UNIT_ELSEWHERE = "91620102900003092A", "91620102900002092A"
+"""Another enterprise of the same park, and one of another park."""
 
 
 @dataclass
@@ -79,6 +82,21 @@ class Installation:
                 report(session, got.number, now=self.at, actor="x")
         return got.number
 
+    def returned(self, park: str, unit: str, *, hard: int = 0, soft: int = 0) -> str:
+        """An enterprise's return with recorded findings, without any workbook behind it."""
+        office, data = self.office, f"{park}{unit}{hard}{soft}{self.at}".encode()
+        got, _ = record_return(
+            office.vault, office.ledger, IncomingFile("企业.xlsx", data), park=park, period=Q1, edition="2015", unit_id=unit,
+            channel="portal", now=self.at, actor=unit,
+        )  # fmt: skip
+        rows = [finding(park, "hard", n) for n in range(hard)] + [finding(park, "soft", n) for n in range(soft)]
+        blob = office.vault.put(frame_bytes(as_findings([row | {"unit_id": unit} for row in rows]))).sha256
+        counts = {"units": 1, "cells": 3, "hard": hard, "soft": soft, "normalised": 0}
+        result = CheckResult("1", "r" * 64, "o" * 64, None, blob, ("basic",), counts, hard, soft)
+        with office.ledger.write() as session:
+            record_return_check(session, got.number, result, now=self.at, actor="x")
+        return got.number
+
     def token(self, name: str, *scopes: str) -> str:
         """A key of a program for an account."""
         token = secrets.token_hex(16)
@@ -104,7 +122,7 @@ def user_of(role: str, park: str = "LBGX") -> str:
 
 
 #: Where a role that acts for a part of the tree stands; the approver is the other park's, so that LBGX reports alone.
-NODES = {"park_approver": "LBJJ", "city": "兰州市"}
+NODES = {"park_approver": "LBJJ", "city": "兰州市", "enterprise": "LBGX"}
 
 
 def installation(
@@ -144,7 +162,20 @@ def installation(
             )
         for role in ROLES:
             if role != "park_reporter":
-                add_user(session, role, title=ROLES[role], role=role, park=NODES.get(role), now=START, actor="root")
+                add_user(
+                    session,
+                    role,
+                    title=ROLES[role],
+                    role=role,
+                    park=NODES.get(role),
+                    unit_id=UNIT if role == "enterprise" else None,
+                    now=START,
+                    actor="root",
+                )
+        record_unit_events(
+            session, [UnitEvent(OTHER_UNIT, "entry", date(2013, 1, 1), "LBGX", "", {"B02": "邻居公司"}, "批复")], now=START,
+            actor="root",
+        )  # fmt: skip
         for name in [
             *(user_of("park_reporter", p) for p in ("LBGX", "LBJJ")),
             *(r for r in ROLES if r != "park_reporter"),

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ytb.portal_browser import Browser
-from tests.unit.ytb.portal_office import PASSWORD, UNIT, Installation, installation, user_of
+from tests.unit.ytb.portal_office import (
+    OTHER_UNIT,
+    PASSWORD,
+    UNIT,
+    UNIT_ELSEWHERE,
+    Installation,
+    installation,
+    user_of,
+)
 from warehouse.ledger.models import ROLES, SCOPED_ROLES
 from warehouse.ledger.trail import head
 from ytb.portal.route import Owner, Route
@@ -18,6 +26,7 @@ ALL = set(ROLES)
 PARK, OFFICE = {"park_reporter"}, {"province_statistician", "reviewer"}
 WATCH = OFFICE | {"publisher", "analyst"}
 RELEASE = {"province_statistician", "publisher"}
+ENTERPRISE = {"enterprise"}
 PUBLIC: set[str] = set()
 STATISTICIAN, ADMINISTRATOR, AUDITOR = {"province_statistician"}, {"administrator"}, {"auditor"}
 CITY, SECURITY, APPROVER = {"city"}, {"security_administrator"}, {"park_approver"}
@@ -37,6 +46,8 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["take", "give_back", "unit_history", "on_site", "rules_fired"], OFFICE),
     "log_reminders": OFFICE | {"city"},
     **dict.fromkeys(["assign", "second_check"], STATISTICIAN),
+    **dict.fromkeys(["own_due", "own_round", "hand_in", "confirm_return"], ENTERPRISE),
+    **dict.fromkeys(["own_template", "own_return", "return_marked", "return_file", "return_explanations", "explain_return"], ENTERPRISE | PARK),
     "answer_query": PARK,
     **dict.fromkeys(["ask_query", "follow_query"], OFFICE),
     **dict.fromkeys(["approvals", "approval", "approve", "decline_approval"], APPROVER),
@@ -55,6 +66,8 @@ def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     made = installation(tmp_path_factory.mktemp("matrix") / "home")
     made.submission("LBGX", hard=2)
     made.submission("LBJJ", hard=2)
+    for park, unit in (("LBGX", UNIT), ("LBGX", OTHER_UNIT), ("LBJJ", UNIT_ELSEWHERE)):
+        made.returned(park, unit, soft=2)
     return made
 
 
@@ -67,14 +80,16 @@ def browsers(inst: Installation) -> dict[str, Browser]:
     return found
 
 
+MADE_OF_FILES = ("own_template", "return_marked")
 #: Whose things a role may ask for; LBGX where nothing is said.
 OWN = {"park_approver": "LBJJ"}
 
 
-def path_of(route: Route, park: str = "LBGX") -> str:
+def path_of(route: Route, park: str = "LBGX", unit: str = UNIT) -> str:
+    numbers = {Owner.SUBMISSION: f"2015Q1-{park}-0001", Owner.RETURN: f"2015Q1-{park}-{unit}-01"}
     values = {
-        "number": f"2015Q1-{park}-0001" if route.owner is Owner.SUBMISSION else "1", "park": park, "period": "2015-Q1", "position": "1",
-        "name": "portal.css", "unit": UNIT, "release": "2015-Q1.r1", "path:path": "site/index.html",
+        "number": numbers.get(route.owner, "1"), "unit": unit, "park": park, "period": "2015-Q1", "position": "1",
+        "name": "portal.css", "release": "2015-Q1.r1", "path:path": "site/index.html",
     }  # fmt: skip
     path = route.path
     for name, value in values.items():
@@ -114,7 +129,15 @@ def test_nobody_gets_in_unsigned(route: Route, inst: Installation, browsers: dic
 def test_a_role_is_let_in_where_the_table_says_so_and_nowhere_else(
     route: Route, role: str, inst: Installation, browsers: dict[str, Browser]
 ) -> None:
-    is_elsewhere = route.name in ("sign_out", "marked", "release", "release_file", "template", "changes_csv")
+    is_elsewhere = route.name in (
+        "sign_out",
+        "marked",
+        "release",
+        "release_file",
+        "template",
+        "changes_csv",
+        *MADE_OF_FILES,
+    )
     if is_elsewhere and role in EXPECTED[route.name]:
         pytest.skip("needs a session of its own, or files; has its own tests")
     status = ask(browsers[role], route, path_of(route, OWN.get(role, "LBGX")), inst, role)
@@ -141,7 +164,8 @@ def test_what_is_another_parks_does_not_exist(
     other = "LBGX" if OWN.get(role) == "LBJJ" else "LBJJ"
     token = inst.token(user_of(role), route.scope) if route.is_api else ""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    for path in (path_of(route, other), path_of(route, "LBXX")):
+    unit = UNIT_ELSEWHERE if other == "LBJJ" else UNIT
+    for path in (path_of(route, other, unit), path_of(route, "LBXX"), path_of(route, other, OTHER_UNIT)):
         if route.method == "GET":
             foreign = browser.get(path, **headers)
         elif route.is_api:
@@ -152,13 +176,32 @@ def test_what_is_another_parks_does_not_exist(
         assert other not in foreign.text.replace(f"/{other}/", "")
 
 
+@pytest.mark.parametrize("owner", [("LBGX", OTHER_UNIT), ("LBJJ", UNIT_ELSEWHERE), ("LBJJ", UNIT), ("LBXX", UNIT)])
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if "enterprise" in r.roles and r.owner is not Owner.NOTHING], ids=lambda r: r.name
+)
+def test_what_is_another_enterprises_of_the_same_park_or_of_another_does_not_exist(
+    route: Route, owner: tuple[str, str], inst: Installation, browsers: dict[str, Browser]
+) -> None:
+    browser, path = browsers["enterprise"], path_of(route, *owner)
+    foreign = browser.get(path) if route.method == "GET" else browser.post(path, {}, page="/own")
+    assert foreign.status == 404, path
+    assert owner[1] == UNIT or owner[1] not in foreign.text
+
+
+def test_every_route_with_an_owner_that_an_enterprise_may_take_names_the_enterprise() -> None:
+    for route in ROUTES:
+        if "enterprise" in route.roles and "{" in route.path and not route.is_public:
+            assert route.owner in (Owner.UNIT, Owner.RETURN), route.name
+
+
 @pytest.mark.parametrize(
     "route", [r for r in ROUTES if r.reads and "{" in r.path and not r.is_api], ids=lambda r: r.name
 )
 def test_the_trail_says_who_read_figures_of_units(
     route: Route, inst: Installation, browsers: dict[str, Browser]
 ) -> None:
-    if route.name in ("marked", "template", "changes_csv"):
+    if route.name in ("marked", "template", "changes_csv", *MADE_OF_FILES):
         pytest.skip("made from files; the journey in tests/integration looks at it")
     role = next(iter(sorted(route.roles)))
     path = path_of(route, OWN.get(role, "LBGX"))
