@@ -100,7 +100,7 @@ def collate(
     sorted_books = sort_books(readings, edition, said)
     _require_used(confirmations, sorted_books)
     with office.ledger.read() as session:
-        require_open(round_of(session, the_period), the_period)
+        require_open(round_of(session, the_period), the_period, the_park, now)
         before = [s for s in submissions(session, park=the_park, period=the_period) if s.channel == COLLATED]
     received = take_in(
         office, books, park=the_park, period=the_period, channel=COLLATED, now=now, actor=actor, owners=sorted_books.owners

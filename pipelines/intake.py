@@ -92,7 +92,7 @@ def submit(
     readings = read_books(books, office.programme, pool)
     the_park, the_period = attributed(readings, park, period)
     with office.ledger.read() as session:
-        require_open(round_of(session, the_period), the_period)
+        require_open(round_of(session, the_period), the_period, the_park, now)
         require_not_collated(session, the_park, the_period, [book.sha256 for book in books])
     received = take_in(office, books, park=the_park, period=the_period, channel=channel, now=now, actor=actor)
     return carry_on(
@@ -189,12 +189,15 @@ def require_not_collated(session: Session, park: str, period: Period, hashes: Se
         )
 
 
-def require_open(current: Round | None, period: Period) -> None:
-    """Raise RefusalError where the round is not open."""
+def require_open(current: Round | None, period: Period, park: str | None = None, now: datetime | None = None) -> None:
+    """Raise RefusalError where the round is not open; for a ``park`` it may be, ``now``, though it is closed for others."""
     if current is None:
         raise RefusalError(f"{period} 尚未开网,不能报送;请与统计机构联系。")
-    if not current.is_open:
-        raise RefusalError(f"{period} 已关网,不能报送;确需补报的,请向统计机构申请重新开网。")
+    granted = park is not None and now is not None and current.is_open_for(park, now)
+    if not current.is_open and not granted:
+        raise RefusalError(
+            f"{period} 已关网,不能报送;确需补报、更正的,请在该期页面提出关网后更正申请,或与统计机构联系。"
+        )
 
 
 def attributed(readings: Sequence[FileReading], park: str | None, period: Period | None) -> tuple[str, Period]:

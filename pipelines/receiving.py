@@ -40,7 +40,7 @@ def receive(
     Raises RefusalError outside the filling window, StorageError where it cannot be kept.
     """
     with office.ledger.read() as session:
-        require_open(round_of(session, period), period)
+        require_open(round_of(session, period), period, park, now)
         if any(one.channel == COLLATED for one in submissions(session, park=park, period=period)):
             require_not_collated(session, park, period, [_hash_of(file) for file in files])
     return record_received(

@@ -76,7 +76,7 @@ def report_submission(
         raise RefusalError(f"报送须填写{'、'.join(missing)}。")
     with office.ledger.write() as session:
         found = submission(session, number)
-        require_open(round_of(session, found.period), found.period)
+        require_open(round_of(session, found.period), found.period, found.park, now)
         _require_newest(session, found)
         if found.state is not State.EXPLAINED:
             raise RefusalError(f"{number} 当前状态为“{found.state.label}”,不能报送。")

@@ -21,7 +21,8 @@ from warehouse.ledger.submissions import Submission, submissions
 
 @dataclass(frozen=True)
 class Round:
-    """One round. ``extensions``: park → its own deadline; the later of the two counts for it."""
+    """One round. ``extensions``: park → its own deadline; the later of the two counts for it. ``granted``: park → until when it
+    may correct although the round is closed, which moves no deadline: what was late stays late."""
 
     period: Period
     edition: str
@@ -30,6 +31,11 @@ class Round:
     closed_at: datetime | None
     deadline: datetime
     extensions: Mapping[str, datetime] = field(default_factory=dict)
+    granted: Mapping[str, datetime] = field(default_factory=dict)
+
+    def is_open_for(self, park: str, now: datetime) -> bool:
+        """Whether a park may file: while the round is open, or within the time granted to it afterwards."""
+        return self.is_open or (park in self.granted and now < self.granted[park])
 
     def deadline_of(self, park: str) -> datetime:
         """Until when a park is in time. 24时 of a day is 00:00 of the next."""
@@ -100,6 +106,23 @@ def extend_round(
     )
 
 
+def grant_time(
+    session: Session, period: Period, park: str, *, until: datetime, reason: str, now: datetime, actor: str
+) -> Round:
+    """Let one park file until a time although the round is closed. Raises RefusalError where the round is open or never was,
+    for a time that is past, or without a reason."""
+    before = round_of(session, period)
+    if before is None or before.is_open:
+        raise RefusalError(f"{period} {'尚未开网' if before is None else '尚未关网,园区可以直接报送'}。")
+    if not reason.strip():
+        raise RefusalError("关网后准予更正须写明原因。")
+    if until <= now:
+        raise RefusalError(f"可以更正的期限 {shown_instant(until)} 已过,请另定。")
+    return _record(
+        session, period, "extend", edition=before.edition, deadline=until, park=park, reason=reason, now=now, actor=actor
+    )  # fmt: skip
+
+
 def round_of(session: Session, period: Period) -> Round | None:
     """The round of a period as it stands; None where it was never opened."""
     return rounds(session).get(period)
@@ -117,10 +140,12 @@ def rounds(session: Session) -> dict[Period, Round]:
                 found[period] = Round(period, row.edition, True, first, None, deadline, extensions)
             case "extend", datetime() as deadline, None:
                 found[period] = replace(found[period], deadline=deadline)
+            case "extend", datetime() as deadline, str() as park if not found[period].is_open:
+                found[period] = replace(found[period], granted={**found[period].granted, park: deadline})
             case "extend", datetime() as deadline, str() as park:
                 found[period] = replace(found[period], extensions={**found[period].extensions, park: deadline})
             case _:
-                found[period] = replace(found[period], is_open=False, closed_at=row.at)
+                found[period] = replace(found[period], is_open=False, closed_at=row.at, granted={})
     return dict(sorted(found.items()))
 
 

@@ -57,8 +57,7 @@ def add_user(
     """Enter a person. Raises RefusalError for a name taken or impossible, an unknown role, a reporter, approver or city
     without a node. Whether the register knows the node is asked by ``scopes.require_node``.
     """
-    if not _NAME.fullmatch(name):
-        raise RefusalError(f"用户名“{name}”无效:请用 2 至 64 位字母、数字和 . _ @ -。")
+    require_user_name(name)
     if session.get(UserRow, name) is not None:
         raise RefusalError(f"用户“{name}”已存在;停用的用户名不再分配给他人。")
     if role not in ROLES:
@@ -95,6 +94,12 @@ def add_user(
         payload={"role": role, "park": park} | ({"unit_id": unit_id} if unit_id else {}),
     )
     return user(session, name)
+
+
+def require_user_name(name: str) -> None:
+    """Raise RefusalError for what can be no name of an account."""
+    if not _NAME.fullmatch(name):
+        raise RefusalError(f"用户名“{name}”无效:请用 2 至 64 位字母、数字和 . _ @ -。")
 
 
 def disable_user(session: Session, name: str, *, now: datetime, actor: str, reason: str = "") -> User:

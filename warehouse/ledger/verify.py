@@ -12,6 +12,13 @@ from typing import Any
 from sqlalchemy import Date, String, TypeDecorator, select, type_coerce
 from sqlalchemy.orm import Session
 
+from warehouse.ledger.correspondence_models import (
+    CorrectionDecisionRow,
+    CorrectionRequestRow,
+    HandoverDecisionRow,
+    HandoverRow,
+    NoticeRow,
+)
 from warehouse.ledger.enterprise_returns import SUBJECT, return_number
 from warehouse.ledger.evaluation_models import LadderEventRow, ProvidedFigureRow
 from warehouse.ledger.intake import files_digest
@@ -75,6 +82,11 @@ _RECORDED: tuple[type[Base], ...] = (
     ReleaseDateRow,
     DataRequestRow,
     DataRequestStepRow,
+    NoticeRow,
+    CorrectionRequestRow,
+    CorrectionDecisionRow,
+    HandoverRow,
+    HandoverDecisionRow,
 )
 
 
@@ -117,7 +129,8 @@ def referenced_blobs(session: Session) -> set[str]:
         ReturnConfirmationRow.evidence,
         ProvidedFigureRow.file,
     )
-    evidence = {sha256 for papers in session.scalars(select(ApplicationRow.evidence)) for sha256, _ in papers}
+    papers_of = (ApplicationRow.evidence, CorrectionRequestRow.evidence)
+    evidence = {sha256 for column in papers_of for papers in session.scalars(select(column)) for sha256, _ in papers}
     return evidence | {sha256 for column in columns for sha256 in session.scalars(select(column).distinct()) if sha256}
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "ytb.cli.history": ("import-history",),
     "ytb.cli.reviewing": ("review", "remind"),
     "ytb.cli.querying": ("query",),
+    "ytb.cli.correspondence": ("notice", "correction", "handover"),
     "ytb.cli.production": (
         "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
     ),

@@ -37,7 +37,10 @@ ACTIONS = {
     "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
     "answer_statuses": "登记回答状态", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
     "return_check_again": "重新审核企业自填表", "return_explained": "企业填写情况说明", "return_confirmed": "企业确认",
-    "return_taken_up": "园区汇集", "application_approved": "同意名录变动申请", "application_declined": "不同意名录变动申请", "parks_recorded": "登记园区",
+    "return_taken_up": "园区汇集", "application_approved": "同意名录变动申请", "application_declined": "不同意名录变动申请",
+    "parks_recorded": "登记园区", "notice_posted": "发通知", "notice_withdrawn": "撤回通知",
+    "correction_asked": "申请关网后更正", "correction_granted": "准予更正", "correction_declined": "不同意更正",
+    "handover_asked": "申请交接", "handover_confirmed": "确认交接", "handover_declined": "退回交接",
 }  # fmt: skip
 LOW_DISK = 2 << 30
 NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}

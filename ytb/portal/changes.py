@@ -11,7 +11,7 @@ from pipelines import comparing
 from pipelines.comparing import Compared
 from schemas.model import Edition
 from sources.marked_list import Listed, listed
-from ytb.portal import pages, problems
+from ytb.portal import pages
 from ytb.portal.findings import unit_names
 from ytb.portal.visit import Visit
 
@@ -45,10 +45,8 @@ def one(visit: Visit) -> Response:
 
 
 def as_csv(visit: Visit) -> Response:
-    """Every cell that differs, as CSV for a spreadsheet."""
+    """Every cell that differs, as CSV for a spreadsheet; heads alone where there is nothing to compare with."""
     made = comparing.compared(visit.office, visit.found)
-    if made is None:
-        raise problems.NOT_FOUND
     edition = visit.office.programme.edition_for(visit.found.period)
     titles, names = pages.form_titles(visit, visit.found.period), _names(visit, made)
     rows = [
@@ -57,7 +55,7 @@ def as_csv(visit: Visit) -> Response:
             column_name(edition, row["column"]), CELL_CHANGES[row["change"]], row["before"] or "", row["after"] or "",
             f"{row['sheet'] or ''} {row['cell'] or ''}".strip(),
         )
-        for row in made.cells.iter_rows(named=True)
+        for row in (made.cells.iter_rows(named=True) if made else ())
     ]  # fmt: skip
     heads = ("表", "单位代码", "单位", "代码", "指标", "变化", "上一次", "这一次", "位置")
     return pages.csv_file([heads, *rows], f"{visit.found.number}_逐格对照.csv")

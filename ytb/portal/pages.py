@@ -91,6 +91,14 @@ SAID = {
     "password": "口令已更改。",
     "factor": "两步验证已启用。",
     "revoked": "令牌已作废。",
+    "posted": "通知已发出,园区登录后可以看到。",
+    "notice_withdrawn": "通知已撤回。",
+    "correction_asked": "更正申请已提交,统计人员答复后显示在本页。",
+    "correction_granted": "已准予更正,园区可以在期限内重新上传、报送。",
+    "correction_declined": "已答复不同意。",
+    "handover_asked": "交接申请已提交,请等待管理员确认。",
+    "handover_confirmed": "交接已确认,原账户已停用。",
+    "handover_declined": "已退回交接申请。",
     "out": "您已退出。",
 }
 

@@ -12,7 +12,9 @@ from pipelines.receiving import receive
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
+from warehouse.ledger.corrections import corrections
 from warehouse.ledger.intake import IncomingFile, clean_file_name
+from warehouse.ledger.notices import notices
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import round_of, rounds
 from warehouse.ledger.states import STANDING, State
@@ -33,14 +35,18 @@ def due(visit: Visit) -> Response:
         park = park_on(session, code, visit.now.date())
         mine = submissions(session, park=code)
         every = rounds(session)
+        told = notices(session, park=code)[:3]
     newest = {one.period: one for one in mine}
     standing = {one.period: one for one in mine if one.state in STANDING}
-    opened = sorted((r for r in every.values() if r.is_open), key=lambda r: (r.deadline_of(code), r.period))
+    may = {period for period, r in every.items() if r.is_open_for(code, visit.now)}
+    opened = sorted((every[period] for period in may), key=lambda r: (r.deadline_of(code), r.period))
     cards = [(r, newest.get(r.period), standing.get(r.period)) for r in opened]
     past = [
-        (r, newest.get(r.period)) for r in sorted(every.values(), key=lambda r: r.period, reverse=True) if not r.is_open
+        (r, newest.get(r.period))
+        for r in sorted(every.values(), key=lambda r: r.period, reverse=True)
+        if r.period not in may
     ]
-    return pages.page(visit, "park_due", park=park, cards=cards, past=past)
+    return pages.page(visit, "park_due", park=park, cards=cards, past=past, notices=told)
 
 
 def one_round(visit: Visit) -> Response:
@@ -49,13 +55,16 @@ def one_round(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         current = rounds(session).get(period)
         filed = submissions(session, park=park.code, period=period)
+        asked_to_correct = corrections(session, park=park.code, period=period)
+        told = [one for one in notices(session, park=park.code) if one.period == period]
     if current is None:
         raise problems.NOT_FOUND
     edition = visit.office.programme.edition_for(period)
     asked = [form for form in edition.forms.values() if form.asked(period) and form.kind.value != "context"]
     return pages.page(
         visit, "park_round", park=park, period=period, round=current, filed=filed[::-1], edition=edition, asked=asked,
-        extensions=",".join(EXTENSIONS),
+        extensions=",".join(EXTENSIONS), open=current.is_open_for(park.code, visit.now), corrections=asked_to_correct,
+        notices=told,
     )  # fmt: skip
 
 
@@ -130,7 +139,7 @@ def leave_out(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         if submissions(session, park=found.park, period=found.period)[-1].number != found.number:
             raise RefusalError("您单位已上传更新的修订,请在那一份上继续。")
-        require_open(round_of(session, found.period), found.period)
+        require_open(round_of(session, found.period), found.period, found.park, visit.now)
     if not visit.form.get("confirmed"):
         raise RefusalError("请勾选确认:有错误的企业本次不报,按未报列名。")
     with visit.office.ledger.write() as session:

@@ -42,6 +42,11 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen"], OFFICE),
     "reminders": OFFICE | CITY,
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
+    **dict.fromkeys(["past", "correction", "ask_correction", "handover", "ask_handover"], PARK),
+    **dict.fromkeys(["post_notice", "withdraw_notice", "corrections", "decide_correction"], STATISTICIAN),
+    **dict.fromkeys(["handovers", "decide_handover"], SECURITY),
+    "correction_evidence": PARK | OFFICE,
+    "notices": WATCH | PARK,
     **dict.fromkeys(["query_list", "queries"], PARK | OFFICE),
     **dict.fromkeys(["take", "give_back", "unit_history", "on_site", "rules_fired"], OFFICE),
     "log_reminders": OFFICE | {"city"},
@@ -132,6 +137,7 @@ def test_a_role_is_let_in_where_the_table_says_so_and_nowhere_else(
     is_elsewhere = route.name in (
         "sign_out",
         "marked",
+        "correction_evidence",
         "release",
         "release_file",
         "template",
@@ -201,7 +207,7 @@ def test_every_route_with_an_owner_that_an_enterprise_may_take_names_the_enterpr
 def test_the_trail_says_who_read_figures_of_units(
     route: Route, inst: Installation, browsers: dict[str, Browser]
 ) -> None:
-    if route.name in ("marked", "template", "changes_csv", *MADE_OF_FILES):
+    if route.name in ("marked", "correction_evidence", "template", "changes_csv", *MADE_OF_FILES):
         pytest.skip("made from files; the journey in tests/integration looks at it")
     role = next(iter(sorted(route.roles)))
     path = path_of(route, OWN.get(role, "LBGX"))

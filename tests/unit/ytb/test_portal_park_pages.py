@@ -9,6 +9,8 @@ import pytest
 from schemas.period import Period
 from tests.paper_office import firm, soft_finding
 from tests.unit.ytb.paper_portal import PaperPortal
+from tests.unit.ytb.portal_browser import Browser
+from warehouse.ledger.periods import close_round
 from warehouse.ledger.submissions import submissions
 
 Q1 = Period(2015, quarter=1)
@@ -17,7 +19,7 @@ UNITS = ["A1", "A2", "A3"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> PaperPortal:
-    roles = ("park_reporter-LBGX", "park_reporter-LBJJ", "reviewer")
+    roles = ("park_reporter-LBGX", "park_reporter-LBJJ", "reviewer", "province_statistician", "security_administrator")
     portal = PaperPortal(tmp_path_factory.mktemp("park") / "home", {"LBGX": UNITS, "LBJJ": ["B1"]}, roles)
     hard = {**soft_finding("A1", "AF02", "F01", "F01=900"), "severity": "hard"}
     left = soft_finding("A2", "AF15", "F01", "F01=7")
@@ -46,7 +48,7 @@ def test_the_difference_to_the_last_upload_is_shown_by_finding_and_by_cell(made:
     assert rows[0].startswith("表,单位代码,单位,代码,指标,变化,上一次,这一次") and any(
         "A1,甲公司,F01" in row and "900,90" in row for row in rows
     )
-    assert clerk.get("/submissions/2015Q1-LBGX-0001/changes.csv").status == 404
+    assert len(clerk.get("/submissions/2015Q1-LBGX-0001/changes.csv").text.splitlines()) == 1
     assert made.who("reviewer").get(f"/submissions/{number}/changes").status == 200
     assert made.who("park_reporter-LBJJ").get(f"/submissions/{number}/changes").status == 404
 
@@ -82,3 +84,85 @@ def test_a_file_of_the_last_upload_goes_along_and_a_new_one_of_its_name_takes_it
     assert clerk.upload(f"{round_page}/submissions", [("财务部.csv", b"w")], round_page, keep).status == 303
     with ledger.read() as session:
         assert [f.name for f in submissions(session, park="LBJJ")[-1].files] == ["财务部.csv"]
+
+
+def test_a_notice_is_posted_seen_by_its_park_and_taken_back(made: PaperPortal) -> None:
+    office, clerk, other = (
+        made.who("province_statistician"),
+        made.who("park_reporter-LBGX"),
+        made.who("park_reporter-LBJJ"),
+    )
+    assert "没有通知" in clerk.get("/notices").text
+    fields = {"title": "一季报注意<b>", "text": "请核对名录。\n谢谢。", "period": "2015-Q1", "park": "LBGX"}
+    assert office.post("/notices", fields | {"text": ""}, page="/notices").status == 422
+    assert office.post("/notices", fields | {"park": "XXXX"}, page="/notices").status == 422
+    assert office.post("/notices", fields, page="/notices").location == "/notices?done=posted"
+    for path in ("/notices", "/park", "/park/LBGX/2015-Q1"):
+        assert "一季报注意&lt;b&gt;" in clerk.get(path).text, path
+    assert "一季报注意" not in other.get("/notices").text and "一季报注意" not in other.get("/park").text
+    assert "发通知" not in clerk.get("/notices").text
+    assert clerk.post("/notices", fields, page="/notices").status == 404
+    assert office.post("/notices/1/withdraw", {"reason": "改期"}, page="/notices").status == 303
+    assert "一季报注意" not in clerk.get("/notices").text and "已撤回" in office.get("/notices").text
+
+
+def test_after_closing_a_park_asks_to_correct_and_a_statistician_grants(made: PaperPortal) -> None:
+    office, page = made.who("province_statistician"), "/park/LBGX/2015-Q1/correction"
+    clerk = made.who("park_reporter-LBGX")
+    assert "不必申请" in clerk.get(page).text
+    with made.paper.office.ledger.write() as session:
+        close_round(session, Q1, now=made.paper.at, actor="x")
+    assert "申请关网后更正或补报" in clerk.get("/park/LBGX/2015-Q1").text
+    assert 'name="file" multiple accept' not in clerk.get("/park/LBGX/2015-Q1").text
+    why = {"reason": "甲公司收入单位填错,企业已更正"}
+    papers = [("说明.pdf", b"%PDF-1")]
+    assert clerk.upload(page, [("x.exe", b"MZ")], page, why).status == 422
+    assert clerk.upload(page, [], page, why).status == 422
+    assert clerk.upload(page, papers, page, why).location == f"{page}?done=correction_asked"
+    assert "等待答复" in clerk.get(page).text
+    paper = clerk.get(f"{page}/1/files/1")
+    assert paper.body == b"%PDF-1" and paper.headers["content-disposition"].startswith("attachment")
+    for path in (f"{page}/1/files/2", f"{page}/9/files/1", "/park/LBGX/2015-Q2/correction/1/files/1"):
+        assert clerk.get(path).status == 404, path
+    assert made.who("park_reporter-LBJJ").get(f"{page}/1/files/1").status == 404
+    assert "企业已更正" in office.get("/corrections").text
+    refused = office.post("/corrections/1", {"decision": "decline", "reason": ""}, page="/corrections")
+    assert refused.status == 422 and "写明原因" in refused.text
+    assert (
+        office.post("/corrections/1", {"decision": "grant", "until": "2015-04-31"}, page="/corrections").status == 422
+    )
+    granted = office.post("/corrections/1", {"decision": "grant", "until": "2015-04-20"}, page="/corrections")
+    assert granted.location == "/corrections?done=correction_granted"
+    again = clerk.get("/park/LBGX/2015-Q1").text
+    assert "准予更正" in again and "2015-04-20 24:00" in again and "上传并审核" in again
+    assert "准予更正至 2015-04-20 24:00" in clerk.get("/park").text
+    assert "上传并审核" not in made.who("park_reporter-LBJJ").get("/park/LBJJ/2015-Q1").text
+
+
+def test_past_periods_keep_every_submission_with_its_papers(made: PaperPortal) -> None:
+    page = made.who("park_reporter-LBGX").get("/past").text
+    for word in (
+        "2015Q1-LBGX-0001",
+        "2015Q1-LBGX-0002",
+        "/submissions/2015Q1-LBGX-0001/receipt.pdf",
+        "第 1 号更正申请",
+    ):
+        assert word in page, word
+    assert "LBJJ-0001" not in page
+
+
+def test_a_successor_is_named_and_let_in(made: PaperPortal) -> None:
+    clerk, keeper = made.who("park_reporter-LBJJ"), made.who("security_administrator")
+    fields = {"to_title": "李四", "to_user": "lisi", "telephone": "", "reason": "调岗"}
+    taken = clerk.post("/handover", fields | {"to_user": "reviewer"}, page="/handover")
+    assert taken.status == 422 and "已被使用" in taken.text and "李四" in taken.text
+    assert clerk.post("/handover", fields, page="/handover").location == "/handover?done=handover_asked"
+    assert "等待管理员确认" in clerk.get("/handover").text
+    assert "李四" in keeper.get("/handovers").text
+    assert keeper.post("/handovers/1", {"decision": "decline", "reason": ""}, page="/handovers").status == 422
+    done = keeper.post("/handovers/1", {"decision": "confirm"}, page="/handovers").text
+    code = done.split('class="big-code">')[1].split("<")[0]
+    assert clerk.get("/park").status == 303  # signed out
+    successor = Browser(made.app)
+    assert successor.sign_in("lisi", code).location == "/"
+    assert successor.get("/park").location == "/password"
