@@ -160,7 +160,7 @@ def enter_mail(
     """
     books = named_apart(books)
     with office.ledger.read() as session:
-        require_open(round_of(session, period), period)
+        require_open(round_of(session, period), period, park, now)
         history = History(office.vault, session, office.programme)
         registered = set(register_of(history, period, park)["unit_id"])
         stands = {one.unit_id for one in standing_returns(session, park, period) if one.channel == OWN}

@@ -75,7 +75,7 @@ def receive_return(
     Raises RefusalError outside the filling window and for an enterprise that is not in the park's register, StorageError.
     """
     with office.ledger.read() as session:
-        require_open(round_of(session, period), period)
+        require_open(round_of(session, period), period, park, now)
         require_registered(office, session, park, period, unit)
     return received(office, file, park=park, period=period, unit=unit, channel=OWN, now=now, actor=actor)
 
@@ -283,7 +283,7 @@ def confirm_own(
         signed.unit_head.strip(), signed.statistics_head.strip(), signed.filled_by.strip(), signed.telephone.strip(), on
     )
     with office.ledger.write() as session:
-        require_open(round_of(session, found.period), found.period)
+        require_open(round_of(session, found.period), found.period, found.park, now)
         return confirm_return(session, number, given, now=now, actor=actor)
 
 
@@ -305,7 +305,7 @@ def confirm_for(
     """
     with office.ledger.read() as session:
         found = enterprise_return(session, number)
-        require_open(round_of(session, found.period), found.period)
+        require_open(round_of(session, found.period), found.period, found.park, now)
     if found.channel == OWN:
         raise RefusalError("企业用自己的账户交来的,由企业自己确认,园区不能代为确认。")
     if found.state in STANDS:

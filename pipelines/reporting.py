@@ -91,7 +91,7 @@ def approve_report(office: Office, number: str, *, now: datetime, actor: str) ->
     """
     with office.ledger.write() as session:
         found = submission(session, number)
-        require_open(round_of(session, found.period), found.period)
+        require_open(round_of(session, found.period), found.period, found.park, now)
         _require_newest(session, found)
         asked = approval_of(session, number)
         if found.state is not State.EXPLAINED or asked is None or not asked.is_waiting:

@@ -81,7 +81,7 @@ def correction_page(visit: Visit) -> Response:
 def ask(visit: Visit) -> Response:
     """Ask to correct, with reason and evidence."""
     park, period = visit.of
-    papers = [_paper(one.name, one.content.read()) for one in visit.form.files]
+    papers = [_paper(one.name, one.read()) for one in visit.form.files]
     with visit.office.ledger.write() as session:
         ask_correction(
             visit.office.vault, session, park.code, period, visit.form.get("reason"), papers, now=visit.now,
