@@ -9,6 +9,7 @@ import duckdb
 
 from pipelines.contribution_production import contribution_marts
 from pipelines.evaluation_production import Sources, evaluation_marts
+from pipelines.imputing_quarters import imputed_values, monitoring_imputations
 from pipelines.index_production import index_marts
 from pipelines.inputs import Inputs, doubts
 from pipelines.methods.innovation import innovation_tables
@@ -32,7 +33,7 @@ from schemas.period import Period
 from warehouse import facts
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
-DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "projects_rates", "projects_risks", "quality_findings"),
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_imputations", "projects_rates", "projects_risks", "quality_findings"),
        "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
 
 Maker = Callable[[Inputs, Period], dict[str, Product]]
@@ -156,8 +157,13 @@ def _series(inputs: Inputs, period: Period) -> dict[str, Product]:
 
 
 def _diagnosis(inputs: Inputs, period: Period) -> dict[str, Product]:
-    round_ = round_of(inputs, inputs.population("effective"), period)
+    round_ = round_of(inputs, inputs.population("effective"), period, with_imputed=False)
     return {"monitoring_diagnosis": monitoring_diagnosis(round_, inputs.programme)}
+
+
+def _imputations(inputs: Inputs, period: Period) -> dict[str, Product]:
+    found = monitoring_imputations(imputed_values(inputs, period), inputs.programme, period)
+    return {"monitoring_imputations": found}
 
 
 def _revisions(inputs: Inputs, population: Population, period: Period) -> dict[str, Product]:
@@ -182,6 +188,7 @@ _MAKERS: dict[str, Maker] = {
     "monitoring_estimates": _estimates,
     "monitoring_series": _series,
     "monitoring_diagnosis": _diagnosis,
+    "monitoring_imputations": _imputations,
     "index_scores": _annual(_index),
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _annual(_innovation),

@@ -19,6 +19,7 @@ from exports.manifest import MANIFEST, Manifest, ReleaseMeta, SubmissionRef, fil
 from exports.release import write_release
 from pipelines.evaluation_production import PUBLISHED as EVALUATION
 from pipelines.evaluation_production import schemes_of
+from pipelines.imputing_quarters import imputed_values
 from pipelines.inputs import Inputs, findings_of, live_inputs
 from pipelines.intake import Office
 from pipelines.loading import load_all, load_listed
@@ -26,6 +27,7 @@ from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation_disclosure import with_sums_kept_back
+from pipelines.methods.monitoring_imputation import imputed_list
 from pipelines.methods.product import Product, composite_parts
 from pipelines.production import compute, store
 from schemas.canonical import frame_bytes
@@ -160,7 +162,7 @@ def publish(
         folder = home.releases / f".{release_id}.partial"
         shutil.rmtree(folder, ignore_errors=True)
         manifest = write_files(home, frames, folder, meta, series)
-        _internal(home, release_id, protected)
+        _internal(home, release_id, protected, imputed_values(inputs, period))
         _set_aside_unrecorded(home, release_id)
         folder.rename(home.releases / release_id)
         with facts.transaction(con):
@@ -231,18 +233,30 @@ def release_meta(
     }
     if inputs.provided_through:
         parameters["evaluation_figures"] = inputs.provided_through
+    if (imputed := imputed_values(inputs, period)).height:
+        known = imputed.filter(pl.col("value").is_not_null())
+        parameters["imputed"] = {
+            "units": known["unit_id"].n_unique(),
+            "values": known.height,
+            "values_unknown": imputed.height - known.height,
+            "by_method": dict(sorted(known["method"].value_counts().iter_rows())),
+        }
     return ReleaseMeta(
         release=release_id, period=period, programme=programme, released_at=now, code_version=code_version(), parameters=parameters,
         submissions=listed, previous=previous, reason=reason, publisher=publisher, title=f"{programme.title} {period.title}",
     )  # fmt: skip
 
 
-def _internal(home: Home, release_id: str, protected: Protected) -> None:
-    """The account of disclosure control: confidential, beside the releases, not in them."""
+def _internal(home: Home, release_id: str, protected: Protected, imputed: pl.DataFrame) -> None:
+    """The account of disclosure control and of imputation: confidential, beside the releases, not in them."""
     folder = home.releases / ".internal"
     folder.mkdir(exist_ok=True)
     (folder / f"{release_id}.atoms.arrow").write_bytes(frame_bytes(protected.published_atoms))
     (folder / f"{release_id}.report.arrow").write_bytes(frame_bytes(protected.report))
+    listed = imputed_list(home.releases, release_id)
+    listed.unlink(missing_ok=True)  # of an attempt that died before the ledger knew it
+    if imputed.height:
+        listed.write_bytes(frame_bytes(imputed))
 
 
 def released_marts(folder: Path) -> dict[str, pl.DataFrame]:

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+import polars as pl
+
+from pipelines.imputing_quarters import imputed_quarter
 from pipelines.inputs import Inputs
 from pipelines.methods.monitoring_early import parameters_of
+from pipelines.methods.monitoring_imputation import nothing_imputed
 from pipelines.methods.monitoring_sides import MonitoringRound
 from pipelines.methods.warning_levels import Parameters
 from pipelines.population import Population
@@ -15,15 +19,21 @@ from schemas.period import Period
 from schemas.period_data import PeriodData
 
 
-def round_of(inputs: Inputs, population: Population, period: Period) -> MonitoringRound:
+def round_of(inputs: Inputs, population: Population, period: Period, *, with_imputed: bool = True) -> MonitoringRound:
     """The round of a quarter: other periods as they stand now, and as they stood when they were last released.
+
+    ``with_imputed``: units without an answer are put in as the edition says, in this quarter, the one before, and what was
+    published; the base of matched growth stays what was accepted.
 
     A period that was not released, or was released on reports of parks since accepted in another state, stands for itself:
     a correction is only shown against figures that were published.
     """
 
+    def figures(of: Population, at: Period) -> PeriodData:
+        return imputed_quarter(of, at)[0] if with_imputed else of.of(at)
+
     def there(other: Period | None) -> PeriodData | None:
-        return population.of(other) if other is not None and population.has(other) else None
+        return figures(population, other) if other is not None and population.has(other) else None
 
     def as_published(other: Period | None) -> PeriodData | None:
         now = there(other)
@@ -34,12 +44,15 @@ def round_of(inputs: Inputs, population: Population, period: Period) -> Monitori
         same = then.has(other) and set(then.of(other).parks.filter("filed")["park"]) == set(
             now.parks.filter("filed")["park"]
         )
-        return then.of(other) if same else now
+        return figures(then, other) if same else now
 
     previous, earlier = period.previous(), period.year_earlier()
+    accepted = population.of(earlier) if population.has(earlier) else None
+    found = imputed_quarter(population, period)[1] if with_imputed else nothing_imputed()
     return MonitoringRound(
-        population.of(period), there(previous), as_published(previous), there(earlier), as_published(earlier)
-    )
+        figures(population, period), there(previous), as_published(previous), accepted, as_published(earlier),
+        found.filter(pl.col("value").is_not_null()).select("unit_id", "indicator", "method"),
+    )  # fmt: skip
 
 
 def warning_rounds(

@@ -12,6 +12,8 @@ import polars as pl
 from exports.addresses import find_figure
 from exports.manifest import read_manifest
 from pipelines.methods.areas import Area, areas_of
+from pipelines.methods.monitoring_imputation import imputed_list, nothing_imputed
+from pipelines.methods.monitoring_measures import RESPONDENTS
 from schemas.environment import environment_for
 from schemas.errors import RefusalError
 from schemas.expression import Node, expand, operand_column, operands, parse
@@ -22,13 +24,15 @@ from schemas.polars_target import prepare_rows, row_expr
 from warehouse import facts
 
 CELLS_SHOWN = 200
+MONITORING = ("monitoring_figures", "monitoring_warnings")
 
 
 @dataclass(frozen=True)
 class Trace:
     """One published figure, what it is computed from, and the workbook cells behind it.
 
-    ``sources``: submission, file (vault hash), sheet, cell, unit_id, column, value, period. ``files``: hash → name as sent.
+    ``sources``: submission, file (vault hash), sheet, cell, unit_id, column, value, period. ``imputed``: the values of units without an
+    answer that were put in (``IMPUTED_COLUMNS``): nobody filed them.
     """
 
     cell: Mapping[str, object]
@@ -36,6 +40,7 @@ class Trace:
     periods: tuple[str, ...]
     submissions: tuple[str, ...]
     sources: pl.DataFrame
+    imputed: pl.DataFrame
 
 
 def find_cell(release: Path, table: str, cell: str) -> dict[str, object]:
@@ -83,7 +88,12 @@ def trace(con: duckdb.DuckDBPyConnection, programme: Programme, release: Path, t
         else pl.DataFrame(schema=SOURCE_COLUMNS)
     )
     return Trace(
-        published, tuple(codes), tuple(map(str, periods)), tuple(sorted(sources["submission"].unique())), sources
+        published,
+        tuple(codes),
+        tuple(map(str, periods)),
+        tuple(sorted(sources["submission"].unique())),
+        sources,
+        _imputed(release, codes, area, published),
     )
 
 
@@ -96,6 +106,7 @@ _WITH_EARLIER = (
     "growth_uncapped",
     "contribution",
 )
+IMPUTED_COLUMNS = ("period", "park", "unit_id", "indicator", "value", "method", "base_of", "base", "level", "donor")
 SOURCE_COLUMNS = {
     "period": pl.String(), "submission": pl.String(), "park": pl.String(), "unit_id": pl.String(), "form": pl.String(), "column": pl.String(),
     "value": pl.String(), "file": pl.String(), "sheet": pl.String(), "cell": pl.String(),
@@ -134,6 +145,23 @@ def _cells(
         sheets = [f.code for f in edition.forms.values() if f.kind is not FormKind.ROSTER]
         found = found.filter(pl.col("unit_id").is_in(units.implode()) | pl.col("form").is_in(sheets))
     return found.select(pl.col(c).cast(t) for c, t in SOURCE_COLUMNS.items()).sort("park", "unit_id", "column")
+
+
+def _imputed(release: Path, codes: Sequence[str], area: Area | None, published: Mapping[str, object]) -> pl.DataFrame:
+    """What was put in behind the figure, from the confidential list kept beside the release."""
+    path = imputed_list(release.parent, release.name)
+    found = pl.read_ipc(path) if path.exists() else nothing_imputed()
+    found = found.filter(pl.col("value").is_not_null() & pl.col("indicator").is_in(list(codes)))
+    if str(published["mart"]) not in MONITORING or str(published["measure"]) in RESPONDENTS:
+        return found.clear().select(IMPUTED_COLUMNS)
+    if area is not None:
+        own = pl.col("sub_park") == area.code if area.is_sub_park else pl.col("park").is_in(list(area.zones))
+        found = found.filter(own)
+    breakdown, category = str(published["breakdown"]), published["category"]
+    column = "park" if breakdown == "zone" else breakdown
+    if column in ("park", "sub_park", "section", "division", "size"):
+        found = found.filter(pl.col(column) == category)
+    return found.select(IMPUTED_COLUMNS).sort("park", "unit_id", "indicator")
 
 
 def _units_in_category(

@@ -15,7 +15,8 @@ import polars as pl
 
 from pipelines.methods.area_figures import BREAKDOWNS, classified, surveyed
 from pipelines.methods.areas import areas_of, lookups
-from pipelines.methods.monitoring_measures import MEASURES, Frame, cells_of_indicators, parts_of_indicators
+from pipelines.methods.monitoring_imputation import ImputationRules
+from pipelines.methods.monitoring_measures import BESIDE, MEASURES, Frame, cells_of_indicators, parts_of_indicators
 from pipelines.methods.monitoring_names import names_of
 from pipelines.methods.monitoring_ratios import ratio_product
 from pipelines.methods.monitoring_sides import (
@@ -69,6 +70,7 @@ def monitoring_figures(
         has_year_earlier_published="published" in others,
         weighted=weighted,
         coverage_minimum=coverage_minimum(edition),
+        most_imputed=ImputationRules.of(edition).most_imputed,
         sheet_codes=frozenset(i.code for i in rosters.get(PARK, ())),
     )
     shown = pl.DataFrame(
@@ -79,7 +81,7 @@ def monitoring_figures(
     )
     parts = [parts_of_indicators(cells, terms, frame)]
     ready = classified(surveyed(round_.now, env), env, sub_park_codes(edition))
-    estimated = estimated_cells(terms, weighted=frame.weighted)
+    estimated = estimated_cells(terms, frame.most_imputed, weighted=frame.weighted)
     tables = [cells]
     for table in edition.tables:
         if table.product == PRODUCT and table.columns:
@@ -93,10 +95,11 @@ def monitoring_figures(
 def measures_by_breakdown(edition: Edition) -> dict[str, tuple[str, ...]]:
     """Breakdown → the measures published of it, from the monitoring tables without columns of their own.
 
-    A table that names no ``measures`` publishes all; without any such table every breakdown has every measure.
+    A table that names no ``measures`` publishes all; without any such table every breakdown has every measure. What says how much
+    is imputed always stands beside.
     """
     found = {
-        row: tuple(table.definition.get("measures", MEASURES))
+        row: tuple(dict.fromkeys((*table.definition.get("measures", MEASURES), *BESIDE)))
         for table in edition.tables
         if table.product == PRODUCT and not table.columns
         for row in table.rows

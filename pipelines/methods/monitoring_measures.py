@@ -16,6 +16,7 @@ from pipelines.methods import growth
 from pipelines.methods.area_figures import TOTAL
 from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
 from pipelines.methods.product import administrative_parts, shaped_parts
+from pipelines.methods.series.imputing import METHODS as METHOD_NAMES
 from schemas.marts import row_key
 from schemas.model import Indicator
 
@@ -35,6 +36,8 @@ PREVIOUS_NOT_PUBLISHED: Final = "上季未发布"
 LOW_COVERAGE: Final = "可比单位所占份额不足规定的比例,不公布"
 NO_YEAR_EARLIER: Final = "没有上年同期数据"
 TOTAL_UNKNOWN: Final = "合计数没有可比的增量"
+MOSTLY_IMPUTED: Final = "填报单位过少,估算所占份额超过规定,不公布"
+SHARE_OF_NOTHING: Final = "合计不为正,不计算占比"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,16 @@ MEASURES: Final[dict[str, Measure]] = {
     "units_reported": Measure("已报单位数", UNITS, 0, ()),
     "units_due": Measure("应报单位数", UNITS, 0, ()),
     "coverage": Measure("填报率", PERCENT, 1, ()),
+    "cumulative_reported": Measure("填报单位合计", None, None, (("answered", "level"), ("estimates", "level"))),
+    "growth_reported": Measure(
+        "同比(填报单位)",
+        PERCENT,
+        1,
+        (("answered_now", "numerator"), ("answered_base", "base"), ("estimates_now", "level"), ("estimates", "level")),
+    ),
+    "imputed_share": Measure("估算占比", PERCENT, 1, (("estimates", "numerator"), ("level", "denominator"))),
+    "units_imputed": Measure("估算单位数", UNITS, 0, ()),
+    "units_unknown": Measure("未报未估单位数", UNITS, 0, ()),
 }
 FORMULAS: Final = {
     "cumulative": "SUM({x})",
@@ -91,7 +104,10 @@ FORMULAS: Final = {
 }
 STOCK_NAME: Final = "期末数"
 ALWAYS_SHOWN: Final = ("total", "zone")
-COUNTS: Final = ("units_reported", "units_due", "coverage")
+COUNTS: Final = ("units_reported", "units_due", "coverage", "units_imputed", "units_unknown")
+RESPONDENTS: Final = ("growth_matched", "year_earlier_matched", "cumulative_reported", "growth_reported")
+COMPARED_BEFORE: Final = ("discrete_quarter", "correction", "perimeter", "year_earlier_published", "growth_nominal")
+BESIDE: Final = ("cumulative_reported", "growth_reported", "imputed_share", "units_imputed", "units_unknown")
 
 
 @dataclass(frozen=True)
@@ -106,18 +122,19 @@ class Frame:
     weighted: bool
     coverage_minimum: float
     sheet_codes: frozenset[str]
+    most_imputed: float = 1.0  # the largest share of estimates in a published level
 
 
-def _when(*cases: tuple[pl.Expr, str], otherwise: str = "") -> pl.Expr:
-    note: pl.Expr = pl.lit(otherwise)
+def _when(*cases: tuple[pl.Expr, str], otherwise: str | pl.Expr = "") -> pl.Expr:
+    note = pl.lit(otherwise) if isinstance(otherwise, str) else otherwise
     for condition, text in reversed(cases):
         note = pl.when(condition).then(pl.lit(text)).otherwise(note)
     return note
 
 
 def with_totals(values: pl.DataFrame) -> pl.DataFrame:
-    """Every row with the terms of its area's total beside it, as ``comparable_all``, ``base_all``, ``level_all``."""
-    wanted = ["level", "comparable", "base", "coverage"]
+    """Every row with the terms of its area's total beside it, as ``comparable_all``, ``base_all``, ``level_all`` …"""
+    wanted = ["level", "comparable", "base", "coverage", "estimates"]
     totals = values.filter(pl.col("breakdown") == "total").select(
         "area", "indicator", *(pl.col(c).alias(f"{c}_all") for c in wanted)
     )
@@ -144,6 +161,9 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     summed = ~sheet
     yes = pl.lit(True)
     zero = pl.lit(0.0)
+    thin, thin_all = mostly_imputed(frame), mostly_imputed(frame, "_all")
+    told = pl.when(~thin).then(level)  # the level as published
+    some_imputed = c("imputed").fill_null(0) > 0
     covered = c("coverage").fill_null(1.0) >= frame.coverage_minimum
     covered_all = c("coverage_all").fill_null(1.0) >= frame.coverage_minimum
     later = flow & pl.lit(not frame.first_quarter)
@@ -161,8 +181,8 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     contributed = ~whole & base.is_not_null() & comparable.is_not_null()
     least = growth.increment_speaks(c("comparable_all"), c("base_all"))
     return {
-        "cumulative": (level, missing, yes),
-        "discrete_quarter": (discrete, no_earlier, flow),
+        "cumulative": (told, _when((thin, MOSTLY_IMPUTED), otherwise=missing), yes),
+        "discrete_quarter": (pl.when(~thin).then(discrete), _when((thin, MOSTLY_IMPUTED), otherwise=no_earlier), flow),
         "correction": (
             _on_last_decimal(c("previous").fill_null(zero) - c("printed").fill_null(zero), frame)
             if frame.has_previous_published
@@ -195,8 +215,10 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
             summed & has_earlier,
         ),
         "growth_nominal": (
-            growth.growth_pct(level, c("published")),
-            pl.when(c("published").is_null()).then(unpublished).otherwise(growth.growth_note(level, c("published"))),
+            growth.growth_pct(told, c("published")),
+            pl.when(c("published").is_null())
+            .then(unpublished)
+            .otherwise(_when((thin, MOSTLY_IMPUTED), otherwise=growth.growth_note(level, c("published")))),
             has_published,
         ),
         "contribution_rate": (
@@ -211,11 +233,44 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
             _when((~covered_all, LOW_COVERAGE), (c("base_all") <= 0, growth.BASE_ZERO), otherwise=TOTAL_UNKNOWN),
             contributed,
         ),
-        "share": (growth.share_pct(level, c("level_all")), missing, ~whole & c("nonneg")),
+        "share": (
+            pl.when(~thin & ~thin_all).then(growth.share_pct(level, c("level_all"))),
+            _when((thin | thin_all, MOSTLY_IMPUTED), otherwise=missing),
+            ~whole & c("nonneg"),
+        ),
         "units_reported": (c("reported"), missing, c("due").is_not_null()),
         "units_due": (c("due"), missing, c("due").is_not_null()),
         "coverage": (growth.share_pct(c("reported"), c("due")), missing, c("due").is_not_null()),
+        "cumulative_reported": (c("answered"), missing, some_imputed),
+        "growth_reported": (
+            pl.when(covered).then(growth.growth_pct(c("answered_now"), c("answered_base"))),
+            pl.when(covered)
+            .then(growth.growth_note(c("answered_now"), c("answered_base")))
+            .otherwise(pl.lit(LOW_COVERAGE)),
+            some_imputed,
+        ),
+        "imputed_share": (growth.share_pct(c("estimates"), level), pl.lit(SHARE_OF_NOTHING), some_imputed),
+        "units_imputed": (c("imputed"), missing, some_imputed),
+        "units_unknown": (c("unknown"), missing, some_imputed),
     }
+
+
+def mostly_imputed(frame: Frame, suffix: str = "") -> pl.Expr:
+    """Whether estimates hold more than the allowed share of a level: it is then no figure of those who answered."""
+    level, estimates = pl.col(f"level{suffix}"), pl.col(f"estimates{suffix}")
+    return ((level != 0) & (estimates.abs() > frame.most_imputed * level.abs())).fill_null(False)
+
+
+def _status(code: str, frame: Frame) -> pl.Expr:
+    """Of a figure that there is: E with an estimate in it, on either side of a comparison; counts of units are A."""
+    if code in COUNTS:
+        return pl.lit("A")
+    estimated = pl.lit(frame.weighted)
+    if code not in RESPONDENTS:
+        estimated = (pl.col("imputed").fill_null(0) > 0) | estimated
+    if code in COMPARED_BEFORE:
+        estimated |= pl.col("imputed_before").fill_null(0) > 0
+    return pl.when(estimated).then(pl.lit("E")).otherwise(pl.lit("P"))
 
 
 def cells_of_indicators(terms: Terms, indicators: Sequence[Indicator], frame: Frame, period: str) -> pl.DataFrame:
@@ -229,12 +284,10 @@ def cells_of_indicators(terms: Terms, indicators: Sequence[Indicator], frame: Fr
     # A category in which no side has a figure is no row; a total without one says why.
     some = pl.any_horizontal(pl.col(t).is_not_null() for t in ("level", "previous", "printed", "published"))
     rows = rows.filter(some | pl.col("breakdown").is_in(ALWAYS_SHOWN))
-    estimated = (pl.col("imputed").fill_null(0) > 0) | pl.lit(frame.weighted)
     tables = []
     for code, (value, note, exists) in measure_values(frame).items():
         measure = MEASURES[code]
         cells = rows.filter(exists).with_columns(value.cast(pl.Float64).alias("value"), note.alias("why"))
-        known = pl.lit("A") if code in COUNTS else pl.when(estimated).then(pl.lit("E")).otherwise(pl.lit("P"))
         tables.append(
             cells.select(
                 *DIMENSIONS,
@@ -248,8 +301,8 @@ def cells_of_indicators(terms: Terms, indicators: Sequence[Indicator], frame: Fr
                 .cast(pl.Int8)
                 .alias("decimals"),
                 "value",
-                pl.when(pl.col("value").is_null()).then(pl.lit("M")).otherwise(known).alias("status"),
-                _note(code, estimated).alias("note"),
+                pl.when(pl.col("value").is_null()).then(pl.lit("M")).otherwise(_status(code, frame)).alias("status"),
+                _note(code, frame).alias("note"),
                 _formula(code, frame).alias("formula"),
             )
         )
@@ -263,18 +316,33 @@ def _measure_name(code: str) -> pl.Expr:
     )
 
 
-def _note(code: str, estimated: pl.Expr) -> pl.Expr:
-    said = (
-        pl.when(pl.col("value").is_null())
-        .then("why")
-        .otherwise(pl.when(pl.col("why") == growth.TURNED_NEGATIVE).then("why").otherwise(pl.lit("")))
-    )
-    if code != "cumulative":
+def _note(code: str, frame: Frame) -> pl.Expr:
+    """Why there is no figure; of one that there is, a change of sign and what was put in for whom."""
+    known, nothing = pl.col("value").is_not_null(), pl.lit("")
+    sign = pl.when(pl.col("why") == growth.TURNED_NEGATIVE).then("why").otherwise(nothing)
+    said = pl.when(known).then(sign).otherwise("why")
+    if code in (*COUNTS, *RESPONDENTS):
         return said
-    imputed = pl.when(pl.col("imputed").fill_null(0) > 0).then(pl.format("含{}户估算数", pl.col("imputed")))
-    return (
-        pl.when(pl.col("value").is_not_null() & estimated).then(imputed.otherwise(pl.lit("按权数推算"))).otherwise(said)
+    weighted = pl.lit("按权数推算") if frame.weighted and code == "cumulative" else nothing
+    imputed = pl.when(pl.col("imputed").fill_null(0) > 0).then(_imputed_note()).otherwise(weighted)
+    both = pl.concat_str(pl.when((sign != "") & (imputed != "")).then(pl.lit("。")).otherwise(nothing), imputed)
+    return pl.when(known).then(pl.concat_str(sign, both)).otherwise(said)
+
+
+def _imputed_note() -> pl.Expr:
+    """How many units a figure has estimates of, by what method, and how many nothing is known of."""
+    pieces = [
+        pl.when(pl.col(f"by_{m}") > 0).then(pl.format(f"{name}{{}}户", pl.col(f"by_{m}")))
+        for m, name in METHOD_NAMES.items()
+    ]
+    methods = pl.concat_str(pieces, separator="、", ignore_nulls=True)
+    how = pl.when(methods != "").then(pl.format("({})", methods)).otherwise(pl.lit(""))
+    left = (
+        pl.when(pl.col("unknown") > 0)
+        .then(pl.format(",另有{}户未报、无从估算", pl.col("unknown")))
+        .otherwise(pl.lit(""))
     )
+    return pl.format("含{}户估算数{}{}", pl.col("imputed"), how, left)
 
 
 def _formula(code: str, frame: Frame) -> pl.Expr:

@@ -5,15 +5,16 @@ Source: ``tables/monitoring.toml``; the same-unit rule and its coverage of surve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from pipelines.methods.area_figures import KEYS, AreaFigures, area_figures
 from pipelines.methods.areas import Area
-from pipelines.methods.monitoring_measures import LOW_COVERAGE, NO_YEAR_EARLIER, ROW_KEY, TABLE
+from pipelines.methods.monitoring_measures import LOW_COVERAGE, MOSTLY_IMPUTED, NO_YEAR_EARLIER, ROW_KEY, TABLE
 from schemas.environment import Environment
+from schemas.expression import expand, operands, parse
 from schemas.marts import row_key
 from schemas.model import PublicationTable
 from schemas.period_data import PeriodData
@@ -33,7 +34,7 @@ def ratio_product(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cells and parts of one table of ratios: the value, last year's on its own common units, and the change.
 
-    ``estimated``: area, breakdown, category of the cells with an estimate behind them. A ratio whose common units hold less than ``coverage_minimum`` of the denominator is not published.
+    ``estimated``: as ``monitoring_terms.estimated_cells``; a ratio over a level that is withheld is withheld. A ratio whose common units hold less than ``coverage_minimum`` of the denominator is not published.
     """
     cells, parts = [], []
     for rows in dict.fromkeys(_rows(table, column) for column in table.columns):
@@ -42,10 +43,22 @@ def ratio_product(
         nodes |= {f"{c['indicator']}{EARLIER}": str(c.get("earlier") or f"yoy({c['formula']})") for c in columns}
         found = area_figures(nodes, data, areas, chosen, rows, env)
         for column in columns:
-            own = _cells(column, found, str(data.period), coverage_minimum, estimated)
+            codes = {c for c, _ in _operands(str(column["formula"]), env)}
+            own_estimates = _estimates_of(estimated, codes)
+            own = _cells(column, found, str(data.period), coverage_minimum, own_estimates)
             cells.append(own)
             parts.append(_parts(own, str(column["indicator"]), found))
     return pl.concat(cells), pl.concat(parts)
+
+
+def _operands(text: str, env: Environment) -> frozenset[tuple[str, str]]:
+    return operands(expand(parse(text), env.derivations))
+
+
+def _estimates_of(estimated: pl.DataFrame, codes: Collection[str]) -> pl.DataFrame:
+    """area, breakdown, category, plain (E), withheld of the cells in which one of ``codes`` is estimated."""
+    own = estimated.filter(pl.col("indicator").is_in(sorted(codes)))
+    return own.group_by(KEYS).agg(pl.col("withheld").any(), plain=pl.lit("E")).sort(KEYS)
 
 
 def _rows(table: PublicationTable, column: Mapping[str, Any]) -> tuple[str, ...]:
@@ -62,10 +75,11 @@ def _cells(
     )
     rows = found.values.select(*KEYS, pl.col(code).alias("now"), pl.col(earlier).alias("then"))
     rows = rows.join(shares, on=KEYS, how="left", maintain_order="left")
-    marked = estimated.with_columns(pl.lit("E").alias("plain"))
-    rows = rows.join(marked, on=KEYS, how="left", maintain_order="left").with_columns(pl.col("plain").fill_null("P"))
+    rows = rows.join(estimated, on=KEYS, how="left", maintain_order="left").with_columns(
+        pl.col("plain").fill_null("P"), pl.col("withheld").fill_null(False)
+    )
     rows = rows.filter(pl.col("now").is_not_null() | (pl.col("breakdown") == "total"))
-    enough, enough_then = (pl.col(c) >= coverage_minimum for c in ("share", "share_earlier"))
+    enough, enough_then = ((pl.col(c) >= coverage_minimum) & ~pl.col("withheld") for c in ("share", "share_earlier"))
     now, then = pl.when(enough).then("now"), pl.when(enough_then).then("then")
     unit = str(column["unit_measure"])
     change_unit = "百分点" if unit == "%" else unit
@@ -76,7 +90,8 @@ def _cells(
     )
     tables = []
     for measure, name, value, covered, missing, unit_measure, formula in measures:
-        why = pl.when(covered).then(pl.lit(missing)).otherwise(pl.lit(LOW_COVERAGE))
+        thin = pl.when("withheld").then(pl.lit(MOSTLY_IMPUTED)).otherwise(pl.lit(LOW_COVERAGE))
+        why = pl.when(covered).then(pl.lit(missing)).otherwise(thin)
         tables.append(
             rows.with_columns(value=value, why=why).select(
                 *KEYS,

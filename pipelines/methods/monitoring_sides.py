@@ -9,7 +9,7 @@ Amounts are whole multiples of the indicator's last decimal (Int128), so that ev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -35,9 +35,12 @@ AMOUNTS: Final = {
     "weight": pl.Float64(),
     "amount": pl.Int128(),
 }
+METHODS: Final = {"unit_id": pl.String(), "indicator": pl.String(), "method": pl.String()}
 UNITS: Final = {
     **AMOUNTS,
     "estimated": pl.Boolean(),
+    "method": pl.String(),  # how it was estimated, null where it is reported
+    "estimated_before": pl.Boolean(),  # whether a figure it is compared with was estimated
     "due": pl.Boolean(),
     "weigh_by": pl.Int128(),  # last known revenue: how much a due unit counts that gives no base
     "restated": pl.Int128(),
@@ -52,7 +55,8 @@ class MonitoringRound:
 
     ``previous``: the quarter before in the same year as it stands now (revised), ``previous_published`` as it stood when
     that quarter was released; ``year_earlier`` and ``year_earlier_published`` likewise for the same quarter of last year.
-    None where there is none; a first quarter has no previous one.
+    None where there is none; a first quarter has no previous one. ``imputed``: unit_id, indicator, method of the values
+    that were put in for units without an answer.
     """
 
     now: PeriodData
@@ -60,6 +64,7 @@ class MonitoringRound:
     previous_published: PeriodData | None = None
     year_earlier: PeriodData | None = None
     year_earlier_published: PeriodData | None = None
+    imputed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=METHODS))
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,30 @@ def sides_of(
     if previous is not None:
         previous = _with_late_entries(previous, units)
         units = _looked_up(units, previous, "before")
+    units = _with_methods(units, round_)
     weighted = bool((units["weight"] != 1.0).any())
     return Sides(units, _others(units, published, previous, printed), weighted)
+
+
+def _with_methods(units: pl.DataFrame, round_: MonitoringRound) -> pl.DataFrame:
+    """How each estimate came about, and whether a unit was estimated in a period it is compared with."""
+    others = (round_.previous, round_.previous_published, round_.year_earlier_published)
+    estimated = [
+        frame.filter("imputed")["unit_id"]
+        for data in others
+        if data is not None
+        for frame in data.rosters.values()
+        if "imputed" in frame.columns
+    ]
+    before = pl.concat(estimated).unique() if estimated else pl.Series("unit_id", [], dtype=pl.String)
+    if before.is_empty() and round_.imputed.is_empty():
+        return units
+    methods = round_.imputed.select(pl.col(c).cast(t) for c, t in METHODS.items())
+    keys = ["unit_id", "indicator"]
+    joined = units.drop("method").join(methods, on=keys, how="left", validate="m:1", maintain_order="left")
+    known = pl.when(pl.col("estimated") & ~pl.col("sheet")).then("method").alias("method")
+    touched = (pl.col("unit_id").is_in(before.implode()) & ~pl.col("sheet")).alias("estimated_before")
+    return joined.with_columns(known, touched).select(*UNITS)
 
 
 def _rows(
@@ -222,6 +249,8 @@ def _units(frame: pl.DataFrame, indicators: Sequence[Indicator], roster: str, en
         ready.lazy().select(
             *_keys(frame, i, roster),
             estimated.alias("estimated"),
+            pl.lit(None, dtype=pl.String).alias("method"),
+            pl.lit(False).alias("estimated_before"),
             due(i),
             size.alias("weigh_by"),
             lagged(i, "yoy", "restated"),

@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.methods.area_figures import BREAKDOWNS, KEYS, TOTAL, Breakdown
 from pipelines.methods.areas import Area, memberships
 from pipelines.methods.monitoring_sides import GROUPS, ROWS_AT_ONCE, Sides
+from pipelines.methods.series.imputing import METHODS as METHOD_NAMES
 from schemas.model import Indicator
 
 DIMENSIONS: Final = (*KEYS, "indicator")
@@ -31,6 +32,11 @@ NAMES: Final = {
     "discrete": "SUM({x} - prev({x}))",
     "kept": "SUM({x}, notnull(prev({x})))",
     "kept_before": "SUM(prev({x}), notnull({x}))",
+    "answered": "answered(SUM({x}))",
+    "estimates": "imputed(SUM({x}))",
+    "answered_now": "answered(SUM({x}, notnull(yoy({x}))))",
+    "answered_base": "answered(SUM(yoy({x}), notnull({x})))",
+    "estimates_now": "imputed(SUM({x}, notnull(yoy({x}))))",
     "published": "published(yoy(SUM({x})))",
     "leavers": "leavers({x})",
     "previous": "prev(SUM({x}))",
@@ -38,17 +44,21 @@ NAMES: Final = {
     "perimeter": "perimeter({x})",
     "correction": "correction({x})",
 }
-OWN_TERMS: Final = tuple(NAMES)[:10]  # from this quarter's rows; the others come with rows of their own
+OWN_TERMS: Final = tuple(NAMES)[:10]  # from this quarter's rows
+ESTIMATE_TERMS: Final = tuple(NAMES)[
+    10:15
+]  # likewise, where anything is estimated; the others come with rows of their own
 DIFFERENCES: Final = ("leavers", "perimeter", "correction")
 STATISTICS: Final = ("known", "missing", "n", "max1", "max2", "fixed", "absolute")
 SHEET_TERMS: Final = ("level", "comparable", "base", "published", "previous", "printed")
-COUNTS: Final = ("due", "reported", "imputed")
+BY_METHOD: Final = tuple(f"by_{method}" for method in METHOD_NAMES)
+COUNTS: Final = ("due", "reported", "imputed", "unknown", "imputed_before", *BY_METHOD)
 
 
 @dataclass(frozen=True)
 class Terms:
     """``values``: area, breakdown, category, indicator, one Float64 column a term, coverage (share of the due units' base
-    that comparable units hold), and due, reported, imputed (units); ``parts``: the same keys, term, part, n, max1, max2,
+    that comparable units hold), and ``COUNTS`` (units); ``parts``: the same keys, term, part, n, max1, max2,
     total, absolute_total, administrative."""
 
     values: pl.DataFrame
@@ -65,6 +75,7 @@ def terms_of(
     """Every term of every indicator for every area and category that any side has."""
     wanted = [areas[c] for c in chosen]
     sums, counts = [], []
+    own_terms = (*OWN_TERMS, *ESTIMATE_TERMS) if bool(sides.units["estimated"].any()) else OWN_TERMS
     for codes in _portions(sides, indicators):
         units = _with_own_terms(sides.units.filter(pl.col("indicator").is_in(codes)))
         others = [
@@ -72,7 +83,7 @@ def terms_of(
         ]
         for name in breakdowns:
             keyed = _keyed(units, BREAKDOWNS[name], wanted)
-            sums.append(_own_sums(keyed, weighted=sides.weighted))
+            sums.append(_own_sums(keyed, own_terms, weighted=sides.weighted))
             counts.append(_counts(keyed))
             if others:
                 sums.append(_sums(_known(pl.concat(others, how="diagonal")), BREAKDOWNS[name], wanted))
@@ -124,28 +135,34 @@ def _with_own_terms(units: pl.DataFrame) -> pl.DataFrame:
     now, restated, accepted, before = (pl.col(c) for c in ("amount", "restated", "accepted", "before"))
     both, matched, kept = (now.is_not_null() & other.is_not_null() for other in (restated, accepted, before))
     quarter = kept & pl.col("flow")
+    answered = ~pl.col("estimated")
     return units.with_columns(
         level=now,
         comparable=pl.when(both).then(now),
         base=pl.when(both).then(restated),
         rest=pl.when(restated.is_null()).then(now),
-        matched=pl.when(matched).then(now),
-        matched_base=pl.when(matched).then(accepted),
+        matched=pl.when(matched & answered).then(now),
+        matched_base=pl.when(matched & answered).then(accepted),
         entrants=pl.when(both & accepted.is_null()).then(restated),
         discrete=pl.when(quarter).then(now - before),
         kept=pl.when(quarter).then(now),
         kept_before=pl.when(quarter).then(before),
+        answered=pl.when(answered).then(now),
+        estimates=pl.when(~answered).then(now),
+        answered_now=pl.when(answered & both).then(now),
+        answered_base=pl.when(answered & both).then(restated),
+        estimates_now=pl.when(~answered & both).then(now),
     )
 
 
-def _own_sums(keyed: pl.DataFrame, *, weighted: bool) -> pl.DataFrame:
+def _own_sums(keyed: pl.DataFrame, own_terms: Sequence[str], *, weighted: bool) -> pl.DataFrame:
     """All terms of ``_with_own_terms`` in one group_by, a row a term; terms of no unit are left out, but for sheets."""
     wide = keyed.group_by(DIMENSIONS).agg(
         pl.col("sheet").first(),
-        *(e.alias(f"{term}:{name}") for term in OWN_TERMS for name, e in _statistics(term, weighted=weighted).items()),
+        *(e.alias(f"{term}:{name}") for term in own_terms for name, e in _statistics(term, weighted=weighted).items()),
     )
     tables = []
-    for term in OWN_TERMS:
+    for term in own_terms:
         asked = pl.col("sheet") if term in SHEET_TERMS else pl.lit(False)
         rows = wide.filter(asked | ((pl.col(f"{term}:known") > 0) & ~pl.col("sheet")))
         tables.append(
@@ -227,7 +244,7 @@ def _counts(keyed: pl.DataFrame) -> pl.DataFrame:
     """
     had, base, weigh = pl.col("amount").is_not_null(), pl.col("restated").abs(), pl.col("weigh_by")
     due, estimated = pl.col("due"), pl.col("estimated")
-    pair = due & had & base.is_not_null()
+    pair = due & had & ~estimated & base.is_not_null()
 
     def share(of: pl.Expr) -> pl.Expr:
         held, whole = of.filter(pair).sum().cast(pl.Float64), of.filter(due).sum().cast(pl.Float64)
@@ -239,6 +256,9 @@ def _counts(keyed: pl.DataFrame) -> pl.DataFrame:
         due=due.sum().cast(pl.Int64),
         reported=(had & ~estimated).sum().cast(pl.Int64),
         imputed=(had & estimated).sum().cast(pl.Int64),
+        unknown=(due & ~had).sum().cast(pl.Int64),
+        imputed_before=pl.col("estimated_before").sum().cast(pl.Int64),
+        **{f"by_{m}": (had & (pl.col("method") == m)).sum().cast(pl.Int64) for m in METHOD_NAMES},
         coverage=pl.coalesce(by_base, share(weigh), by_number),
     )
 
@@ -277,7 +297,10 @@ def _table(sums: pl.DataFrame, counts: pl.DataFrame, indicators: Sequence[Indica
     return Terms(values.select(*DIMENSIONS, *NAMES, "coverage", *COUNTS), parts)
 
 
-def estimated_cells(terms: Terms, *, weighted: bool) -> pl.DataFrame:
-    """area, breakdown, category of every cell with an estimate behind it: of all cells where units stand for others."""
+def estimated_cells(terms: Terms, most_imputed: float, *, weighted: bool) -> pl.DataFrame:
+    """``DIMENSIONS``, withheld of every level with an estimate behind it (all of them where units stand for others).
+
+    ``withheld``: estimates hold more than ``most_imputed`` of it."""
     rows = terms.values if weighted else terms.values.filter(pl.col("imputed") > 0)
-    return rows.select(KEYS).unique().sort(KEYS)
+    mostly = (pl.col("estimates").abs() > most_imputed * pl.col("level").abs()) & (pl.col("level") != 0)
+    return rows.select(*DIMENSIONS, withheld=mostly.fill_null(False)).sort(DIMENSIONS)

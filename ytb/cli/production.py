@@ -17,6 +17,7 @@ from exports.revision import revision_table
 from pipelines import loading
 from pipelines.inputs import live_inputs
 from pipelines.intake import COLLATED, HISTORY
+from pipelines.methods.series.imputing import METHODS
 from pipelines.production import DUE, PRODUCTS, compute, store
 from pipelines.publishing import publish, released_marts, reproduce
 from pipelines.rereading import reread_all
@@ -185,6 +186,12 @@ def trace_command(
     ]
     if sources.height > CELLS_SHOWN:
         lines.append(f"  ……共 {sources.height} 个,全部见 --json。")
+    if found.imputed.height:
+        lines.append(f"另含 {found.imputed.height} 个估算值,不是任何单位填报的:")
+        lines += [
+            f"  估算 {r['period']} {r['park']} {r['unit_id']} {r['indicator']}={r['value']:.15g}({METHODS[r['method']]},{r['base_of']}为底)"
+            for r in found.imputed.head(CELLS_SHOWN).iter_rows(named=True)
+        ]
     emit(
         {
             "cell": dict(shown),
@@ -192,6 +199,7 @@ def trace_command(
             "periods": found.periods,
             "submissions": found.submissions,
             "sources": sources,
+            "imputed": found.imputed,
         },
         lines,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import series_tables
+from pipelines import growth_accounts, series_tables
 from pipelines.methods.series.links import Overlap, PriceBase
 from pipelines.methods.series.stl import StlPlan
 from pipelines.series_tables import Outcome
@@ -170,3 +170,41 @@ def structure(
 ) -> None:
     """集中度(CR、HHI、基尼、泰尔)、扩散指数、结构变动。"""
     _say(series_tables.structure(data, named=_named(column), same_pct=same), output)
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise typer.BadParameter(f"{option} 应写成用逗号分开的数,现为“{text}”") from None
+
+
+@series_app.command("growth-accounting")
+def growth_accounting(
+    data: Data,
+    output: Output = None,
+    column: Column = None,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="数据已是年增速(%):series、output、capital、labour[、capital_share]")
+    ] = False,
+    capital_share: Annotated[str, typer.Option(help="资本弹性 α,可给几个作敏感性")] = "0.4,0.5,0.6",
+    depreciation: Annotated[str, typer.Option(help="折旧率 δ(由投资额推算资本时)")] = "0.05,0.096,0.15",
+    initial_growth: Annotated[str, typer.Option(help="首年以前投资的年增速 g(由投资额推算资本时)")] = "0.05,0.1",
+    last: Annotated[int, typer.Option(help="末年,0 为数据的末年")] = 0,
+    window: Annotated[int, typer.Option(min=1, help="窗口年数")] = 5,
+    growth_minimum: Annotated[float, typer.Option(help="产出年增速低于它(%)时余值占比不定")] = 1.0,
+) -> None:
+    """增长核算(试算):产出增速中资本、劳动与余值各多少,连同假定与敏感性;不作考核依据。"""
+    shares = _numbers(capital_share, "--capital-share")
+    if rates:
+        made = growth_accounts.of_rates(data, shares, named=_named(column), growth_minimum=growth_minimum)
+    else:
+        assumed = {
+            "capital_share": shares,
+            "depreciation": _numbers(depreciation, "--depreciation"),
+            "initial_growth": _numbers(initial_growth, "--initial-growth"),
+        }
+        made = growth_accounts.of_levels(
+            data, last, window, assumed, named=_named(column), growth_minimum=growth_minimum
+        )
+    _say(made, output)

@@ -101,37 +101,39 @@ def _with_ratio(table: pl.DataFrame, donors: int) -> pl.DataFrame:
 
 def _donors(table: pl.DataFrame) -> pl.DataFrame:
     """(unit, by_donor, _donor, _donor_level) of every silent unit with a positive base."""
-    silent = table.filter(pl.col("value").is_null() & (pl.col("base") > 0)).select("unit", "industry", "size", "base")
+    left = table.filter(pl.col("value").is_null() & (pl.col("base") > 0)).select("unit", "industry", "size", "base")
     giving = table.filter((pl.col("value") > 0) & (pl.col("base") > 0)).select(
-        "industry",
-        "size",
-        pl.col("unit").alias("_donor"),
-        pl.col("base").alias("_base"),
-        pl.col("value").alias("_value"),
+        "industry", "size", _donor="unit", _base="base", _value="value"
     )
     found = []
-    left = silent
     for group in CLASSES:
-        pairs = (
-            left.join(giving.drop([c for c in ("industry", "size") if c not in group]), on=list(group), how="inner")
-            if group
-            else left.join(giving.drop("industry", "size"), how="cross")
-        )
-        best = (
-            pairs.with_columns(_away=(pl.col("base") - pl.col("_base")).abs())
-            .sort("unit", "_away", "_donor")
-            .group_by("unit", maintain_order=True)
-            .first()
-            .select(
-                "unit",
-                by_donor=pl.col("base") * pl.col("_value") / pl.col("_base"),
-                _donor="_donor",
-                _donor_level=pl.lit(LEVEL_NAMES[group]),
-            )
+        best = _nearest(left, giving, list(group)).select(
+            "unit",
+            by_donor=pl.col("base") * pl.col("_value") / pl.col("_base"),
+            _donor="_donor",
+            _donor_level=pl.lit(LEVEL_NAMES[group]),
         )
         found.append(best)
         left = left.join(best.select("unit"), on="unit", how="anti")
     return pl.concat(found)
+
+
+def _nearest(left: pl.DataFrame, giving: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Of every unit of ``left`` the giving unit of its class with the nearest base, the first by name among equally near."""
+    usable, from_ = (f.drop_nulls(by) if by else f for f in (left, giving))
+    firsts = from_.sort("_base", "_donor").unique([*by, "_base"], keep="first", maintain_order=True)
+    firsts = firsts.drop([c for c in ("industry", "size") if c not in by]).sort("_base").with_columns(base="_base")
+    sides = [
+        usable.sort("base").join_asof(firsts, on="base", by=by or None, strategy=strategy, check_sortedness=False)
+        for strategy in ("backward", "forward")
+    ]
+    return (
+        pl.concat(sides)
+        .filter(pl.col("_donor").is_not_null())
+        .with_columns(_away=(pl.col("base") - pl.col("_base")).abs())
+        .sort("unit", "_away", "_donor")
+        .unique("unit", keep="first", maintain_order=True)
+    )
 
 
 def imputed_totals(units: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:

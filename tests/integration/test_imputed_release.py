@@ -1,0 +1,86 @@
+"""A release in which one zone is missing: its units are estimated, said so everywhere, traced, and made again byte for byte."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.integration import independent_figures as independent
+
+pytestmark = pytest.mark.slow
+MISSING = "LBBY"
+
+
+@pytest.fixture(scope="module")
+def without_a_zone(province: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, pl.DataFrame]:
+    """A copy of the home in which one zone's second quarter went back, and what is published of it now."""
+    home = tmp_path_factory.mktemp("silent") / "home"
+    shutil.copytree(province.home, home)
+    own = type(province)(home, province.story)
+    query = f"SELECT number FROM meta.effective WHERE period = '2015-Q2' AND park = '{MISSING}'"
+    number = own.ytb("sql", query)[1][0]["number"]
+    assert own.ytb("review", "reopen", number, "--reason", "数据有误")[0] == 0
+    assert own.ytb("review", "return", number, "--reason", "请重新填报")[0] == 0
+    code, found, said = own.ytb("publish", "--period", "2015-Q2", "--reason", "白银退回重报")
+    assert code == 0, said
+    return own, pl.read_parquet(home / "releases" / found["release"] / "tables" / "monitoring_figures.parquet")
+
+
+def figure(figures: pl.DataFrame, area: str, measure: str, indicator: str = "F01") -> dict[str, Any]:
+    keys = {"area": area, "breakdown": "total", "indicator": indicator, "measure": measure}
+    return figures.filter(**keys).row(0, named=True)
+
+
+def test_the_total_is_what_plain_sql_makes_it_with_respondents_beside(without_a_zone: Any) -> None:
+    """No figures of 2014-Q2 are on file: every silent unit is its own first quarter × the ratio of its class, or of all."""
+    own, figures = without_a_zone
+    total = figure(figures, "LBSYQ", "cumulative")
+    answered = figure(figures, "LBSYQ", "cumulative_reported")
+    assert total["status"] == "E" and "户估算数" in total["note"] and answered["status"] == "P"
+    with independent.snapshot(own.home) as con:
+        plain = con.sql("SELECT sum(F01) FROM effective.finance WHERE period = '2015-Q2'").fetchone()
+        put = con.sql(
+            "SELECT sum(value) FROM mart.monitoring_imputations WHERE period = '2015-Q2' AND indicator = 'F01' AND measure = 'imputed_value'"
+        ).fetchone()
+    assert plain and put and answered["value"] == plain[0]
+    assert total["value"] == plain[0] + put[0]
+    assert figure(figures, "LBSYQ", "imputed_share")["value"] == pytest.approx(put[0] / total["value"] * 100)
+
+
+def test_a_zone_nobody_answered_for_has_no_level(without_a_zone: Any) -> None:
+    _, figures = without_a_zone
+    gone = figure(figures, MISSING, "cumulative")
+    assert (gone["value"], gone["status"]) == (None, "M") and "不公布" in gone["note"]
+    assert figure(figures, MISSING, "growth_restated")["value"] is None
+    assert figure(figures, MISSING, "units_imputed")["value"] == figure(figures, MISSING, "units_due")["value"]
+
+
+def test_trace_names_the_estimates_as_such(without_a_zone: Any) -> None:
+    own, figures = without_a_zone
+    total = figure(figures, "LBSYQ", "cumulative")
+    code, found, said = own.ytb("trace", total["release"], "monitoring_figures", f"{total['row_key']}:value")
+    assert code == 0, said
+    filed = sum(int(s["value"]) for s in found["sources"] if s["column"] == "F01" and s["period"] == "2015-Q2")
+    put = [r for r in found["imputed"] if r["indicator"] == "F01"]
+    assert {r["park"] for r in put} == {MISSING} and all(r["method"] for r in put)
+    assert filed + sum(r["value"] for r in put) == total["value"]
+
+
+def test_the_release_is_reproduced_and_its_manifest_says_what_was_put_in(without_a_zone: Any) -> None:
+    own, figures = without_a_zone
+    release = figures["release"][0]
+    code, found, said = own.ytb("reproduce", release)
+    assert (code, found["differing"]) == (0, []), said
+    manifest = (own.home / "releases" / release / "manifest.json").read_text(encoding="utf-8")
+    assert '"imputed"' in manifest and '"by_method"' in manifest
+    assert not list(Path(own.home / "releases" / release).rglob("*imputed*"))
+
+
+def test_the_full_release_before_it_had_nothing_put_in(province: Any) -> None:
+    figures = pl.read_parquet(province.home / "releases" / "2015-Q2.r1" / "tables" / "monitoring_figures.parquet")
+    assert figures.filter(pl.col("measure").is_in(["imputed_share", "cumulative_reported"])).is_empty()
+    assert figures.filter(status="E").is_empty()
