@@ -24,7 +24,7 @@ from schemas.structural_zeros import with_structural_zeros
 from warehouse import facts
 
 ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
-UNREACHED = "3"
+ANSWERED, UNREACHED = "0", "3"
 V = TypeVar("V")
 
 
@@ -164,7 +164,8 @@ class Population:
             types = {c: edition.indicators[c].dtype for c in known}
             rows = absent.select(
                 "unit_id", "park", "sub_park",
-                answer_status=pl.col("status").cast(pl.String).fill_null(UNREACHED),
+                # Answered once, but the report has gone back: without figures in force nothing is answered.
+                answer_status=pl.col("status").cast(pl.String).replace({ANSWERED: UNREACHED}).fill_null(UNREACHED),
                 **{c: from_text(c, t) for c, t in types.items() if c not in ("unit_id", "park")},
             )  # fmt: skip
             withdrawn = register.filter(pl.col("status").is_in([5, 6, 7, 8])).select(

@@ -22,7 +22,9 @@ def without_a_zone(province: Any, tmp_path_factory: pytest.TempPathFactory) -> t
     shutil.copytree(province.home, home)
     own = type(province)(home, province.story)
     query = f"SELECT number FROM meta.effective WHERE period = '2015-Q2' AND park = '{MISSING}'"
-    number = own.ytb("sql", query)[1][0]["number"]
+    code, found, said = own.ytb("sql", query)
+    assert code == 0, said
+    number = found[0]["number"]
     assert own.ytb("review", "reopen", number, "--reason", "数据有误")[0] == 0
     assert own.ytb("review", "return", number, "--reason", "请重新填报")[0] == 0
     code, found, said = own.ytb("publish", "--period", "2015-Q2", "--reason", "白银退回重报")
@@ -35,20 +37,24 @@ def figure(figures: pl.DataFrame, area: str, measure: str, indicator: str = "F01
     return figures.filter(**keys).row(0, named=True)
 
 
-def test_the_total_is_what_plain_sql_makes_it_with_respondents_beside(without_a_zone: Any) -> None:
-    """No figures of 2014-Q2 are on file: every silent unit is its own first quarter × the ratio of its class, or of all."""
+def test_the_total_is_respondents_by_plain_sql_and_the_estimates_beside_the_release(without_a_zone: Any) -> None:
+    """No figures of 2014-Q2 are on file: every silent unit is carried from its own first quarter, and never below it."""
     own, figures = without_a_zone
-    total = figure(figures, "LBSYQ", "cumulative")
-    answered = figure(figures, "LBSYQ", "cumulative_reported")
+    total, answered = (figure(figures, "LBSYQ", m) for m in ("cumulative", "cumulative_reported"))
     assert total["status"] == "E" and "户估算数" in total["note"] and answered["status"] == "P"
+    listed = pl.read_ipc(own.home / "releases" / ".internal" / f"{total['release']}.imputed.arrow")
+    put = listed.filter(pl.col("indicator").eq("F01") & pl.col("value").is_not_null())
     with independent.snapshot(own.home) as con:
         plain = con.sql("SELECT sum(F01) FROM effective.finance WHERE period = '2015-Q2'").fetchone()
-        put = con.sql(
-            "SELECT sum(value) FROM mart.monitoring_imputations WHERE period = '2015-Q2' AND indicator = 'F01' AND measure = 'imputed_value'"
-        ).fetchone()
-    assert plain and put and answered["value"] == plain[0]
-    assert total["value"] == plain[0] + put[0]
-    assert figure(figures, "LBSYQ", "imputed_share")["value"] == pytest.approx(put[0] / total["value"] * 100)
+        query = f"SELECT unit_id, F01 FROM effective.finance WHERE period = '2015-Q1' AND park = '{MISSING}'"
+        first = dict(con.sql(query).fetchall())
+    assert plain and answered["value"] == plain[0]
+    assert total["value"] == plain[0] + put["value"].sum()
+    assert figure(figures, "LBSYQ", "imputed_share")["value"] == pytest.approx(
+        put["value"].sum() / total["value"] * 100
+    )
+    assert dict(put.select("unit_id", "base").iter_rows()) == first
+    assert all(value >= base for value, base in put.select("value", "base").iter_rows())
 
 
 def test_a_zone_nobody_answered_for_has_no_level(without_a_zone: Any) -> None:
@@ -56,7 +62,8 @@ def test_a_zone_nobody_answered_for_has_no_level(without_a_zone: Any) -> None:
     gone = figure(figures, MISSING, "cumulative")
     assert (gone["value"], gone["status"]) == (None, "M") and "不公布" in gone["note"]
     assert figure(figures, MISSING, "growth_restated")["value"] is None
-    assert figure(figures, MISSING, "units_imputed")["value"] == figure(figures, MISSING, "units_due")["value"]
+    imputed, unknown = (figure(figures, MISSING, m)["value"] for m in ("units_imputed", "units_unknown"))
+    assert imputed + unknown == figure(figures, MISSING, "units_due")["value"] and unknown == 1  # it never answered
 
 
 def test_trace_names_the_estimates_as_such(without_a_zone: Any) -> None:

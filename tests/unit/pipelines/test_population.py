@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import duckdb
+import polars as pl
 import pytest
 
 from pipelines.population import Population
@@ -25,3 +26,16 @@ def test_before_the_first_edition_there_is_nothing_and_the_first_periods_can_be_
         for first in (Period(2013, 1), Period(2013)):  # they look a year back
             assert not population.has(first)
             assert population.of(first).rosters["enterprise"].is_empty()
+
+
+def test_a_unit_whose_report_has_gone_back_is_no_longer_answered() -> None:
+    """Its status was recorded when its park reported; without figures in force it is one that could not be reached."""
+    of, period = programme(), Period(2016, 2)
+    register = pl.DataFrame(
+        {"unit_id": ["a", "b", "c"], "park": ["LBXQ"] * 3, "sub_park": [None] * 3, "status": [0, 2, None]},
+        schema={"unit_id": pl.String, "park": pl.String, "sub_park": pl.String, "status": pl.Int64},
+    )
+    with duckdb.connect() as con:
+        facts.create(con, of)
+        roster = Population(con, of, register=lambda _: register).bare(period).rosters["enterprise"]
+    assert dict(roster.select("unit_id", "answer_status").iter_rows()) == {"a": "3", "b": "2", "c": "3"}
