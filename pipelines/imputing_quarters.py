@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -31,6 +32,11 @@ MEASURES: Final = {
     "by_trend": "按自身趋势",
     "by_donor": "按供体",
 }
+
+
+def imputed_list(releases: Path, release: str) -> Path:
+    """Where the values put in for a release are kept: confidential, beside the releases and not in them."""
+    return releases / ".internal" / f"{release}.imputed.arrow"
 
 
 def imputed_quarter(population: Population, period: Period) -> tuple[PeriodData, pl.DataFrame]:

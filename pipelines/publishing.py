@@ -19,7 +19,7 @@ from exports.manifest import MANIFEST, Manifest, ReleaseMeta, SubmissionRef, fil
 from exports.release import write_release
 from pipelines.evaluation_production import PUBLISHED as EVALUATION
 from pipelines.evaluation_production import schemes_of
-from pipelines.imputing_quarters import imputed_values
+from pipelines.imputing_quarters import imputed_list, imputed_values
 from pipelines.inputs import Inputs, findings_of, live_inputs
 from pipelines.intake import Office
 from pipelines.loading import load_all, load_listed
@@ -27,7 +27,6 @@ from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation_disclosure import with_sums_kept_back
-from pipelines.methods.monitoring_imputation import imputed_list
 from pipelines.methods.product import Product, composite_parts
 from pipelines.production import compute, store
 from schemas.canonical import frame_bytes

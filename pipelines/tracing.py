@@ -11,8 +11,9 @@ import polars as pl
 
 from exports.addresses import find_figure
 from exports.manifest import read_manifest
+from pipelines.imputing_quarters import imputed_list
 from pipelines.methods.areas import Area, areas_of
-from pipelines.methods.monitoring_imputation import imputed_list, nothing_imputed
+from pipelines.methods.monitoring_imputation import nothing_imputed
 from pipelines.methods.monitoring_measures import RESPONDENTS
 from schemas.environment import environment_for
 from schemas.errors import RefusalError

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -65,11 +64,6 @@ class ImputationRules:
 def nothing_imputed() -> pl.DataFrame:
     """An empty frame of imputed values."""
     return pl.DataFrame(schema=FOUND)
-
-
-def imputed_list(releases: Path, release: str) -> Path:
-    """Where the values put in for a release are kept: confidential, beside the releases and not in them."""
-    return releases / ".internal" / f"{release}.imputed.arrow"
 
 
 def imputations(
