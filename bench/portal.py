@@ -118,6 +118,12 @@ def served(root: Path) -> Iterator[tuple[Portal, int]]:
             process.wait()
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has used, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def on_file(root: Path) -> list[Submission]:
     """Every submission of the round."""
     ledger = open_ledger(open_home(root))
@@ -158,7 +164,7 @@ def rush(work: Path, clerks: int, wait: float) -> dict[str, Any]:
     root = work / "rush"
     people = deadline_home(root, clerks, datetime.now(UTC))
     with served(root) as (portal, pid), Memory(pid) as memory:
-        found = asyncio.run(_rush(portal, people))
+        found = asyncio.run(_rush(portal, pid, people))
         acknowledged = [str(number) for number in found.pop("numbers")]
         at_receipts, begun = round(memory.own), time.perf_counter()
         say(f"{len(acknowledged)} receipts; waiting for the checks")
@@ -176,13 +182,13 @@ def _unchecked(root: Path) -> int:
     return sum(one.state is State.RECEIVED for one in on_file(root))
 
 
-async def _rush(portal: Portal, people: Sequence[Clerk]) -> dict[str, Any]:
+async def _rush(portal: Portal, pid: int, people: Sequence[Clerk]) -> dict[str, Any]:
     for clerk in people:
         await portal.learn_token(clerk)
     say(f"{len(people)} uploads at once")
-    load, begun = round(os.getloadavg()[0], 1), time.perf_counter()
+    load, used, begun = round(os.getloadavg()[0], 1), processor_seconds(pid), time.perf_counter()
     first = await together([lambda c=clerk: portal.upload(c) for clerk in people])  # type: ignore[misc]
-    whole = time.perf_counter() - begun
+    whole, used = time.perf_counter() - begun, processor_seconds(pid) - used
     numbers = [one.location.removeprefix("/submissions/") for one in first if one.status == 303]
     say("retries")
     again = people[: len(people) // 5]
@@ -191,6 +197,7 @@ async def _rush(portal: Portal, people: Sequence[Clerk]) -> dict[str, Any]:
     receipts = await together([lambda c=clerk, n=number: portal.look(c, f"/submissions/{n}/receipt") for clerk, number in zip(people, numbers, strict=False)])  # type: ignore[misc]  # fmt: skip
     return {
         "load_before": load, "statuses": _counted(first), "seconds": quantiles(first), "whole": round(whole, 2),
+        "server_cpu_seconds": round(used, 2),
         "retries": _counted(retried), "numbers_new_on_retry": len(said_again - set(numbers)),
         "receipts": _counted(receipts), "numbers": numbers,
     }  # fmt: skip

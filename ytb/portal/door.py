@@ -35,7 +35,9 @@ from ytb.portal.visit import Form, Portal, Visit
 
 LOG = logging.getLogger("ytb.portal")
 MOST_TAKEN_AT_ONCE = 32
-#: Submissions in the queue and on their way, a worker, beyond which nobody is kept waiting for the result.
+#: So many uploads to acknowledge at one time, and no check is begun.
+RUSH = 4
+#: Submissions in the queue and to acknowledge, a worker, beyond which nobody is kept waiting for the result.
 WORTH_WAITING_FOR = 4
 SAFE = frozenset({"GET", "HEAD"})
 #: What somebody whose password is a printed code, or who still lacks the second factor, may do.
@@ -62,6 +64,8 @@ class Door:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
         self.waiting = Counter[str]()
+        # Uploads whose body is here and that are not acknowledged yet; slow senders are not among them.
+        self.arrived = 0
         # Fewer than there are threads, so that pages are served while uploads are taken in.
         self.taking = asyncio.Semaphore(MOST_TAKEN_AT_ONCE)
 
@@ -142,10 +146,14 @@ class Door:
         self.waiting[name] += 1
         try:
             form = await self._form(visit)
+            self.arrived += 1
+            self.portal.examiner.give_way(self.arrived > RUSH)
             try:
                 async with self.taking:
                     answer = await run_in_threadpool(act, replace(visit, form=form))
             finally:
+                self.arrived -= 1
+                self.portal.examiner.give_way(self.arrived > RUSH)
                 form.close()
         finally:
             self.waiting -= Counter({name: 1})
@@ -154,7 +162,7 @@ class Door:
     async def _better(self, answer: Waiting) -> Response:
         """The answer with the result of the check, where that comes soon; else the acknowledgement alone."""
         examiner = self.portal.examiner
-        if examiner.length + self.waiting.total() > WORTH_WAITING_FOR * examiner.workers:
+        if examiner.length + self.arrived > WORTH_WAITING_FOR * examiner.workers:
             return answer
         # Not wrap_future: giving up waiting must not cancel the check.
         done, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -303,6 +311,8 @@ def _is_within(visit: Visit, node: str) -> bool:
     """Whether the park of the address lies at or below the node its visitor acts for, as the tree stood in that period."""
     if visit.park is None:
         return False
+    if visit.park.code == node:  # as the tree of any day says; at the deadline nearly everybody
+        return True
     day = visit.period.end if visit.period else visit.now.date()
     with visit.office.ledger.read() as session:
         return scopes.covers(session, node, visit.park.code, day)
@@ -334,7 +344,7 @@ def _place(visit: Visit) -> list[object]:
 
 def act(visit: Visit) -> Response:
     """A step; where the rules of the house refuse it, the page again with the reason."""
-    visit = owned(visit) if visit.submission is None and visit.returned is None else visit
+    visit = owned(visit) if visit.park is None and visit.returned is None else visit
     try:
         return visit.route.handler(visit)
     except (RefusalError, SubmissionError, DefinitionError) as refused:

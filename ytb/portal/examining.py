@@ -27,6 +27,8 @@ T = TypeVar("T")
 LOG = logging.getLogger("ytb.portal")
 #: Through these the portal receives.
 CHANNELS = PORTAL, API = ("portal", "api")
+#: Seconds for which a check gives way, at most.
+LONGEST_WAY = 20.0
 
 
 class Waiting(Response):
@@ -45,6 +47,8 @@ class Examiner:
         self.office, self.pool, self.clock, self.workers = office, pool, clock, workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="ytb-examine")
         self._guard = threading.Lock()
+        self._clear = threading.Event()
+        self._clear.set()
         self._queued: dict[str, list[Future[Any]]] = {}
         self._busy: dict[str, threading.Lock] = {}
 
@@ -77,6 +81,7 @@ class Examiner:
 
     def _queue(self, number: str, work: Callable[[], T]) -> Future[T]:
         def job() -> T:
+            self._clear.wait(LONGEST_WAY)
             with self._guard:
                 alone = self._busy.setdefault(number, threading.Lock())
             with alone:
@@ -87,6 +92,13 @@ class Examiner:
             self._queued.setdefault(number, []).append(future)
         future.add_done_callback(lambda done: self._done(number, done))
         return future
+
+    def give_way(self, is_rush: bool) -> None:
+        """Begin no check while many uploads wait for their acknowledgement: both want the same processor."""
+        if is_rush:
+            self._clear.clear()
+        else:
+            self._clear.set()
 
     def place(self, number: str) -> int | None:
         """How many submissions are before this one in the queue (0: it is being checked); None: it is not in it."""
