@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -125,13 +125,18 @@ def grant_time(
 
 def round_of(session: Session, period: Period) -> Round | None:
     """The round of a period as it stands; None where it was never opened."""
-    return rounds(session).get(period)
+    only = select(RoundEventRow).where(RoundEventRow.period == str(period))
+    return _played(session.scalars(only.order_by(RoundEventRow.id))).get(period)
 
 
 def rounds(session: Session) -> dict[Period, Round]:
     """All rounds, by period."""
+    return _played(session.scalars(select(RoundEventRow).order_by(RoundEventRow.id)))
+
+
+def _played(events: Iterable[RoundEventRow]) -> dict[Period, Round]:
     found: dict[Period, Round] = {}
-    for row in session.scalars(select(RoundEventRow).order_by(RoundEventRow.id)):
+    for row in events:
         period = Period.parse(row.period)
         match row.action, row.deadline, row.park:
             case "open", datetime() as deadline, _:
