@@ -67,7 +67,12 @@ class Nursery:
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
-    command = [sys.executable, str(ROOT / "tests" / "integration" / "upload_nursery.py")]
+    yield from nursery_of("upload_nursery.py")
+
+
+def nursery_of(script: str) -> Iterator[Nursery]:
+    """A nursery at work."""
+    command = [sys.executable, str(ROOT / "tests" / "integration" / script)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def say(log: int, line: dict[str, object]) -> None:
     os.write(log, (json.dumps(line, ensure_ascii=False) + "\n").encode())
 
 
-def main() -> None:
+def main(upload: Callable[[dict[str, Any]], None] = upload) -> None:
+    """Fork a child for each order; it runs ``upload``."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     for line in sys.stdin:
         pid = os.fork()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import resource
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from schemas.errors import RefusalError
 from ytb.cli.output import progress
 from ytb.cli.session import CALL
 
+MOST_DESCRIPTORS = 16_384
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -55,6 +57,9 @@ def serve(
     )
     portal = portal_of(CALL.home, CALL.clock, settings, office=office_of(CALL.home))
     atexit.register(portal.pool.close)
+    # Connections that stall hold a descriptor each; the usual 1,024 would leave none for the files of honest uploads.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MOST_DESCRIPTORS)), hard))
     shown = (name or [host])[0]
     progress(f"门户已启动:{'https' if is_https else 'http'}://{shown}:{port}/ (按 Ctrl+C 停止)")
     uvicorn.run(

@@ -192,13 +192,13 @@ def identify(visit: Visit) -> Visit:
         return visit
     with visit.office.ledger.read() as session:
         found = access.session_of(session, held, visit.now)
-        person = user_of(session, found.user) if found else None
-    if found is None or person is None or person.disabled:
+        known = access.credentials(session, found.user) if found else None
+    if found is None or known is None or known.user.disabled:
         return visit
     if access.is_worth_noting(found, visit.now):
         with visit.office.ledger.write() as session:
             access.note_seen(session, found, visit.now)
-    return replace(visit, user=person, session=found)
+    return replace(visit, user=known.user, session=found, credentials=known)
 
 
 def _by_token(visit: Visit) -> Visit:
@@ -234,9 +234,7 @@ def turned_away(visit: Visit) -> Response | None:
 
 
 def _detour(visit: Visit) -> str:
-    with visit.office.ledger.read() as session:
-        known = access.credentials(session, visit.who.name)
-    if known is None:
+    if (known := visit.credentials) is None:
         return ""
     if known.is_one_time and visit.route.name not in ONLY_PASSWORD:
         return "/password"

@@ -15,7 +15,7 @@ from pipelines.intake import Office
 from schemas.period import Period
 from sources.pool import Pool
 from warehouse.home import Home
-from warehouse.ledger.access import SignedIn
+from warehouse.ledger.access import Credentials, SignedIn
 from warehouse.ledger.enterprise_returns import EnterpriseReturn
 from warehouse.ledger.parks import Park
 from warehouse.ledger.scopes import parks_within
@@ -112,6 +112,7 @@ class Visit:
     address: str
     user: User | None = None
     session: SignedIn | None = None
+    credentials: Credentials | None = None
     form: Form = field(default_factory=Form)
     park: Park | None = None
     period: Period | None = None
