@@ -60,6 +60,19 @@ def make_backup(home: Home, folder: Path) -> Backup:
     return Backup(len(listed), last.seq, last.hash)
 
 
+def damaged_in_backup(folder: Path) -> list[str]:
+    """The files of a backup that are missing or not as they were made, by name; empty: it can be restored."""
+    inventory = folder / INVENTORY
+    if not inventory.exists():
+        raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY})。")
+    with disk_faults("核对备份"):
+        listed = json.loads(inventory.read_text(encoding="utf-8"))["files"]
+        return sorted(
+            name for name, expected in listed.items()
+            if not (folder / name).is_file() or _sha256(folder / name) != expected
+        )  # fmt: skip
+
+
 def restore_backup(folder: Path, root: Path) -> Home:
     """Put a backup back into ``root``, which must not exist or be empty; every file is checked against the inventory."""
     inventory = folder / INVENTORY

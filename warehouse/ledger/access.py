@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
+from warehouse.ledger.access_models import RecoveryCodeRow
 from warehouse.ledger.models import ApiTokenRow, SessionRow, SignInFailureRow, UserRow
 from warehouse.ledger.users import User, user
 
@@ -60,6 +61,16 @@ class SignedIn:
     def is_over(self, now: datetime) -> bool:
         """Ended, idle too long, or too old."""
         return self.ended_at is not None or now - self.seen_at > IDLE or now - self.created_at > LONGEST
+
+
+@dataclass(frozen=True)
+class Lockout:
+    """An account or an address that cannot sign in for now. ``name`` of an unknown account is a hash of what was typed."""
+
+    kind: str
+    name: str
+    failures: int
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,8 @@ def set_second_factor(session: Session, name: str, nonce: str | None, *, now: da
     """Enter, replace or (None) take away the second factor of an account."""
     row = session.get_one(UserRow, name)
     row.totp_nonce, row.totp_step = nonce, None
+    # They stood in for the factor that is gone.
+    session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user == name))
     action = "second_factor_set" if nonce else "second_factor_removed"
     trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}")
 
@@ -141,6 +154,70 @@ def is_locked(session: Session, account: str, address: str, now: datetime) -> bo
     of_account = session.scalar(count.where(SignInFailureRow.account == account)) or 0
     of_address = session.scalar(count.where(SignInFailureRow.address == address)) or 0
     return of_account >= FAILURES_OF_ACCOUNT or of_address >= FAILURES_OF_ADDRESS
+
+
+def lockouts(session: Session, now: datetime) -> list[Lockout]:
+    """Which accounts and addresses are locked, and until when, the longest first."""
+    found = []
+    for kind, column, most in (
+        ("account", SignInFailureRow.account, FAILURES_OF_ACCOUNT),
+        ("address", SignInFailureRow.address, FAILURES_OF_ADDRESS),
+    ):
+        query = select(column, SignInFailureRow.at).where(SignInFailureRow.at > now - LOCK_FOR)
+        times: dict[str, list[datetime]] = {}
+        for name, at in session.execute(query.order_by(SignInFailureRow.at)):
+            times.setdefault(name, []).append(at)
+        # It ends when so many have aged that fewer than the limit are left.
+        found += [Lockout(kind, name, len(at), at[-most] + LOCK_FOR) for name, at in times.items() if len(at) >= most]
+    return sorted(found, key=lambda one: (one.until, one.kind, one.name), reverse=True)
+
+
+def lift_lockout(session: Session, kind: str, name: str, *, now: datetime, actor: str) -> None:
+    """Let an account or address try again. Raises RefusalError where it is not locked."""
+    if not any((one.kind, one.name) == (kind, name) for one in lockouts(session, now)):
+        raise RefusalError("没有这个锁定,或已到期。")
+    column = SignInFailureRow.account if kind == "account" else SignInFailureRow.address
+    session.execute(delete(SignInFailureRow).where(column == name))
+    trail.append(
+        session, at=now, actor=actor, action="lockout_lifted", subject=f"access/{name}", payload={"kind": kind}
+    )
+
+
+def set_recovery_codes(session: Session, name: str, codes: Collection[str], *, now: datetime) -> None:
+    """Replace the recovery codes of a person who has a second factor."""
+    if session.get_one(UserRow, name).totp_nonce is None:
+        raise RefusalError("请先启用两步验证。")
+    session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user == name))
+    session.add_all(RecoveryCodeRow(id=_recovery_hash(name, code), user=name, made_at=now) for code in codes)
+    session.flush()
+    trail.append(session, at=now, actor=name, action="recovery_codes_made", subject=f"user/{name}")
+
+
+def recovery_codes_left(session: Session, name: str) -> int:
+    """How many codes of a person are not used."""
+    query = select(func.count()).where(RecoveryCodeRow.user == name, RecoveryCodeRow.used_at.is_(None))
+    return session.scalar(query) or 0
+
+
+def use_recovery_code(session: Session, name: str, code: str, *, now: datetime) -> bool:
+    """Take a code; False where it is none of the person's, or was used."""
+    row = session.get(RecoveryCodeRow, _recovery_hash(name, code))
+    if row is None or row.used_at is not None:
+        return False
+    row.used_at = now
+    trail.append(session, at=now, actor=name, action="recovery_code_used", subject=f"access/{name}")
+    return True
+
+
+def has_recovery_code(session: Session, name: str, code: str) -> bool:
+    """Whether a code would be taken."""
+    row = session.get(RecoveryCodeRow, _recovery_hash(name, code))
+    return row is not None and row.used_at is None
+
+
+def _recovery_hash(name: str, code: str) -> str:
+    typed = "".join(c for c in code.upper() if c.isalnum())
+    return hash_of(f"recovery|{name}|{typed}")
 
 
 def record_failure(session: Session, account: str, address: str, *, now: datetime) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.orm import Session
 
 from warehouse.ledger.columns import canonical_json, read_instant, stored_instant
@@ -89,8 +89,10 @@ def head(session: Session) -> Head:
 
 
 def last_change(session: Session) -> Head:
-    """The last link that changed something but who may come in: not a view, not a sign-in, no account."""
-    is_change = (TrailRow.action != "viewed") & ~TrailRow.subject.like("access/%") & ~TrailRow.subject.like("user/%")
+    """The last link that changed something but who may come in: not a view, not a sign-in, no account, no backup."""
+    is_change = TrailRow.action != "viewed"
+    for aside in ("access/%", "user/%", "care/%"):
+        is_change &= ~TrailRow.subject.like(aside)
     query = select(TrailRow.seq, TrailRow.hash).where(is_change).order_by(TrailRow.seq.desc()).limit(1)
     last = session.execute(query).first()
     return Head(last.seq, last.hash) if last else Head(0, GENESIS)
@@ -140,21 +142,57 @@ def events(session: Session, subject: str | None = None, *, after: int = 0) -> l
     query = select(TrailRow).where(TrailRow.seq > after).order_by(TrailRow.seq)
     if subject is not None:
         query = query.where(TrailRow.subject == subject)
-    return [
-        Event(
-            seq=row.seq,
-            at=read_instant(row.at),
-            actor=row.actor,
-            action=row.action,
-            subject=row.subject,
-            from_state=row.from_state,
-            to_state=row.to_state,
-            reason=row.reason,
-            payload=json.loads(row.payload),
-            hash=row.hash,
-        )
-        for row in session.scalars(query)
-    ]
+    return [_event(row) for row in session.scalars(query)]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to look for; an empty text, or None, asks for nothing. ``subject`` is a part of the subject."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+def search(session: Session, wanted: Wanted, *, most: int | None = None) -> tuple[list[Event], int]:
+    """The links that are wanted, the newest first and at most so many; and how many there are in all."""
+    found = select(TrailRow)
+    if wanted.actor:
+        found = found.where(TrailRow.actor == wanted.actor)
+    if wanted.action:
+        found = found.where(TrailRow.action == wanted.action)
+    if wanted.subject:
+        found = found.where(TrailRow.subject.contains(wanted.subject, autoescape=True))
+    if wanted.since is not None:
+        found = found.where(TrailRow.at >= stored_instant(wanted.since))
+    if wanted.before is not None:
+        found = found.where(TrailRow.at < stored_instant(wanted.before))
+    count = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    return [_event(row) for row in session.scalars(found.order_by(TrailRow.seq.desc()).limit(most))], count
+
+
+def last_of(session: Session, action: str) -> Event | None:
+    """The last link with an action; None where there is none."""
+    query = select(TrailRow).where(TrailRow.action == action).order_by(TrailRow.seq.desc()).limit(1)
+    row = session.scalar(query)
+    return _event(row) if row else None
+
+
+def _event(row: TrailRow) -> Event:
+    return Event(
+        seq=row.seq,
+        at=read_instant(row.at),
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        from_state=row.from_state,
+        to_state=row.to_state,
+        reason=row.reason,
+        payload=json.loads(row.payload),
+        hash=row.hash,
+    )
 
 
 def verify_trail(session: Session, *, expected: Iterable[Head] = ()) -> TrailReport:

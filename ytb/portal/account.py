@@ -22,6 +22,8 @@ LOCKED = "尝试次数过多,已暂停登录。请 15 分钟后再试,或联系�
 # What an unknown account is checked against, so that its answer takes as long as that of a known one.
 _NOBODY = {"hash": ""}
 SCOPES = {"submit": "报送", "read": "查看状态、问题和回执"}
+NO_STEP = -1
+RECOVERY_CODES = 10
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -76,9 +78,12 @@ def sign_in(visit: Visit) -> Response:
         if access.is_locked(session, name, visit.address, visit.now):
             raise RefusalError(LOCKED)
         known = access.credentials(session, name)
+        spare = access.has_recovery_code(session, name, visit.form.get("code"))
     with visit.portal.hashing:
         is_right = passwords.matches(password[: passwords.LONGEST], _kept_of(visit, known))
     step = _second_step(visit, known) if is_right and known else None
+    by_spare = step is None and is_right and spare
+    step = NO_STEP if by_spare else step
     if known is None or not is_right or known.user.disabled or known.password_hash is None or step is None:
         with visit.office.ledger.write() as session:
             access.record_failure(session, name, visit.address, now=visit.now)
@@ -91,6 +96,8 @@ def sign_in(visit: Visit) -> Response:
             renewed = visit.portal.settings.hasher.hash(password)
     with visit.office.ledger.write() as session:
         if step >= 0 and not access.use_second_factor(session, name, step):
+            raise RefusalError(NOT_KNOWN)
+        if by_spare and not access.use_recovery_code(session, name, visit.form.get("code"), now=visit.now):
             raise RefusalError(NOT_KNOWN)
         if renewed:
             access.improve_hash(session, name, renewed)
@@ -118,9 +125,9 @@ def _kept_of(visit: Visit, known: access.Credentials | None) -> str:
 
 
 def _second_step(visit: Visit, known: access.Credentials) -> int | None:
-    """The time step of the code given; -1 where the account has no second factor; None for a wrong code."""
+    """The time step of the code given; NO_STEP where the account has no second factor; None for a wrong code."""
     if known.totp_nonce is None:
-        return -1
+        return NO_STEP
     secret = passwords.totp_secret(visit.portal.key, known.user.name, known.totp_nonce)
     return passwords.matching_step(secret, visit.form.get("code"), visit.now)
 
@@ -181,8 +188,33 @@ def account(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         known = access.credentials(session, visit.who.name)
         mine = access.tokens(session, visit.who.name)
+        left = access.recovery_codes_left(session, visit.who.name)
     has_factor = known is not None and known.totp_nonce is not None
-    return pages.page(visit, "account", tokens=mine, scopes=SCOPES, has_factor=has_factor, made="")
+    return pages.page(
+        visit, "account", tokens=mine, scopes=SCOPES, has_factor=has_factor, made="", codes_left=left, codes=()
+    )
+
+
+def make_recovery_codes(visit: Visit) -> Response:
+    """Ten codes that each stand in once for the authenticator, shown once. The password is asked for again."""
+    name = visit.who.name
+    with visit.office.ledger.read() as session:
+        known = access.credentials(session, name)
+        mine = access.tokens(session, name)
+        if access.is_locked(session, name, visit.address, visit.now):
+            raise RefusalError(LOCKED)
+    with visit.portal.hashing:
+        is_right = passwords.matches(visit.form.get("password")[: passwords.LONGEST], _kept_of(visit, known))
+    if not is_right:
+        with visit.office.ledger.write() as session:
+            access.record_failure(session, name, visit.address, now=visit.now)
+        raise RefusalError("现在的口令不对。")
+    codes = [passwords.one_time_code() for _ in range(RECOVERY_CODES)]
+    with visit.office.ledger.write() as session:
+        access.set_recovery_codes(session, name, codes, now=visit.now)
+    return pages.page(
+        visit, "account", tokens=mine, scopes=SCOPES, has_factor=True, made="", codes_left=len(codes), codes=codes
+    )
 
 
 def second_factor(visit: Visit) -> Response:
@@ -225,8 +257,11 @@ def add_token(visit: Visit) -> Response:
         )  # fmt: skip
         mine = access.tokens(session, visit.who.name)
         known = access.credentials(session, visit.who.name)
+        left = access.recovery_codes_left(session, visit.who.name)
     has_factor = known is not None and known.totp_nonce is not None
-    return pages.page(visit, "account", tokens=mine, scopes=SCOPES, has_factor=has_factor, made=token)
+    return pages.page(
+        visit, "account", tokens=mine, scopes=SCOPES, has_factor=has_factor, made=token, codes_left=left, codes=()
+    )
 
 
 def revoke_token(visit: Visit) -> Response:

@@ -1,26 +1,25 @@
-"""Pages of the three administrators: people, sessions, the trail, the health of the installation."""
+"""Pages of the three administrators: people, sessions, lockouts, the trail. (The health of the installation: ``health``.)"""
 
 from __future__ import annotations
 
 import csv
 import io
-import shutil
-from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from exports.code_slip import code_slip
 from exports.safe_text import safe_csv
 from schemas.errors import RefusalError
 from warehouse.ledger import access, trail
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.enterprise_accounts import require_in_register
-from warehouse.ledger.migrate import current_revision
 from warehouse.ledger.models import SCOPED_ROLES
 from warehouse.ledger.scopes import nodes, require_node
 from warehouse.ledger.states import State
 from warehouse.ledger.users import ENTERPRISE, add_user, disable_user, users
 from ytb.portal import pages, passwords
-from ytb.portal.visit import Visit
+from ytb.portal.visit import BEIJING, Visit
 
 EVENTS_SHOWN = 200
 #: What the auditor reads for an action of the trail; one that is not here is shown as it is kept.
@@ -41,8 +40,9 @@ ACTIONS = {
     "parks_recorded": "登记园区", "notice_posted": "发通知", "notice_withdrawn": "撤回通知",
     "correction_asked": "申请关网后更正", "correction_granted": "准予更正", "correction_declined": "不同意更正",
     "handover_asked": "申请交接", "handover_confirmed": "确认交接", "handover_declined": "退回交接",
+    "lockout_lifted": "解除登录锁定", "recovery_codes_made": "生成恢复码", "recovery_code_used": "用恢复码登录",
+    "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验",
 }  # fmt: skip
-LOW_DISK = 2 << 30
 NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}
 
 
@@ -122,33 +122,68 @@ def end_session(visit: Visit) -> Response:
     return pages.go("/sessions", "ended")
 
 
-def _events(visit: Visit) -> list[trail.Event]:
-    """The links that the filters leave, the newest first."""
-    actor, action, subject = visit.query("actor"), visit.query("action"), visit.query("subject")
-    since, until = visit.query("from"), visit.query("until")
+def lockouts_page(visit: Visit) -> Response:
+    """Which accounts and addresses are locked."""
     with visit.office.ledger.read() as session:
-        every = trail.events(session)
-    return [
-        one
-        for one in reversed(every)
-        if (not actor or one.actor == actor)
-        and (not action or one.action == action)
-        and (not subject or subject in one.subject)
-        and (not since or shown_instant(one.at)[:10] >= since)
-        and (not until or shown_instant(one.at)[:10] <= until)
-    ]
+        found = access.lockouts(session, visit.now)
+    return pages.page(
+        visit, "lockouts", found=found, of_account=access.FAILURES_OF_ACCOUNT, of_address=access.FAILURES_OF_ADDRESS
+    )
+
+
+def lift_lockout(visit: Visit) -> Response:
+    """Let somebody try again before the time is over."""
+    kind, name = visit.form.get("kind"), visit.form.get("of")
+    with visit.office.ledger.write() as session:
+        access.lift_lockout(session, kind, name, now=visit.now, actor=visit.who.name)
+    return pages.go("/lockouts", "lifted")
+
+
+def code_file(visit: Visit) -> Response:
+    """The slip as PDF. The code is not kept anywhere: it comes back from the page that shows it, and must be the one in force."""
+    name, code = visit.request.path_params["name"], visit.form.get("code")
+    with visit.office.ledger.read() as session:
+        known = access.credentials(session, name)
+    with visit.portal.hashing:
+        is_it = bool(known and known.is_one_time and known.password_hash) and passwords.matches(
+            code[: passwords.LONGEST], str(known.password_hash if known else "")
+        )
+    if known is None or not is_it:
+        raise RefusalError("这个一次性代码已经失效,请重新生成。")
+    scheme = "https" if visit.portal.settings.is_https else visit.request.url.scheme
+    data = code_slip(
+        organisation=visit.portal.organisation, name=name, title=known.user.title, role=known.user.role_label,
+        place=known.user.park or "", code=code, address=f"{scheme}://{visit.request.headers['host']}/sign-in",
+        made_at=shown_instant(known.password_set_at or visit.now),
+    )  # fmt: skip
+    return pages.download(data, f"账户交接单_{name}.pdf", "application/pdf")
+
+
+def _wanted(visit: Visit) -> trail.Wanted:
+    """The filters of the address; days are days in Beijing."""
+
+    def midnight(name: str, days: int) -> datetime | None:
+        try:
+            day = date.fromisoformat(visit.query(name))
+        except ValueError:
+            return None
+        return datetime.combine(day, time(0), BEIJING) + timedelta(days=days)
+
+    return trail.Wanted(
+        visit.query("actor"), visit.query("action"), visit.query("subject"), midnight("from", 0), midnight("until", 1)
+    )
 
 
 def trail_page(visit: Visit) -> Response:
     """The trail, filtered; and whether the chain holds."""
-    found = _events(visit)
     with visit.office.ledger.read() as session:
+        found, count = trail.search(session, _wanted(visit), most=EVENTS_SHOWN)
         report = trail.verify_trail(session)
-    actions = sorted({one.action for one in found})
+    actions = sorted(ACTIONS, key=lambda action: ACTIONS[action])
     query = str(visit.request.url.query)
     filters = {name: visit.query(name) for name in ("actor", "action", "subject", "from", "until")}
     return pages.page(
-        visit, "trail", found=found[:EVENTS_SHOWN], count=len(found), actions=actions, report=report, filters=filters,
+        visit, "trail", found=found, count=count, actions=actions, report=report, filters=filters,
         query=query, words=ACTIONS, states={str(state): state.label for state in State},
     )  # fmt: skip
 
@@ -158,53 +193,11 @@ def trail_csv(visit: Visit) -> Response:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["序号", "时间", "人员", "动作", "对象", "原状态", "新状态", "原因", "内容", "校验值"])
-    for one in _events(visit):
+    with visit.office.ledger.read() as session:
+        found, _ = trail.search(session, _wanted(visit))
+    for one in found:
         payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
         texts = (one.actor, one.action, one.subject, one.from_state or "", one.to_state or "", one.reason, payload)
         writer.writerow([one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash])
     data = "\ufeff" + out.getvalue()
     return pages.download(data.encode(), "留痕.csv", "text/csv; charset=utf-8")
-
-
-@dataclass(frozen=True)
-class Health:
-    """Whether the installation can work; numbers for the operator, no content."""
-
-    ok: bool
-    ledger_revision: str
-    trail_links: int
-    disk_free: int
-    disk_low: bool
-    sessions: int
-    snapshot: str
-
-
-def health_of(visit: Visit) -> Health:
-    """What the health page and its JSON say."""
-    free = shutil.disk_usage(visit.portal.home.root).free
-    with visit.office.ledger.read() as session:
-        head = trail.head(session)
-        signed_in = len(access.open_sessions(session, visit.now))
-    snapshots = sorted(path.name for path in visit.portal.home.snapshots.glob("*.duckdb"))
-    revision = current_revision(visit.office.ledger) or ""
-    return Health(
-        free >= LOW_DISK, revision, head.seq, free, free < LOW_DISK, signed_in, snapshots[-1] if snapshots else ""
-    )
-
-
-def health_page(visit: Visit) -> Response:
-    """The health of the installation."""
-    return pages.page(visit, "health", health=health_of(visit))
-
-
-def health_json(visit: Visit) -> Response:
-    """The same for a monitor: 503 where something is wrong."""
-    found = health_of(visit)
-    return JSONResponse(asdict(found), 200 if found.ok else 503)
-
-
-def alive(visit: Visit) -> Response:
-    """For a load balancer: that the process answers and the ledger can be read. No content."""
-    with visit.office.ledger.read() as session:
-        trail.head(session)
-    return JSONResponse({"ok": True})

@@ -88,6 +88,7 @@ SAID = {
     "withdrawn": "已撤回发布。",
     "disabled": "已停用。",
     "ended": "会话已结束。",
+    "lifted": "锁定已解除。",
     "password": "口令已更改。",
     "factor": "两步验证已启用。",
     "revoked": "令牌已作废。",

@@ -33,6 +33,7 @@ CITY, SECURITY, APPROVER = {"city"}, {"security_administrator"}, {"park_approver
 EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["static", "sign_in_page", "sign_in", "verify", "help", "alive", "api_document"], PUBLIC),
     **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
+    "make_recovery_codes": ALL,
     **dict.fromkeys(["add_token", "revoke_token"], PARK | OFFICE),
     **dict.fromkeys(["park_due", "park_round", "template", "upload", "submission", "submission_state", "explanations", "give_explanations"], PARK),
     **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
@@ -59,7 +60,7 @@ EXPECTED: dict[str, set[str]] = {
     "progress": WATCH | CITY,
     **dict.fromkeys(["releases", "release", "release_file"], WATCH | PARK | APPROVER | CITY),
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
-    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user"], SECURITY),
+    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "code_file", "lockouts", "lift_lockout"], SECURITY),
     **dict.fromkeys(["sessions", "end_session"], ADMINISTRATOR | SECURITY),
     **dict.fromkeys(["trail", "trail_csv"], AUDITOR),
     **dict.fromkeys(["health", "health_json"], ADMINISTRATOR | AUDITOR),
