@@ -46,7 +46,7 @@ from warehouse.ledger.submissions import Submission, latest, submissions
 class Gathered:
     """What a collation would be made of. ``standing``: one confirmed return an enterprise; ``waiting``: newer or only returns
     that nobody stands by yet; ``missing`` (unit_id, name): owing enterprises without a return that stands; ``elsewhere``
-    (unit_id, name, park, submission): enterprises that another park has filed; ``own_files``: (name, hash) of the park's own
+    (unit_id, name, park, submission): enterprises that another park has filed; ``names``: enterprise → name in the register; ``own_files``: (name, hash) of the park's own
     workbooks in its last collation; ``registered``: how many owe a report."""
 
     registered: int
@@ -55,6 +55,7 @@ class Gathered:
     missing: pl.DataFrame
     elsewhere: pl.DataFrame
     own_files: Sequence[tuple[str, str]]
+    names: Mapping[str, str]
     last: Submission | None
 
 
@@ -74,7 +75,8 @@ def gathered(office: Office, park: str, period: Period) -> Gathered:
     last = before[-1] if before else None
     return Gathered(
         units.height, standing, waiting, units.filter(~pl.col("unit_id").is_in(list(stands))).sort("unit_id"), elsewhere,
-        [(f.name, f.sha256) for f in last.files if not f.role] if last else [], last,
+        [(f.name, f.sha256) for f in last.files if not f.role] if last else [],
+        dict(units.drop_nulls("name").iter_rows()), last,
     )  # fmt: skip
 
 

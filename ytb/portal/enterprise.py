@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from pipelines.own_returns import (
     confirm_own,
@@ -67,7 +67,7 @@ def one_round(visit: Visit) -> Response:
     asked = [form for form in edition.forms.values() if form.asked(period) and form.roster == ENTERPRISE_ROSTER]
     return pages.page(
         visit, "own_round", park=park, unit=unit, period=period, round=current, filed=filed[::-1], asked=asked,
-        extensions=",".join(EXTENSIONS), place=place_of(visit),
+        extensions=",".join(EXTENSIONS), place=place_of(visit), name=unit_name(visit),
     )  # fmt: skip
 
 
@@ -136,8 +136,24 @@ def one(visit: Visit) -> Response:
         hard=sum(line.words.kind == HARD for line in lines), asked=len(asked), told=len(set(asked) & set(told)),
         newest=newest or found, place=place_of(visit), park=visit.park, may_act=may_act(visit, found), given=given,
         is_open=current is not None and current.is_open, stands=found.state in STANDS,
-        today=visit.now.astimezone(BEIJING).date(),
+        today=visit.now.astimezone(BEIJING).date(), name=unit_name(visit),
+        before=visit.portal.examiner.place(found.number),
     )  # fmt: skip
+
+
+def state(visit: Visit) -> Response:
+    """How far a return is, for the page that waits for its check: no figure, no finding."""
+    found = visit.handed_in
+    return JSONResponse({"state": found.state.value, "before": visit.portal.examiner.place(found.number)})
+
+
+def unit_name(visit: Visit) -> str:
+    """The enterprise of the address by its name in the register, else its code."""
+    park, unit = visit.enterprise
+    with visit.office.ledger.read() as session:
+        listed = register_as_of(session, visit.now.date(), park=park.code).filter(unit_id=unit)
+    name = listed["B02"][0] if listed.height and "B02" in listed.columns else None
+    return str(name or unit)
 
 
 def marked(visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from pipelines.comparing import compared
 from pipelines.explaining import earlier_explanations
 from pipelines.handing_back import marked_books
-from pipelines.intake import findings_of, observations_of
+from pipelines.intake import COLLATED, findings_of, observations_of
 from pipelines.proposing import proposal_texts
 from pipelines.reporting import explain, to_explain
 from schemas.findings import BLOCKING
@@ -201,7 +201,7 @@ def marked_names(found: Submission) -> Sequence[str]:
 
 def separable(visit: Visit, found: Submission) -> list[str]:
     """Units without which a failed submission could go: all their hard findings stand on forms that block only the unit."""
-    if found.state is not State.FAILED:
+    if found.state is not State.FAILED or found.channel == COLLATED:
         return []
     edition = visit.office.programme.edition_for(found.period)
     by_unit = [form.code for form in edition.forms.values() if form.blocks == "unit"]

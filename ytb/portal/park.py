@@ -135,7 +135,7 @@ def leave_out(visit: Visit) -> Response:
     if found.state is not State.FAILED:
         raise RefusalError(f"{found.number} 当前状态为“{found.state.label}”,不能这样办理。")
     if found.channel == COLLATED:
-        raise RefusalError("企业自行填报、园区汇集的报送,请用 ytb collate --leave-out 办理。")
+        raise RefusalError("企业自行填报、园区汇集的报送,请在“汇集”页勾选“这次不报有错误的企业”后再汇集。")
     with visit.office.ledger.read() as session:
         if submissions(session, park=found.park, period=found.period)[-1].number != found.number:
             raise RefusalError("您单位已上传更新的修订,请在那一份上继续。")

@@ -52,6 +52,10 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["take", "give_back", "unit_history", "on_site", "rules_fired"], OFFICE),
     "log_reminders": OFFICE | {"city"},
     **dict.fromkeys(["assign", "second_check"], STATISTICIAN),
+    **dict.fromkeys(["enterprises", "chase", "chase_file", "add_accounts", "enterprise_accounts", "add_enterprise_account"], PARK),
+    **dict.fromkeys(["reset_enterprise_account", "disable_enterprise_account", "collate_page", "collate", "enter_mail"], PARK),
+    "return_state": ENTERPRISE | PARK,
+    **dict.fromkeys(["confirm_for", "return_evidence"], PARK),
     **dict.fromkeys(["own_due", "own_round", "hand_in", "confirm_return"], ENTERPRISE),
     **dict.fromkeys(["own_template", "own_return", "return_marked", "return_file", "return_explanations", "explain_return"], ENTERPRISE | PARK),
     "answer_query": PARK,
@@ -86,7 +90,7 @@ def browsers(inst: Installation) -> dict[str, Browser]:
     return found
 
 
-MADE_OF_FILES = ("own_template", "return_marked")
+MADE_OF_FILES = ("own_template", "return_marked", "return_evidence")
 #: Whose things a role may ask for; LBGX where nothing is said.
 OWN = {"park_approver": "LBJJ"}
 
@@ -94,7 +98,7 @@ OWN = {"park_approver": "LBJJ"}
 def path_of(route: Route, park: str = "LBGX", unit: str = UNIT) -> str:
     numbers = {Owner.SUBMISSION: f"2015Q1-{park}-0001", Owner.RETURN: f"2015Q1-{park}-{unit}-01"}
     values = {
-        "number": numbers.get(route.owner, "1"), "unit": unit, "park": park, "period": "2015-Q1", "position": "1",
+        "number": numbers.get(route.owner, "1"), "unit": unit, "kind": "csv", "park": park, "period": "2015-Q1", "position": "1",
         "name": "portal.css", "release": "2015-Q1.r1", "path:path": "site/index.html",
     }  # fmt: skip
     path = route.path
