@@ -6,9 +6,10 @@ import json
 import secrets
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from schemas.errors import StorageError
 from warehouse.durable import create_durably, disk_faults, fsync_directory
@@ -17,6 +18,20 @@ DEFAULT_HOME = "ytb-home"
 FORMAT = 1
 _FOLDERS = ("vault", "warehouse", "warehouse/snapshots", "releases", "inbox", "outbox", "quarantine", "dagster", "keys")
 _KEY_BYTES = 32
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class OidcConfig:
+    """``[oidc]``: the identity provider people may sign in through. ``claim`` names an existing user; ``second_factor``: the
+    provider always asks for two factors. The client's secret is not here but in ``keys/oidc.secret``."""
+
+    issuer: str
+    client_id: str
+    claim: str = "preferred_username"
+    scope: str = "openid profile"
+    label: str = "统一身份认证"
+    second_factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,7 @@ class Config:
     organisation: str = ""
     ledger_url: str = ""
     format: int = FORMAT
+    oidc: OidcConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +163,38 @@ def load_config(home: Home) -> Config:
         organisation=str(programme.get("organisation", "")),
         ledger_url=str(ledger.get("url", "")),
         format=version,
+        oidc=_section(OidcConfig, found, "oidc", home) if "oidc" in found else None,
     )
+
+
+def _section(kind: type[S], found: Mapping[str, object], name: str, home: Home) -> S:
+    """One table of the configuration. Raises StorageError for a key it does not have, lacks, or has of another type."""
+    given = found.get(name)
+    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    types: dict[str, type] = {"str": str, "bool": bool, "int": int}
+    wrong = [] if isinstance(given, dict) else [name]
+    values = dict(given) if isinstance(given, dict) else {}
+    wrong += [
+        key for key, value in values.items() if known.get(key) not in types or type(value) is not types[known[key]]
+    ]
+    if not wrong:
+        try:
+            return kind(**values)
+        except TypeError:
+            wrong = sorted(known.keys() - values.keys())
+    raise StorageError(
+        f"配置文件 {home.config_file} 的 [{name}] 有误:{'、'.join(wrong)}。请对照 docs/operations.md 改正。"
+    )
+
+
+def secret_of(home: Home, name: str) -> str:
+    """A secret in ``keys/``, empty where there is none. Raises StorageError where others can read it."""
+    path = home.keys / f"{name}.secret"
+    if not path.is_file():
+        return ""
+    if path.stat().st_mode & 0o077:
+        raise StorageError(f"密钥文件 {path} 可被他人读取:请执行 chmod 600,并确认密钥没有泄露。")
+    return path.read_text(encoding="utf-8").strip()
 
 
 def receipt_key(home: Home) -> bytes:

@@ -232,17 +232,20 @@ def record_failure(session: Session, account: str, address: str, *, now: datetim
     )
 
 
-def start_session(session: Session, token: str, name: str, *, address: str, agent: str, now: datetime) -> SignedIn:
-    """Let a person in; the failures of the account are forgiven."""
+def start_session(
+    session: Session, token: str, name: str, *, address: str, agent: str, now: datetime, by: str = ""
+) -> SignedIn:
+    """Let a person in; the failures of the account are forgiven. ``by``: the identity provider that vouched, if any."""
     session.execute(delete(SignInFailureRow).where(SignInFailureRow.account == name))
     row = SessionRow(
         id=hash_of(token), user=name, created_at=now, seen_at=now, address=address, agent=agent[:_LONGEST_TEXT]
     )
     session.add(row)
     session.flush()
-    trail.append(
-        session, at=now, actor=name, action="signed_in", subject=f"access/{name}", payload={"address": address}
-    )
+    how: dict[str, trail.PayloadValue] = {"address": address}
+    if by:
+        how["by"] = by
+    trail.append(session, at=now, actor=name, action="signed_in", subject=f"access/{name}", payload=how)
     return _signed_in(row)
 
 

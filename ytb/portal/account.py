@@ -59,9 +59,11 @@ def sign_in_page(visit: Visit) -> Response:
     fresh = "" if visit.visitor else secrets.token_urlsafe(32)
     shown = replace(visit, visitor=visit.visitor or fresh, session=None)
     onward = visit.query("next") or visit.form.get("next")
-    response = pages.page(shown, "sign_in", onward=inside(onward), name=visit.form.get("name"))
+    response = pages.page(
+        shown, "sign_in", onward=inside(onward), name=visit.form.get("name"), provider=visit.portal.provider
+    )
     if fresh:
-        _set_cookie(visit, response, visitor_cookie(visit.portal), fresh)
+        set_cookie(visit, response, visitor_cookie(visit.portal), fresh)
     return response
 
 
@@ -102,14 +104,15 @@ def sign_in(visit: Visit) -> Response:
         if renewed:
             access.improve_hash(session, name, renewed)
         # A new session at every sign-in: what another may have planted in the browser before is worth nothing.
-        _end_held(visit, session)
+        end_held(visit, session)
         access.start_session(session, token, name, address=visit.address, agent=agent, now=visit.now)
     response = pages.go(inside(visit.form.get("next")))
-    _set_cookie(visit, response, session_cookie(visit.portal), token)
+    set_cookie(visit, response, session_cookie(visit.portal), token)
     return response
 
 
-def _end_held(visit: Visit, session: Session) -> None:
+def end_held(visit: Visit, session: Session) -> None:
+    """End the session this browser still holds."""
     if visit.session is not None:
         access.end_sessions(
             session, number=visit.session.id, now=visit.now, actor=visit.session.user, reason="重新登录"
@@ -142,7 +145,8 @@ def sign_out(visit: Visit) -> Response:
     return response
 
 
-def _set_cookie(visit: Visit, response: Response, name: str, value: str) -> None:
+def set_cookie(visit: Visit, response: Response, name: str, value: str) -> None:
+    """A cookie that no script reads and no other site sends with a form."""
     response.set_cookie(name, value, path="/", httponly=True, samesite="lax", secure=visit.portal.settings.is_https)
 
 
@@ -179,7 +183,7 @@ def change_password(visit: Visit) -> Response:
         access.set_password(session, name, kept, one_time=False, now=visit.now, actor=name)
         access.start_session(session, token, name, address=visit.address, agent=agent, now=visit.now)
     response = pages.go("/account", "password")
-    _set_cookie(visit, response, session_cookie(visit.portal), token)
+    set_cookie(visit, response, session_cookie(visit.portal), token)
     return response
 
 

@@ -18,12 +18,13 @@ from pipelines.intake import Office
 from schemas.catalog import programme
 from schemas.period import Period
 from sources.pool import Pool
-from warehouse.home import Home, load_config, receipt_key
+from warehouse.home import Home, load_config, receipt_key, secret_of
 from warehouse.ledger.migrate import open_ledger
 from warehouse.vault import Vault
 from ytb.portal.door import Door
 from ytb.portal.examining import Examiner
 from ytb.portal.limits import GuardedBody, SafeHeaders
+from ytb.portal.oidc import Provider
 from ytb.portal.publishing import fail_interrupted, publisher
 from ytb.portal.routes import ROUTES
 from ytb.portal.visit import Portal, Settings
@@ -45,6 +46,7 @@ def portal_of(
 ) -> Portal:
     """Everything the pages work with. The key of forms and second factors is derived from that of the receipts."""
     the_office = office or office_of(home)
+    config = load_config(home)
     the_pool = pool or Pool(workers=settings.workers, preload=("sources.reader",))
     return Portal(
         office=the_office,
@@ -53,9 +55,10 @@ def portal_of(
         examiner=Examiner(the_office, the_pool, clock, the_pool.workers),
         clock=clock,
         key=hmac.new(receipt_key(home), b"portal", hashlib.sha256).digest(),
-        organisation=load_config(home).organisation,
+        organisation=config.organisation,
         settings=settings,
         publish=publish or publisher(the_office, home, clock),
+        provider=Provider(config.oidc, secret_of(home, "oidc")) if config.oidc else None,
     )
 
 

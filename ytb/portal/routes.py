@@ -26,6 +26,7 @@ from ytb.portal import (
     querying,
     releasing,
     reviewing,
+    single_sign_on,
 )
 from ytb.portal.route import Handler, Owner, Route
 
@@ -59,6 +60,8 @@ ROUTES: tuple[Route, ...] = (
     _get("static", "/static/{name}", account.static, EVERYBODY),
     _get("sign_in_page", "/sign-in", account.sign_in_page, EVERYBODY),
     _post("sign_in", "/sign-in", account.sign_in, EVERYBODY, account.sign_in_page),
+    _get("leave_for_provider", "/oidc/start", single_sign_on.leave, EVERYBODY),
+    _get("come_back_from_provider", "/oidc/return", single_sign_on.come_back, EVERYBODY),
     _get("verify", "/verify", account.verify, EVERYBODY),
     _get("help", "/help", account.help_page, EVERYBODY),
     _get("alive", "/alive", health.alive, EVERYBODY),

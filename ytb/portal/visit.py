@@ -27,6 +27,7 @@ from ytb.portal.passwords import Hasher
 
 if TYPE_CHECKING:
     from ytb.portal.examining import Examiner
+    from ytb.portal.oidc import Provider
     from ytb.portal.route import Route
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -65,6 +66,7 @@ class Portal:
     examiner: Examiner
     publish: Callable[[int, Period, str, str], None]
     """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
+    provider: Provider | None = None
     hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 
 

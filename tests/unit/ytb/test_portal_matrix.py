@@ -31,7 +31,7 @@ PUBLIC: set[str] = set()
 STATISTICIAN, ADMINISTRATOR, AUDITOR = {"province_statistician"}, {"administrator"}, {"auditor"}
 CITY, SECURITY, APPROVER = {"city"}, {"security_administrator"}, {"park_approver"}
 EXPECTED: dict[str, set[str]] = {
-    **dict.fromkeys(["static", "sign_in_page", "sign_in", "verify", "help", "alive", "api_document"], PUBLIC),
+    **dict.fromkeys(["static", "sign_in_page", "sign_in", "leave_for_provider", "come_back_from_provider", "verify", "help", "alive", "api_document"], PUBLIC),
     **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
     "make_recovery_codes": ALL,
     **dict.fromkeys(["add_token", "revoke_token"], PARK | OFFICE),
