@@ -74,11 +74,14 @@ def machine() -> dict[str, Any]:
 def one_workbook(asked: argparse.Namespace, _work: Path) -> list[dict[str, Any]]:
     """Section ``book``."""
     found = []
-    print("## One workbook: guard, read, audit, mark (CPU seconds of one process, best of the rounds)\n", flush=True)
+    print(
+        "## One workbook: guard, read, audit, mark (CPU seconds of one process on one core, best of the rounds)\n",
+        flush=True,
+    )
     for enterprises in asked.enterprises or BOOKS[asked.size]:
         say(f"one workbook of {enterprises} enterprises")
         arguments = {"enterprises": enterprises, "rounds": asked.rounds, "faults_every": 20}
-        measured = in_child("bench.one_book:measured", arguments)
+        measured = in_child("bench.one_book:measured", arguments, on_one_core=True)
         print(measured.pop("table"), flush=True)
         found.append(measured)
     return found

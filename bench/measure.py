@@ -21,6 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 INTERVAL = 0.03
 KIB = 1024
+ONE_CORE = "on-one-core"
 
 
 def resident(pid: int | str, field: str = "VmRSS") -> float:
@@ -103,13 +104,16 @@ class MemoryWatch:
         self.together = max(self.together, own + sum(resident(child) for child in children))
 
 
-def in_child(job: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def in_child(job: str, arguments: Mapping[str, Any], *, on_one_core: bool = False) -> dict[str, Any]:
     """``module:function(**arguments)`` in a fresh process: its result (a dict for JSON), with seconds and peaks added.
 
-    What it says on stderr goes to ours. Raises RuntimeError where it fails.
+    ``on_one_core`` binds it to the first core it may use, engines' threads included. What it says on stderr goes to
+    ours. Raises RuntimeError where it fails.
     """
-    program = [sys.executable, "-m", "bench.measure", job, json.dumps(arguments)]
-    done = subprocess.run(program, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    program = [sys.executable, "-m", "bench.measure", job, json.dumps(arguments), *([ONE_CORE] if on_one_core else [])]
+    threads = {"POLARS_MAX_THREADS": "1"} if on_one_core else {}
+    env = os.environ | threads
+    done = subprocess.run(program, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, env=env)
     if done.returncode:
         raise RuntimeError(f"{job} → {done.returncode}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -117,12 +121,18 @@ def in_child(job: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whoami() -> dict[str, Any]:
-    """Job: which process this is, and how many are below it."""
-    return {"pid": os.getpid(), "descendants": len(descendants(os.getpid()))}
+    """Job: which process this is, how many are below it, and how many cores it may use."""
+    return {
+        "pid": os.getpid(),
+        "descendants": len(descendants(os.getpid())),
+        "cores": len(os.sched_getaffinity(0)),
+    }
 
 
-def main(job: str, arguments: str) -> None:
+def main(job: str, arguments: str, cores: str = "") -> None:
     """The child: one job, its result as the last line of output."""
+    if cores == ONE_CORE:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     module, name = job.split(":")
     function = getattr(importlib.import_module(module), name)
     with MemoryWatch() as watch:

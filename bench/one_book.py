@@ -1,7 +1,7 @@
 """What the way of one workbook costs, as ratios against bare readers measured in the same run.
 
 Rivals: python-calamine reading every sheet into Python lists (the fastest reader we know, and the one inside ours), and
-openpyxl in read-only mode. Times are CPU seconds of this process, the rounds taken in turn, the best of each kept: what
+openpyxl in read-only mode. Times are CPU seconds of this process, bound to one core, the rounds taken in turn, the best of each kept: what
 else the machine does then weighs on all of them alike.
 """
 

@@ -43,7 +43,8 @@ class Chunk:
         octets = np.frombuffer(self.data, np.uint8)
         self.word4 = as_strided(np.frombuffer(self.data, "<u4", count=1), shape=(count + 12,), strides=(1,))
         self.word8 = as_strided(np.frombuffer(self.data, "<u8", count=1), shape=(count + 8,), strides=(1,))
-        self.starts = np.flatnonzero(octets[:count] == ord("<"))
+        self._octets = octets[:count]
+        self.starts = np.flatnonzero(self._octets == ord("<"))
         self._words = words = self.word4[self.starts + 1]
         words2 = words & 0xFFFF
         self.is_cell = words == CELL
@@ -126,6 +127,15 @@ class Chunk:
         while at < len(self.starts) and not self.is_cell[at] and self._words[at] & 0xFFFFFF != ROW_END:
             at += 1
         return int(self.starts[at]) if at < len(self.starts) else self.count
+
+    def with_text(self, tokens: Places, text: bytes) -> npt.NDArray[np.bool_]:
+        """Which tags have a text of one or two bytes in them, or in what stands between them and the next tag."""
+        if self.data.find(text[:1], 0, self.count) < 0:  # one byte is looked for several times faster than two
+            return np.zeros(len(tokens), np.bool_)
+        places = np.flatnonzero(self._octets == text[0])
+        places = places[(self.word4[places] & ((1 << 8 * len(text)) - 1)) == word_of(text)]
+        within: npt.NDArray[np.bool_] = np.isin(tokens, np.searchsorted(self.starts, places, side="right") - 1)
+        return within
 
     def calculated(self, tokens: Places, *, zero_counts: bool) -> npt.NDArray[np.bool_]:
         """Which formulas are followed by a result, in a cell without a type or of type number, boolean or text."""

@@ -196,23 +196,21 @@ class FastSheet:
         if len(tokens):
             if not chunk.is_cell[tokens - 1].all() or tokens[0] == 0:
                 raise NotPlainError
-            settled = chunk.calculated(tokens, zero_counts=not self.facts.awaits_calculation)
-            if chunk.data.find(b"|", 0, chunk.count) >= 0:
-                settled[:] = False  # perhaps a DDE call
-            else:
-                if self.facts.awaits_calculation and settled.any():
-                    self.facts.has_results = True
-                if not settled.all():
-                    settled |= self._without_result(chunk, tokens)
+            perhaps_dde = chunk.with_text(tokens, b"|") | chunk.with_text(tokens, b"&#")
+            settled = chunk.calculated(tokens, zero_counts=not self.facts.awaits_calculation) & ~perhaps_dde
+            if self.facts.awaits_calculation and settled.any():
+                self.facts.has_results = True
+            if not settled.all():
+                settled |= self._without_result(chunk, tokens, ~perhaps_dde)
             self.sheet.formulas += int(np.count_nonzero(settled))
             for token in tokens[~settled].tolist():
                 self._formula(chunk, token)
         if chunk.value_count != chunk.valued_count + chunk.values_after_formula:
             raise NotPlainError
 
-    def _without_result(self, chunk: Chunk, tokens: Places) -> npt.NDArray[np.bool_]:
-        """Which formulas have an empty value; where they stand is noted as the exact scan does (guard_sheet)."""
-        of_figures, of_texts = chunk.without_result(tokens)
+    def _without_result(self, chunk: Chunk, tokens: Places, asked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which of the formulas asked for have an empty value; where they stand is noted as the exact scan does (guard_sheet)."""
+        of_figures, of_texts = (found & asked for found in chunk.without_result(tokens))
         noted = [(of_figures, self.sheet.uncalculated)]
         if self.facts.awaits_calculation:
             noted.append((of_texts, self.sheet.doubtful))

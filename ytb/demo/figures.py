@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 import polars as pl
 
@@ -121,7 +122,7 @@ class Figures:
     def _park_year(self, park: str, year: int, period: Period) -> dict[str, object]:
         factor = GROWTH.get(year) or GROWTH[min(GROWTH, key=lambda y: abs(y - year))]
         part = Decimal(str(QUARTER_SHARE[period.quarter - 1])) if period.quarter else Decimal(1)
-        values: dict[str, object] = {}
+        values: dict[str, Any] = {}
         stocks = {"K02", "K03", "K28", "K31", "K27", "K11", "K12"}
         form = self.programme.edition_for(period).forms["park"]
         places = {i.code: i.decimals for i in form.indicators}
@@ -135,6 +136,10 @@ class Figures:
             share = split(amount.quantize(Decimal(1).scaleb(-places[code])), places[code])[park]
             values[code] = share if places[code] else int(share)
         firms = self.year(max(year, 2013)).filter(park=park)
+        # No zone collects less tax, or creates fewer jobs, than its own enterprises state.
+        taxes = -(-int(_quarterly(firms, period)["F16"].sum()) // 10)
+        values["K23"] = max(values["K23"], Decimal(taxes).quantize(Decimal(1).scaleb(-places["K23"])))
+        values["K34"] = max(values["K34"], int(firms["P03"].sum()))
         values |= {
             "K01": "1",
             "K43": {"LBGX": "2"}.get(park, "3"),

@@ -214,8 +214,9 @@ def _year(firms: pl.DataFrame, year: int, rng: np.random.Generator) -> pl.DataFr
     revenue = np.where(
         f["B11"], np.maximum(revenue, 24_000), np.where(f["industrial"], np.minimum(revenue, 18_900), revenue)
     )
-    # Odd in odd years, even in even ones: no firm reports the very figures of the year before.
-    revenue = revenue // 2 * 2 + year % 2
+    # Dozens in even years, dozens and a half in odd ones: no firm reports the very figures of the year before, not even
+    # those of a quarter, rounded.
+    revenue = revenue // 12 * 12 + year % 2 * 6
     _finance(out, f, revenue, n)
     _people(out, f, revenue)
     _operations(out, f, revenue)

@@ -45,6 +45,7 @@ def test_a_job_runs_in_a_process_of_its_own() -> None:
     assert found["descendants"] == 0
     assert found["pid"] != os.getpid()
     assert found["peak"]["own_mib"] > 0
+    assert in_child("bench.measure:whoami", {}, on_one_core=True)["cores"] == 1
 
 
 def test_stages_begin_with_their_words_and_every_mart_has_one() -> None:

@@ -24,6 +24,7 @@ PLAIN_VALUES = (
 )  # fmt: skip
 ODD_VALUES = (
     "<v>12.5</v>", "<v>#REF!</v>", "<v>9</v>", "<v>-1</v>", '<f t="shared" si="0"/><v>0</v>', "<f>cmd|x!A1</f><v>1</v>",
+    "<f>cmd&#124;x!A1</f><v>1</v>", "<f>cmd&#x7c;x!A1</f><v></v>",
     "<is><r><t>文</t></r></is>", "<v>1</v><v>2</v>", "<v>1&#10;</v>", "<!-- c --><v>1</v>", "<v><![CDATA[1]]></v>",
     "\n<v>1</v>\n", "<f>1</f><v>&lt;</v>",
     '<f t="shared" si=""/><v></v>', '<f t="shared" si="0"/><v/>', '<f t="shared" si="0" ca="1"/><v></v>', '<f t="shared" si="0"/><v></v><v>1</v>',
@@ -89,6 +90,13 @@ def test_both_scans_agree(rows: str, awaits: bool) -> None:
         assert fast.columns >= exact.columns
         fast.rows, fast.columns = exact.rows, exact.columns
         assert fast == exact
+
+
+@pytest.mark.parametrize("bar", ["|", "&#124;", "&#x7C;"])
+@pytest.mark.parametrize("result", ["<v>1</v>", "<v></v>", ""])
+def test_a_call_of_another_program_is_seen_however_its_bar_is_written(bar: str, result: str) -> None:
+    workbook = package(sheet_xml(f'<row r="1"><c r="A1"><f>cmd{bar}x!A1</f>{result}</c></row>'))
+    assert [verdict(workbook, small)[0] for small in (1 << 40, 0)] == ["dde", "dde"]
 
 
 @given(st.integers(7, 400))
