@@ -25,6 +25,7 @@ from ytb.portal import (
     past,
     querying,
     releasing,
+    results,
     reviewing,
     single_sign_on,
 )
@@ -97,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     _get("changes", "/submissions/{number}/changes", changes.one, PARK | OFFICE, owner=_S, reads=True),
     _get("changes_csv", "/submissions/{number}/changes.csv", changes.as_csv, PARK | OFFICE, owner=_S, reads=True),
     _get("past", "/past", past.periods, PARK),
+    _get("own_results", "/results", results.own, PARK, menu="本园区结果"),
     _get("correction", "/park/{park}/{period}/correction", correspondence.correction_page, PARK, owner=_R),
     _post("ask_correction", "/park/{park}/{period}/correction", correspondence.ask, PARK, correspondence.correction_page, owner=_R, uploads=True),
     _get("correction_evidence", "/park/{park}/{period}/correction/{number}/files/{position}", correspondence.evidence, PARK | OFFICE, owner=_R, reads=True),

@@ -43,7 +43,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen"], OFFICE),
     "reminders": OFFICE | CITY,
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
-    **dict.fromkeys(["past", "correction", "ask_correction", "handover", "ask_handover"], PARK),
+    **dict.fromkeys(["past", "own_results", "correction", "ask_correction", "handover", "ask_handover"], PARK),
     **dict.fromkeys(["post_notice", "withdraw_notice", "corrections", "decide_correction"], STATISTICIAN),
     **dict.fromkeys(["handovers", "decide_handover"], SECURITY),
     "correction_evidence": PARK | OFFICE,

@@ -8,9 +8,11 @@ import pytest
 
 from schemas.period import Period
 from tests.paper_office import firm, soft_finding
+from tests.unit.exports.test_own_results import EVALUATION, INDEX, release, table
 from tests.unit.ytb.paper_portal import PaperPortal
 from tests.unit.ytb.portal_browser import Browser
 from warehouse.ledger.periods import close_round
+from warehouse.ledger.releases import record_release, withdraw_release
 from warehouse.ledger.submissions import submissions
 
 Q1 = Period(2015, quarter=1)
@@ -166,3 +168,28 @@ def test_a_successor_is_named_and_let_in(made: PaperPortal) -> None:
     successor = Browser(made.app)
     assert successor.sign_in("lisi", code).location == "/"
     assert successor.get("/park").location == "/password"
+
+
+def test_a_park_sees_what_is_published_of_it_and_nothing_that_was_withdrawn(made: PaperPortal) -> None:
+    clerk, other = made.who("park_reporter-LBGX"), made.who("park_reporter-LBJJ")
+    assert "还没有发布" in clerk.get("/results").text
+    home, ledger = made.paper.home, made.paper.office.ledger
+    figures = table(
+        ("f", "2015-Q1", "LBGX", "F01", "cumulative", 5.0, "5", ""), ("f", "2015-Q1", "LBGX", "F01", "growth_restated", 8.8, "8.8", ""),
+    )  # fmt: skip
+    warned = table(("w", "2015-Q1", "LBGX", "W01", "level", 2.0, "2", "低于界限"))
+    for name, period, tables in (
+        ("2014.r1", Period(2014), {"index_scores": INDEX, "evaluation_scores": EVALUATION}),
+        ("2015-Q1.r1", Q1, {"monitoring_figures": figures, "monitoring_warnings": warned}),
+    ):
+        release(home.releases, name, period, tables)
+        with ledger.write() as session:
+            record_release(session, name, period=period, manifest="0" * 64, now=made.paper.at, actor="x")
+    page = clerk.get("/results").text
+    for word in ("F01名", "8.8", "黄色预警", "低于界限", "102.5 至 103.5", "-2.00", "2 至 5", "为保护单个单位资料"):
+        assert word in page, word
+    assert page.count('role="img"') == 3  # growth, index, what moved it; one quarter alone has no series
+    assert "9.00" not in page and "F01名" not in other.get("/results").text
+    with ledger.write() as session:
+        withdraw_release(session, "2014.r1", reason="有误", now=made.paper.at, actor="x")
+    assert "102.5 至 103.5" not in clerk.get("/results?year=2014.r1").text
