@@ -15,7 +15,9 @@ from pipelines.evaluation_values import PROVIDED_COLUMNS
 from pipelines.intake import Office
 from pipelines.loading import LOADED_STATES
 from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, LATE, SOFT
+from pipelines.methods.reconciliation import RECORD_COLUMNS
 from pipelines.population import Population
+from pipelines.records_comparison import kept_records
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.model import Programme
 from schemas.period import Period
@@ -43,6 +45,7 @@ class Inputs:
     released_at: Mapping[str, datetime] = field(default_factory=dict)
     provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROVIDED_COLUMNS))
     provided_through: int = 0
+    records: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RECORD_COLUMNS))
     _populations: dict[tuple[str, datetime | None], Population] = field(default_factory=dict, repr=False)
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
@@ -86,9 +89,10 @@ def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
         }
         released = {str(r.period): r.released_at for r in releases(session) if not r.is_withdrawn}
         provided, through = provided_figures(session), last_figure(session)
+        records = kept_records(office.vault, session)
     findings = {s.number: findings_of(office.vault, s) for s in standing}
     kept = {p: d for p, d in deadlines.items() if d}
-    return Inputs(con, office.programme, register, findings, standing, kept, released, provided, through)
+    return Inputs(con, office.programme, register, findings, standing, kept, released, provided, through, records)
 
 
 def findings_of(vault: Vault, submission: Submission) -> pl.DataFrame:

@@ -27,14 +27,15 @@ from pipelines.methods.warnings import monitoring_warnings
 from pipelines.population import Population
 from pipelines.quality import quality_findings
 from pipelines.quarter_rounds import quarters_back, round_of, warning_rounds
+from pipelines.records_comparison import records_reconciliation
 from pipelines.weights import weighted
 from schemas.marts import MARTS
 from schemas.period import Period
 from warehouse import facts
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
-DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_imputations", "projects_rates", "projects_risks", "quality_findings"),
-       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings")}  # fmt: skip
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_imputations", "projects_rates", "projects_risks", "quality_findings", "records_reconciliation"),
+       "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings", "records_reconciliation")}  # fmt: skip
 
 Maker = Callable[[Inputs, Period], dict[str, Product]]
 
@@ -180,6 +181,11 @@ def _quality(inputs: Inputs, period: Period) -> dict[str, Product]:
     return {"quality_findings": Product(cells, composite_parts(cells))}
 
 
+def _records(inputs: Inputs, period: Period) -> dict[str, Product]:
+    found = records_reconciliation(inputs.records, inputs.population("effective"), period)
+    return {"records_reconciliation": found}
+
+
 _MAKERS: dict[str, Maker] = {
     "monitoring_figures": _monitoring,
     "monitoring_warnings": _warnings,
@@ -202,6 +208,7 @@ _MAKERS: dict[str, Maker] = {
     "evaluation_reference": lambda _inputs, _period: {},
     "evaluation_units": lambda _inputs, _period: {},
     "quality_findings": _quality,
+    "records_reconciliation": _records,
 }
 
 

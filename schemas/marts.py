@@ -168,6 +168,14 @@ MARTS: Final[dict[str, Mart]] = {
             is_internal=True,
         ),
         Mart("quality_findings", "quality", "审核问题统计", "QA", "按规则与园区的审核问题数与结局"),
+        Mart(
+            "records_reconciliation",
+            "quality",
+            "部门行政记录比对(内部)",
+            "QA",
+            "税务、市场监管等行政记录与报表逐户比对的差异,个体数据,只供内部",
+            is_internal=True,
+        ),
     )
 }
 

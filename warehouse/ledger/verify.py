@@ -50,6 +50,7 @@ from warehouse.ledger.office_models import (
     SecondCheckRuleRow,
     SentReminderRow,
 )
+from warehouse.ledger.record_models import AdministrativeImportRow
 from warehouse.ledger.return_models import (
     EnterpriseReturnRow,
     ReturnCheckRow,
@@ -87,6 +88,7 @@ _RECORDED: tuple[type[Base], ...] = (
     CorrectionDecisionRow,
     HandoverRow,
     HandoverDecisionRow,
+    AdministrativeImportRow,
 )
 
 
@@ -128,6 +130,9 @@ def referenced_blobs(session: Session) -> set[str]:
         ReturnCheckRow.findings_blob,
         ReturnConfirmationRow.evidence,
         ProvidedFigureRow.file,
+        AdministrativeImportRow.book,
+        AdministrativeImportRow.mapping,
+        AdministrativeImportRow.records,
     )
     papers_of = (ApplicationRow.evidence, CorrectionRequestRow.evidence)
     evidence = {sha256 for column in papers_of for papers in session.scalars(select(column)) for sha256, _ in papers}

@@ -33,6 +33,7 @@ COMMANDS = {
     "ytb.cli.collection": ("template", "check", "submit", "receipt"),
     "ytb.cli.collating": ("collate",),
     "ytb.cli.history": ("import-history",),
+    "ytb.cli.records": ("records",),
     "ytb.cli.reviewing": ("review", "remind"),
     "ytb.cli.querying": ("query",),
     "ytb.cli.correspondence": ("notice", "correction", "handover"),
