@@ -42,7 +42,7 @@ def receive(
     with office.ledger.read() as session:
         require_open(round_of(session, period), period, park, now)
         if any(one.channel == COLLATED for one in submissions(session, park=park, period=period)):
-            require_not_collated(session, park, period, [_hash_of(file) for file in files])
+            require_not_collated(session, park, period, [hash_of(file) for file in files])
     return record_received(
         office.vault, office.ledger, named_apart(files), park=park, period=period,
         edition=office.programme.edition_for(period).id, channel=channel, now=now, actor=actor,
@@ -85,7 +85,8 @@ def unexamined(session: Session, channels: Sequence[str]) -> list[Submission]:
     return sorted((one for one in waiting if one.channel in channels), key=lambda one: one.state_seq)
 
 
-def _hash_of(file: IncomingFile) -> str:
+def hash_of(file: IncomingFile) -> str:
+    """The hash the vault knows a file by."""
     if isinstance(file.content, StagedFile):
         return file.content.sha256
     if isinstance(file.content, bytes):

@@ -35,6 +35,15 @@ class OidcConfig:
 
 
 @dataclass(frozen=True)
+class UploadsConfig:
+    """``[uploads]``: how many submissions a park may begin a day over portal and interface (0: any number), and the command
+    that looks for viruses, as typed on a command line (empty: none)."""
+
+    daily_quota: int = 200
+    scanner: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """``config.toml``. An empty ``ledger_url`` means SQLite in ``ledger.db``; otherwise a SQLAlchemy URL of PostgreSQL."""
 
@@ -43,6 +52,7 @@ class Config:
     ledger_url: str = ""
     format: int = FORMAT
     oidc: OidcConfig | None = None
+    uploads: UploadsConfig = UploadsConfig()
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,7 @@ def load_config(home: Home) -> Config:
         organisation=str(programme.get("organisation", "")),
         ledger_url=str(ledger.get("url", "")),
         format=version,
+        uploads=_section(UploadsConfig, found, "uploads", home) if "uploads" in found else UploadsConfig(),
         oidc=_section(OidcConfig, found, "oidc", home) if "oidc" in found else None,
     )
 

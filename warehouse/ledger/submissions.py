@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
@@ -98,6 +98,14 @@ def submissions(
     if states is not None:
         query = query.where(SubmissionRow.state.in_([str(state) for state in states]))
     return _complete(session, session.scalars(query).all())
+
+
+def begun_since(session: Session, park: str, since: datetime, channels: Collection[str]) -> int:
+    """How many submissions of a park arrived through these channels from an instant on."""
+    query = select(func.count()).where(
+        SubmissionRow.park == park, SubmissionRow.received_at >= since, SubmissionRow.channel.in_(channels)
+    )
+    return session.scalar(query) or 0
 
 
 def latest(session: Session, park: str, period: Period) -> Submission | None:

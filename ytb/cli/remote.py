@@ -60,7 +60,16 @@ def submit_to(
     server.require_sound()
     body, kind = multipart(books, explanations, signatories)
     path = f"/api/v1/parks/{quote(park, safe='')}/periods/{quote(period, safe='')}/submissions"
-    found = _ask(server, path, body, kind)
+    # What is sent again after a broken connection is the same request, also where the park has been given it back by then.
+    key = secrets.token_urlsafe(24)
+    try:
+        found = _ask(server, path, body, kind, key)
+    except StorageError as fault:
+        if fault.__cause__ is None:  # the server did answer
+            raise
+        progress("连接中断,再试一次……")
+        time.sleep(FIRST_PAUSE)
+        found = _ask(server, path, body, kind, key)
     # Where many report at once the server acknowledges first and checks later.
     pause = FIRST_PAUSE
     while found.get("state") == "received" and pause < LONGEST_PAUSE:
@@ -73,9 +82,10 @@ def submit_to(
     return found
 
 
-def _ask(server: Server, path: str, body: bytes | None = None, kind: str = "") -> dict[str, Any]:
+def _ask(server: Server, path: str, body: bytes | None = None, kind: str = "", key: str = "") -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {server.token}", "Accept": "application/json"}
     headers |= {"Content-Type": kind} if kind else {}
+    headers |= {"Idempotency-Key": key} if key else {}
     asked = Request(server.url.rstrip("/") + path, body, headers, method="POST" if body is not None else "GET")
     try:
         with build_opener(_NoRedirect()).open(asked, timeout=SECONDS) as answer:

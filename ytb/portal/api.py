@@ -15,10 +15,11 @@ from sources.marked_list import to_be_listed
 from warehouse.home import receipt_key
 from warehouse.ledger.explanations import explanations_of, finding_key
 from warehouse.ledger.receipts import receipt as receipt_of
+from warehouse.ledger.requests import remember_request, submission_of_request
 from warehouse.ledger.signatories import NAMES, Signatories
-from warehouse.ledger.states import STANDING
+from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submission, submissions
-from ytb.portal import openapi, park
+from ytb.portal import openapi, park, problems
 from ytb.portal.examining import API, Waiting
 from ytb.portal.multipart import BadFormError
 from ytb.portal.visit import BEIJING, Visit
@@ -74,11 +75,38 @@ def submit(visit: Visit) -> Response:
     """
     the_park, period = visit.of
     told, signed = _explanations(visit.form.get("explanations")), _signed(visit)
-    found = park.take(visit, the_park.code, period, API)
+    key, digest = idempotency_key(visit), request_digest(visit)
+    with visit.office.ledger.read() as session:
+        before = submission_of_request(session, visit.who.name, key, digest) if key else None
+        found = submission(session, before) if before else None
+    if found is not None and found.state is not State.RECEIVED:
+        return _acknowledged(visit, found)
+    if found is None:
+        found = park.take(visit, the_park.code, period, API)
+    if key:
+        with visit.office.ledger.write() as session:
+            remember_request(session, visit.who.name, key, digest, found.number, now=visit.now)
     until = visit.portal.examiner.examine(
         found, actor=visit.who.name, explanations=told, report_at_once=True, signatories=signed
     )
     return Waiting(_acknowledged(visit, found), until, lambda: _acknowledged(visit, _again(visit, found)))
+
+
+def idempotency_key(visit: Visit) -> str:
+    """The key a program gives its request, empty where it gives none."""
+    key = visit.request.headers.get("idempotency-key")
+    if key is None:
+        return ""
+    if not 1 <= len(key) <= 64 or not all("!" <= c <= "~" for c in key):
+        raise problems.BAD_KEY
+    return key
+
+
+def request_digest(visit: Visit) -> str:
+    """What identifies a request: its address, the bytes and names of its files, its fields."""
+    files = [[one.name, one.staged.sha256] for one in visit.form.files]
+    fields = {name: list(values) for name, values in visit.form.fields.items()}
+    return hashlib.sha256(json.dumps([visit.request.url.path, files, fields], sort_keys=True).encode()).hexdigest()
 
 
 def _again(visit: Visit, found: Submission) -> Submission:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import shlex
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from pipelines.intake import Office
 from schemas.catalog import programme
 from schemas.period import Period
+from sources.antivirus import Scanner
 from sources.pool import Pool
 from warehouse.home import Home, load_config, receipt_key, secret_of
 from warehouse.ledger.migrate import open_ledger
@@ -58,6 +60,8 @@ def portal_of(
         organisation=config.organisation,
         settings=settings,
         publish=publish or publisher(the_office, home, clock),
+        scanner=Scanner(shlex.split(config.uploads.scanner)) if config.uploads.scanner.strip() else None,
+        daily_quota=config.uploads.daily_quota,
         provider=Provider(config.oidc, secret_of(home, "oidc")) if config.oidc else None,
     )
 

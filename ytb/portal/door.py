@@ -18,8 +18,10 @@ from starlette.responses import Response
 
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
 from schemas.period import Period
+from sources.antivirus import Scanner
 from warehouse.ledger import access, scopes, trail
 from warehouse.ledger.enterprise_returns import enterprise_return
+from warehouse.ledger.intake import clean_file_name
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.register import park_of
 from warehouse.ledger.submissions import submission
@@ -135,6 +137,12 @@ class Door:
             if not secrets.compare_digest(form.get("_csrf").encode(), wanted.encode()):
                 form.close()
                 raise problems.STALE_FORM
+        if form.files and self.portal.scanner is not None:
+            try:
+                await run_in_threadpool(looked_at, form, self.portal.scanner)
+            except BaseException:
+                form.close()
+                raise
         return form
 
     async def _upload(self, visit: Visit) -> Response:
@@ -177,6 +185,13 @@ class Door:
 def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
     with contextlib.suppress(RuntimeError):  # nobody waits any more: the server is going down
         loop.call_soon_threadsafe(done.set)
+
+
+def looked_at(form: Form, scanner: Scanner) -> None:
+    """Let the scanner see every file before anything else does. Raises SubmissionError, StorageError."""
+    for one in form.files:
+        if one.staged.size:
+            scanner.look_at(one.staged.path, clean_file_name(one.name))
 
 
 def _no_page(_: Visit) -> Response:

@@ -23,6 +23,13 @@ PROBLEM = {
         "detail": {"type": "string"},
     },
 }
+HEADERS = {
+    name: {"name": name, "in": "header", "required": False, "description": words, "schema": {"type": "string"}}
+    for name, words in {
+        "Idempotency-Key": "本次报送的标识(1 至 64 个字符):同一标识、同一内容再来,答复同一份;内容不同答复 409",
+        "If-None-Match": "程序已有答复的 ETag",
+    }.items()
+}
 FILES = {
     "required": True,
     "content": {
@@ -71,4 +78,8 @@ def operation(route: Route) -> dict[str, Any]:
         found["security"] = [{"token": [route.scope]}]
     if route.uploads:
         found["requestBody"] = FILES
+        found["parameters"].append(HEADERS["Idempotency-Key"])
+    elif not route.is_public:
+        found["parameters"].append(HEADERS["If-None-Match"])
+        found["responses"]["304"] = {"description": "与程序已有的相同"}
     return found

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from starlette.responses import Response
 
 from pipelines.intake import COLLATED, require_open
-from pipelines.receiving import receive
+from pipelines.receiving import hash_of, receive
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger.corrections import corrections
-from warehouse.ledger.intake import IncomingFile, clean_file_name
+from warehouse.ledger.intake import IncomingFile, clean_file_name, files_digest
 from warehouse.ledger.notices import notices
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import round_of, rounds
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again
-from warehouse.ledger.submissions import Submission, latest, submission, submissions
+from warehouse.ledger.submissions import Submission, begun_since, latest, submission, submissions
 from ytb.portal import pages, problems
-from ytb.portal.examining import PORTAL, Waiting
+from ytb.portal.examining import CHANNELS, PORTAL, Waiting
 from ytb.portal.visit import BEIJING, UploadedFile, Visit
 
 EXTENSIONS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et", ".csv")
@@ -91,6 +92,7 @@ def take(visit: Visit, park: str, period: Period, channel: str) -> Submission:
     """
     files = incoming(visit)
     files += _sent_along(visit, park, period, {file.name for file in files})
+    require_quota(visit, park, period, files)
     return receive(
         visit.office, files, park=park, period=period, channel=channel, now=visit.now, actor=visit.who.name
     ).submission
@@ -116,6 +118,19 @@ def incoming(visit: Visit) -> list[IncomingFile]:
     if not files:
         raise RefusalError("没有选择文件。请先选择填好的工作簿,再点“上传并审核”。")
     return files
+
+
+def require_quota(visit: Visit, park: str, period: Period, files: Sequence[IncomingFile]) -> None:
+    """Raise PortalError where the park has begun too many submissions today; the newest one again is none more."""
+    quota = visit.portal.daily_quota
+    local = visit.now.astimezone(BEIJING)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    with visit.office.ledger.read() as session:
+        begun = begun_since(session, park, midnight, CHANNELS)
+        newest = latest(session, park, period)
+    again = newest is not None and newest.files_digest == files_digest(map(hash_of, files))
+    if quota and begun >= quota and not again:
+        raise problems.used_up(quota, int((midnight + timedelta(days=1) - local).total_seconds()) + 1)
 
 
 def _incoming(file: UploadedFile) -> IncomingFile:

@@ -34,6 +34,15 @@ BUSY = PortalError(
     503, "busy", "现在报送的人很多", "正在排队的文件太多,您的文件没有收下。请过两分钟再传一次。",
     retry_after=120,
 )  # fmt: skip
+BAD_KEY = PortalError(400, "idempotency_key", "Idempotency-Key 无效", "请用 1 至 64 个可打印的 ASCII 字符。")
+
+
+def used_up(quota: int, seconds: int) -> PortalError:
+    """The park has begun as many submissions today as it may."""
+    return PortalError(
+        429, "quota", "今天上传的次数已满", f"每个园区每天最多上传 {quota} 次,明天 0 时起可以再传;确有需要请联系统计机构。",
+        retry_after=seconds,
+    )  # fmt: skip
 
 
 def ours(kind: str) -> PortalError:

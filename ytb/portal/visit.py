@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from pipelines.intake import Office
 from schemas.period import Period
+from sources.antivirus import Scanner
 from sources.pool import Pool
 from warehouse.home import Home
 from warehouse.ledger.access import Credentials, SignedIn
@@ -67,6 +68,8 @@ class Portal:
     publish: Callable[[int, Period, str, str], None]
     """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
     provider: Provider | None = None
+    scanner: Scanner | None = None
+    daily_quota: int = 0
     hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 
 
