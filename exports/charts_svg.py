@@ -68,7 +68,7 @@ def line_chart(key: str, title: str, categories: Sequence[str], series: Sequence
     if not found:
         return ""
     ticks = nice_ticks(min(found), max(found))
-    height, left, right, top = 300, 70, 16, 34 + 20 * ((len(series) - 1) // 4)
+    height, left, right, top = 300, 70, 48, 34 + 20 * ((len(series) - 1) // 4)
     bottom = height - 46
     y = _scale(ticks[0], ticks[-1], bottom, top)
     step = (WIDTH - left - right) / max(len(categories) - 1, 1)

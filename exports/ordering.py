@@ -144,7 +144,9 @@ def _of_scheme(data: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 
 def mart_title(name: str) -> str:
     """Chinese title of a mart or of a table a release makes itself; the name where it is neither."""
-    return MARTS[name].title if name in MARTS else str(publication()["made"].get(name, {}).get("title", name))
+    # A table a release makes itself goes before an internal mart of the same name, which no release holds.
+    made = publication()["made"].get(name, {}).get("title")
+    return str(made) if made else MARTS[name].title if name in MARTS else name
 
 
 def mart_product(name: str) -> str:

@@ -155,7 +155,7 @@ def publish(
         )
         found = compute(inputs, period, progress=progress, to_publish=True)
         progress("披露控制")
-        protected = _protected(found, office.programme, period, _atoms_before(home, period, release_id), progress)
+        protected = _protected(found, office.programme, period, atoms_before(home, period, release_id), progress)
         frames = published_frames(protected, release_id)
         progress("写发布文件")
         folder = home.releases / f".{release_id}.partial"
@@ -320,7 +320,7 @@ def reproduce(
             through,
         )
         found = compute(inputs, period, progress=progress, to_publish=True)
-    protected = protect_products(found, office.programme, period, _atoms_before(home, period, release_id))
+    protected = protect_products(found, office.programme, period, atoms_before(home, period, release_id))
     frames = published_frames(protected, release_id)
     released_at = datetime.fromisoformat(document["released_at"])
     meta = release_meta(
@@ -353,7 +353,8 @@ def _as_then(found: Submission, state: str) -> Submission:
     return replace(found, state=State(state))
 
 
-def _atoms_before(home: Home, period: Period, release_id: str) -> pl.DataFrame:
+def atoms_before(home: Home, period: Period, release_id: str) -> pl.DataFrame:
+    """What earlier releases of the period showed and hid: a release must not give away together with them what they hid."""
     number = int(release_id.rsplit(".r", 1)[1])
     frames = [
         pl.read_ipc(io.BytesIO(path.read_bytes()))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,10 @@ from pipelines import loading
 from pipelines.inputs import live_inputs
 from pipelines.intake import COLLATED, HISTORY
 from pipelines.methods.series.imputing import METHODS
+from pipelines.previewing import make_preview
 from pipelines.production import DUE, PRODUCTS, compute, store
 from pipelines.publishing import publish, released_marts, reproduce
+from pipelines.release_checklist import is_ready, release_checklist
 from pipelines.rereading import reread_all
 from pipelines.tracing import CELLS_SHOWN, trace
 from pipelines.verification import problems_of
@@ -29,11 +32,12 @@ from schemas.period import Period
 from warehouse import facts
 from warehouse.backup import damaged_in_backup, make_backup, restore_backup
 from warehouse.ledger import trail
+from warehouse.ledger.release_dates import announce_release, release_dates
 from warehouse.ledger.releases import releases, withdraw_release
 from warehouse.ledger.submissions import submission, submissions
 from warehouse.snapshots import publish_snapshot, reader
 from ytb.cli.output import beijing, emit, progress, table
-from ytb.cli.session import CALL
+from ytb.cli.session import BEIJING, CALL
 
 
 def register(root: typer.Typer) -> None:
@@ -78,19 +82,50 @@ def run(
 
 
 def publish_command(
-    period: Annotated[str, typer.Option()], reason: Annotated[str, typer.Option(help="修订发布的原因")] = ""
+    period: Annotated[str, typer.Option()],
+    reason: Annotated[str, typer.Option(help="修订发布的原因")] = "",
+    check: Annotated[bool, typer.Option("--check", help="只列发布前核对表,不发布;有未完成项时退出码 1")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="只计算预览(含披露控制),不发布、不记入台账")] = False,
 ) -> None:
     """发布一期:披露控制、发布工作簿、Parquet、CSV、SDMX、看板、清单。"""
+    wanted = Period.parse(period)
+    if preview:
+        shown = make_preview(CALL.office, CALL.home, wanted, now=CALL.now, actor=CALL.who, progress=progress)
+        emit(
+            shown, f"{wanted} 预览:{shown.figures} 个数,{shown.hidden} 个不公布,{shown.exposed} 个仍可被推算;没有发布。"
+        )
+    if check:
+        items = release_checklist(CALL.office, CALL.home, wanted, now=CALL.now)
+        signs = {"done": "✓", "open": "✕", "note": "·"}
+        emit(items, [f"{signs[i.standing.value]} {i.title}:{i.detail}" for i in items])
+        raise typer.Exit(0 if is_ready(items) else 1)
+    if preview:
+        return
     made, manifest = publish(
-        CALL.office, CALL.home, Period.parse(period), now=CALL.now, actor=CALL.who, reason=reason, progress=progress
+        CALL.office, CALL.home, wanted, now=CALL.now, actor=CALL.who, reason=reason, progress=progress
     )
     folder = CALL.home.releases / made.id
     emit({"release": made.id, "folder": folder, "files": len(manifest.files), "content_sha256": manifest.content_sha256},
          [f"已发布 {made.id}:{len(manifest.files)} 个文件,{folder}", f"看板:{folder / 'site' / 'index.html'}"])  # fmt: skip
 
 
-def releases_command() -> None:
-    """列出发布。"""
+def releases_command(
+    calendar: Annotated[bool, typer.Option("--calendar", help="列出预告的发布时间")] = False,
+    announce: Annotated[str, typer.Option("--announce", help="预告这一期的发布")] = "",
+    at: Annotated[str, typer.Option("--at", help="与 --announce 同用:北京时间,如 2025-04-20T10:00")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="改期的原因")] = "",
+) -> None:
+    """列出发布;--calendar 列发布日程,--announce 预告或改期。"""
+    if announce:
+        with CALL.office.ledger.write() as session:
+            announce_release(session, Period.parse(announce), _instant(at), reason=reason, now=CALL.now, actor=CALL.who)
+    if calendar or announce:
+        with CALL.office.ledger.read() as session:
+            dates = list(release_dates(session).values())
+        rows = [(str(d.period), beijing(d.due), d.changes, d.reason, d.by) for d in dates]
+        data = [{"period": str(d.period), "due": d.due, "changes": d.changes, "reason": d.reason} for d in dates]
+        emit(data, table("", ["报告期", "预告发布", "改期", "原因", "预告人"], rows) if rows else "没有预告的发布。")
+        return
     with CALL.office.ledger.read() as session:
         found = releases(session)
     emit(
@@ -101,6 +136,14 @@ def releases_command() -> None:
             [(r.id, beijing(r.released_at), r.released_by, r.note, r.withdrawal_reason or "") for r in found],
         ),
     )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("--at 要写成 2025-04-20T10:00。") from None
+    return found if found.tzinfo else found.replace(tzinfo=BEIJING)
 
 
 def withdraw(release_id: str, reason: Annotated[str, typer.Option()]) -> None:
@@ -124,9 +167,9 @@ def diff(old: str, new: str) -> None:
             "area_name",
             "indicator_name",
             "measure_name",
-            "previous_display",
-            "display",
-            "change",
+            "display_before",
+            "display_after",
+            "difference",
         )
         if c in found.columns
     ] or found.columns[:8]

@@ -38,6 +38,7 @@ def home(visit: Visit) -> Response:
         "auditor": "/trail",
         "publisher": "/releases",
         "analyst": "/releases",
+        "assessor": "/figures",
     }
     return pages.go(first.get(visit.who.role, "/progress"))
 

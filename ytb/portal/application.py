@@ -27,6 +27,7 @@ from ytb.portal.door import Door
 from ytb.portal.examining import Examiner
 from ytb.portal.limits import GuardedBody, SafeHeaders
 from ytb.portal.oidc import Provider
+from ytb.portal.previews import Previews, previews
 from ytb.portal.publishing import fail_interrupted, publisher
 from ytb.portal.routes import ROUTES
 from ytb.portal.visit import Portal, Settings
@@ -45,6 +46,7 @@ def portal_of(
     office: Office | None = None,
     pool: Pool | None = None,
     publish: Callable[[int, Period, str, str], None] | None = None,
+    preview: Callable[[Period, str], str] | None = None,
 ) -> Portal:
     """Everything the pages work with. The key of forms and second factors is derived from that of the receipts."""
     the_office = office or office_of(home)
@@ -63,6 +65,7 @@ def portal_of(
         scanner=Scanner(shlex.split(config.uploads.scanner)) if config.uploads.scanner.strip() else None,
         daily_quota=config.uploads.daily_quota,
         provider=Provider(config.oidc, secret_of(home, "oidc")) if config.oidc else None,
+        previews=Previews(preview) if preview else previews(home),
     )
 
 

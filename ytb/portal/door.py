@@ -344,11 +344,13 @@ def record_view(visit: Visit) -> None:
     """Who looked at what."""
     named = visit.submission or visit.returned
     subject = named.number if named else "/".join(map(str, _place(visit))) or visit.route.name
+    payload = {"page": visit.route.name, "address": visit.address}
+    if visit.route.owner is Owner.NOTHING and (
+        asked := "/".join([*visit.request.path_params.values(), visit.request.url.query]).strip("/")
+    ):
+        payload["asked"] = asked[:300]  # which figure was traced, which request was served
     with visit.office.ledger.write() as session:
-        trail.append(
-            session, at=visit.now, actor=visit.who.name, action="viewed", subject=subject,
-            payload={"page": visit.route.name, "address": visit.address},
-        )  # fmt: skip
+        trail.append(session, at=visit.now, actor=visit.who.name, action="viewed", subject=subject, payload=payload)
 
 
 def _place(visit: Visit) -> list[object]:

@@ -39,9 +39,12 @@ def publisher(office: Office, home: Home, clock: Callable[[], datetime]) -> Call
 
 def make(home: Home, period: Period, reason: str, actors: str) -> str:
     """Run ``ytb publish``: why there is no release, empty where there is one. What it prints is for people, not for us."""
-    words = ["--home", str(home.root), "--user", actors, "publish", "--period", str(period)]
-    words += [f"--reason={reason}"] if reason else []
-    command = [sys.executable, "-c", COMMAND, *words]
+    return run_ytb(home, actors, ["publish", "--period", str(period), *([f"--reason={reason}"] if reason else [])])
+
+
+def run_ytb(home: Home, actors: str, words: list[str]) -> str:
+    """Run one command of ``ytb`` in a process of its own: why it did not do it, empty where it did."""
+    command = [sys.executable, "-c", COMMAND, "--home", str(home.root), "--user", actors, *words]
     try:
         done = subprocess.run(
             command, cwd=_ROOT, capture_output=True, text=True, errors="replace", timeout=LONGEST_SECONDS, check=False

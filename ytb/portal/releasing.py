@@ -10,12 +10,14 @@ from exports.manifest import read_manifest
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger.periods import rounds
+from warehouse.ledger.release_dates import release_dates
 from warehouse.ledger.release_requests import confirm_release, decline_release, release_requests, request_release
 from warehouse.ledger.releases import release, releases, withdraw_release
 from ytb.portal import pages, problems
 from ytb.portal.visit import Visit
 
 RELEASERS = frozenset({"province_statistician", "publisher"})
+INSIDE = frozenset({"province_statistician", "reviewer", "publisher", "analyst"})
 SHOWN_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css",
@@ -37,8 +39,13 @@ def releases_page(visit: Visit) -> Response:
         found = releases(session)[::-1]
         asked = release_requests(session)[:20] if may else []
         periods = sorted(rounds(session), reverse=True) if may else []
+        dates = list(release_dates(session).values())
     sites = {one.id for one in found if (visit.portal.home.releases / one.id / "site" / "index.html").is_file()}
-    return pages.page(visit, "releases", found=found, asked=asked, periods=periods, may=may, sites=sites)
+    out = {one.period for one in found if not one.is_withdrawn}
+    return pages.page(
+        visit, "releases", found=found, asked=asked, periods=periods, may=may, sites=sites, dates=dates, out=out,
+        inside=visit.who.role in INSIDE,
+    )  # fmt: skip
 
 
 def one(visit: Visit) -> Response:
@@ -48,7 +55,7 @@ def one(visit: Visit) -> Response:
     files = [file for file in manifest.files if file.path.startswith(("publication/", "tables/", "sdmx/"))]
     with visit.office.ledger.read() as session:
         kept = release(session, found)
-    return pages.page(visit, "release", kept=kept, files=files, manifest=manifest)
+    return pages.page(visit, "release", kept=kept, files=files, manifest=manifest, inside=visit.who.role in INSIDE)
 
 
 def _known(visit: Visit) -> str:

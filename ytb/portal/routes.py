@@ -23,6 +23,8 @@ from ytb.portal import (
     papers,
     park,
     past,
+    preparing,
+    published,
     querying,
     releasing,
     results,
@@ -44,6 +46,9 @@ ADMINISTRATOR = frozenset({"administrator"})
 SECURITY = frozenset({"security_administrator"})
 AUDITOR = frozenset({"auditor"})
 WATCHERS = frozenset({"province_statistician", "reviewer", "publisher", "analyst"})
+
+ASSESSOR = frozenset({"assessor"})
+READERS = WATCHERS | PARK | APPROVER | CITY | ASSESSOR
 
 
 def _get(name: str, path: str, handler: Handler, roles: frozenset[str], **more: object) -> Route:
@@ -173,12 +178,21 @@ ROUTES: tuple[Route, ...] = (
     _get("corrections", "/corrections", correspondence.corrections_page, STATISTICIAN, menu="更正申请"),
     _post("decide_correction", "/corrections/{number}", correspondence.decide, STATISTICIAN, correspondence.corrections_page),
     # releases
-    _get("releases", "/releases", releasing.releases_page, WATCHERS | PARK | APPROVER | CITY, menu="发布"),
+    _get("releases", "/releases", releasing.releases_page, READERS, menu="发布"),
     _post("ask_release", "/releases/requests", releasing.ask, RELEASERS, releasing.releases_page),
     _post("decide_release", "/releases/requests/{number}", releasing.decide, RELEASERS, releasing.releases_page),
-    _get("release", "/releases/{release}", releasing.one, WATCHERS | PARK | APPROVER | CITY),
+    _post("announce_release", "/releases/dates", preparing.announce, RELEASERS, releasing.releases_page),
+    _get("release_check", "/release-check", preparing.checklist, RELEASERS | OFFICE),
+    _post("start_preview", "/release-check/preview", preparing.start_preview, RELEASERS, preparing.checklist),
+    _get("release_preview", "/release-preview/{period}", published.preview, RELEASERS | OFFICE),
+    _get("release_changes", "/releases/{release}/changes", preparing.changes, WATCHERS),
+    _get("trace", "/releases/{release}/trace", preparing.trace_figure, OFFICE, reads=True),
+    _get("figures", "/figures", published.overview, READERS, menu="统计数据"),
+    _get("figures_of", "/figures/{product}", published.product, READERS),
+    _get("figures_csv", "/figures/{product}/csv", published.product_csv, READERS),
+    _get("release", "/releases/{release}", releasing.one, READERS),
     _post("withdraw", "/releases/{release}/withdraw", releasing.withdraw, RELEASERS, releasing.releases_page),
-    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, WATCHERS | PARK | APPROVER | CITY),
+    _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, READERS),
     # three administrators kept apart: accounts and rights, operation, trail
     _get("users", "/users", administration.users_page, SECURITY, menu="用户"),
     _post("add_user", "/users", administration.add, SECURITY, administration.users_page),

@@ -29,6 +29,7 @@ from ytb.portal.passwords import Hasher
 if TYPE_CHECKING:
     from ytb.portal.examining import Examiner
     from ytb.portal.oidc import Provider
+    from ytb.portal.previews import Previews
     from ytb.portal.route import Route
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -67,6 +68,7 @@ class Portal:
     examiner: Examiner
     publish: Callable[[int, Period, str, str], None]
     """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
+    previews: Previews
     provider: Provider | None = None
     scanner: Scanner | None = None
     daily_quota: int = 0

@@ -30,6 +30,15 @@ ENTERPRISE = {"enterprise"}
 PUBLIC: set[str] = set()
 STATISTICIAN, ADMINISTRATOR, AUDITOR = {"province_statistician"}, {"administrator"}, {"auditor"}
 CITY, SECURITY, APPROVER = {"city"}, {"security_administrator"}, {"park_approver"}
+ASSESSOR = {"assessor"}
+MADE = (
+    "release",
+    "release_file",
+    "figures_csv",
+    "release_preview",
+    "release_changes",
+    "trace",
+)  # of a release there is not
 EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["static", "sign_in_page", "sign_in", "leave_for_provider", "come_back_from_provider", "verify", "help", "alive", "api_document"], PUBLIC),
     **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
@@ -62,7 +71,11 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["ask_query", "follow_query"], OFFICE),
     **dict.fromkeys(["approvals", "approval", "approve", "decline_approval"], APPROVER),
     "progress": WATCH | CITY,
-    **dict.fromkeys(["releases", "release", "release_file"], WATCH | PARK | APPROVER | CITY),
+    **dict.fromkeys(["releases", "release", "release_file", "figures", "figures_of", "figures_csv"], WATCH | PARK | APPROVER | CITY | ASSESSOR),
+    **dict.fromkeys(["announce_release", "start_preview"], RELEASE),
+    **dict.fromkeys(["release_check", "release_preview"], RELEASE | OFFICE),
+    "release_changes": WATCH,
+    "trace": OFFICE,
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
     **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "code_file", "lockouts", "lift_lockout"], SECURITY),
     **dict.fromkeys(["sessions", "end_session"], ADMINISTRATOR | SECURITY),
@@ -99,7 +112,7 @@ def path_of(route: Route, park: str = "LBGX", unit: str = UNIT) -> str:
     numbers = {Owner.SUBMISSION: f"2015Q1-{park}-0001", Owner.RETURN: f"2015Q1-{park}-{unit}-01"}
     values = {
         "number": numbers.get(route.owner, "1"), "unit": unit, "kind": "csv", "park": park, "period": "2015-Q1", "position": "1",
-        "name": "portal.css", "release": "2015-Q1.r1", "path:path": "site/index.html",
+        "name": "portal.css", "product": "monitoring", "release": "2015-Q1.r1", "path:path": "site/index.html",
     }  # fmt: skip
     path = route.path
     for name, value in values.items():
@@ -140,15 +153,8 @@ def test_a_role_is_let_in_where_the_table_says_so_and_nowhere_else(
     route: Route, role: str, inst: Installation, browsers: dict[str, Browser]
 ) -> None:
     is_elsewhere = route.name in (
-        "sign_out",
-        "marked",
-        "correction_evidence",
-        "release",
-        "release_file",
-        "template",
-        "changes_csv",
-        *MADE_OF_FILES,
-    )
+        "sign_out", "marked", "correction_evidence", "template", "changes_csv", *MADE_OF_FILES, *MADE,
+    )  # fmt: skip
     if is_elsewhere and role in EXPECTED[route.name]:
         pytest.skip("needs a session of its own, or files; has its own tests")
     status = ask(browsers[role], route, path_of(route, OWN.get(role, "LBGX")), inst, role)
@@ -212,7 +218,7 @@ def test_every_route_with_an_owner_that_an_enterprise_may_take_names_the_enterpr
 def test_the_trail_says_who_read_figures_of_units(
     route: Route, inst: Installation, browsers: dict[str, Browser]
 ) -> None:
-    if route.name in ("marked", "correction_evidence", "template", "changes_csv", *MADE_OF_FILES):
+    if route.name in ("marked", "correction_evidence", "template", "changes_csv", *MADE_OF_FILES, *MADE):
         pytest.skip("made from files; the journey in tests/integration looks at it")
     role = next(iter(sorted(route.roles)))
     path = path_of(route, OWN.get(role, "LBGX"))
