@@ -103,6 +103,44 @@ def test_age_and_income() -> None:
     assert located(["if a == 0 then b == 0"], {"a": 0, "b": 1}, {"a": 2, "b": 1}).solutions == (("b",),)
 
 
+@pytest.mark.parametrize("cheap", ["p", "c", "t"])
+def test_the_least_trusted_of_three(cheap: str) -> None:
+    """R errorlocate, test-replace-errors.R, “works with weights”: profit 55, cost 125, turnover 200."""
+    rules = ["p + c == t", "c - 0.6 * t >= 0", "c >= 0", "p >= 0"]
+    weights = {n: 1 if n == cheap else 2 for n in "pct"}
+    assert located(rules, {"p": 55, "c": 125, "t": 200}, weights).solutions == ((cheap,),)
+
+
+TURNOVER = ["T == P + C", "P <= 0.5 * T", "-0.1 * T <= P", "T >= 0", "T <= 550 * N"]
+
+
+def test_turnover_profit_costs_and_employees() -> None:
+    """The edits with which de Waal introduces the problem (2003; Handbook 2011); the solutions worked by hand.
+
+    T = 100 000 would need 182 employees; P and C a thousandth would do: two fields either way.
+    """
+    record = {"T": 100, "P": 40_000, "C": 60_000, "N": 5}
+    assert located(TURNOVER, record).solutions == (("T", "N"), ("P", "C"))
+    assert located(TURNOVER, record, {"T": 1, "P": 1, "C": 1, "N": 3}).solutions == (("P", "C"),)
+    assert located(TURNOVER, {**record, "N": 200}).solutions == (("T",),)
+
+
+CENSUS = ["if age == '0-14' then marital == 'single'", "if relation == 'spouse' then marital == 'married'"]
+DOMAINS = [
+    "age in ('0-14', '15+')",
+    "marital in ('single', 'married', 'divorced')",
+    "relation in ('head', 'spouse', 'other')",
+]
+
+
+def test_the_implied_edit_of_fellegi_and_holt() -> None:
+    """Marital status fails both explicit edits, yet changing it alone mends nothing: under 15 and spouse is implied."""
+    record = {"age": "0-14", "marital": "divorced", "relation": "spouse"}
+    found = located([*DOMAINS, *CENSUS], record)
+    assert found.weight == 2
+    assert found.solutions == (("age", "marital"), ("age", "relation"), ("marital", "relation"))
+
+
 def test_figures_from_ten_to_a_thousand_millions() -> None:
     record = {f"x{n}": 10**n for n in range(1, 10)}
     found = located(["x1 + x2 == x3", "x4 + x5 + x6 == x7", "x7 + x3 + x8 == x9"], record)

@@ -57,6 +57,20 @@ def test_a_conclusion_that_cannot_hold_says_the_condition_is_false() -> None:
     assert issue.because == ("r2",)
 
 
+def test_implied_edits_are_redundant() -> None:
+    """Fellegi and Holt (1976): under 15 is single, a spouse is married; so under 15 is no spouse. Winkler and Draper (SPEER):
+    of two ratio edits the product bounds the third ratio, x / z <= 3 · 2, and any wider bound."""
+    status = {"marital": {"type": "text", "values": ["single", "married", "divorced"]}}
+    explicit = ("if age < 15 then marital == 'single'", "if relation == 'spouse' then marital == 'married'")
+    audit = audited(*explicit, "if age < 15 then relation != 'spouse'", columns=status)
+    assert said(audit) == {("redundant", ("r3",))}
+    ratios = ("x > 0", "x <= 3 * y", "y <= 2 * z")  # y and z are positive then, too
+    assert said(audited(*ratios, "x <= 6 * z")) == {("redundant", ("r4",))}
+    assert said(audited(*ratios, "x <= 5 * z")) == set()
+    quotients = audited("x > 0", "y > 0", "z > 0", "x / y <= 3", "y / z <= 2", "x / z <= 6")
+    assert said(quotients) == {("redundant", ("r6",))}
+
+
 # ── by hand ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_smallest_contradiction_and_the_least_that_must_go() -> None:
     audit = audited("a + b == c", "a >= 10", "b >= 0", "c <= 5", "d > 0", {"expression": "e > f", "severity": "soft"})

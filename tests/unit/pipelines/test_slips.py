@@ -157,14 +157,14 @@ def test_a_figure_in_the_wrong_unit() -> None:
 
 
 def test_several_figures_in_the_wrong_unit_and_what_hangs_on_them() -> None:
-    # record RET36 of SBS2000: costs, profit and staff costs in euros, the rest in thousands
-    record = figures(rev=2747, costs=2725410, profit=22457, staff=221302)
+    # costs, profit and staff costs in yuan, the rest in thousands
+    record = figures(rev=3120, costs=3052340, profit=68120, staff=214870)
 
     def conflicts(after: dict[str, Fraction]) -> frozenset[str]:
         return frozenset({"staff", "costs"}) if after["staff"] > after["costs"] else frozenset()
 
     found = unit_slips(identities("rev - costs == profit"), record, {}, conflicts=conflicts)  # type: ignore[arg-type]
-    assert [said(s) for s in found] == [{"costs": 2725.0, "profit": 22.0, "staff": 221.0}]
+    assert [said(s) for s in found] == [{"costs": 3052.0, "profit": 68.0, "staff": 215.0}]
 
 
 def test_rounding_is_put_on_the_largest_figures() -> None:
