@@ -118,7 +118,7 @@ def original(seed: int) -> Original:
     park = chance.choice(parks or list(ZONES))
     of = programme()
     edition = of.edition_for(period)
-    values = _values(figures, edition, park, period)
+    values = figures_as_filed(figures, edition, park, period)
     issued = {form: _issued(frame) for form, frame in values.items()}
     firms = figures.year(period.year).filter(park=park)
     data = write_template(
@@ -134,7 +134,8 @@ def original(seed: int) -> Original:
     return Original(data, edition, period, park, dict(_said(values)))
 
 
-def _values(figures: Figures, edition: Edition, park: str, period: Period) -> dict[str, pl.DataFrame]:
+def figures_as_filed(figures: Figures, edition: Edition, park: str, period: Period) -> dict[str, pl.DataFrame]:
+    """Form → the figures a park files for a period, those of the sheet forms under the park's code."""
     values = dict(figures.enterprises(park, period))
     for code in ("incubators", "projects", "tasks"):
         form = edition.forms[code]
