@@ -6,8 +6,10 @@ import pytest
 
 from tests.oracle.faults import FAULTS
 from tests.oracle.follower import follow
+from tests.oracle.honest import figures_for, holds, measured, uneven_quarters
 from tests.oracle.judge import Tally, judged, run
 from tests.oracle.structure import STRUCTURE
+from ytb.demo import figures as demo_figures
 
 
 def assert_all_found(tally: Tally) -> None:
@@ -50,3 +52,11 @@ def test_nineteen_of_twenty_faulty_books_are_mended_by_our_words_in_two_rounds()
     done = [follow(seed) for seed in range(101, 141) if seed % 5]
     accepted = sum(one.accepted for one in done)
     assert accepted >= 0.95 * len(done), [(one.faults, one.left[:2]) for one in done if not one.accepted]
+
+
+def test_honest_firms_that_move_as_firms_do_are_asked_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_figures, "_quarterly", uneven_quarters)
+    rates = measured(figures_for(120, 2016, 7, noisy=True), [2016], parks=["LBGX"])
+    assert holds(rates), rates
+    assert rates["quarterly"].findings, "a panel so smooth that nothing is ever asked measures nothing"
+    assert not rates["quarterly"].hard + rates["annual"].hard
