@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -14,11 +15,16 @@ import openpyxl
 import polars as pl
 import pytest
 
+from pipelines.checking import IncomingBook
+from pipelines.collating_returns import collate_returns
+from pipelines.own_returns import confirm_own, explain_return, hand_in, keys_to_explain
+from pipelines.reporting import explain, report_submission, to_explain
 from pipelines.review import accept
-from pipelines.templates import template_for
+from pipelines.templates import template_for, unit_templates
 from schemas.period import Period
 from sources.pool import Pool
 from tests.tiny_office import ACTOR, SHANGHAI, ZONES, TinyOffice, tiny_office
+from warehouse.ledger.signatories import Signatories
 from ytb.cli.main import main
 from ytb.cli.session import CALL, system_clock
 from ytb.demo.filling import fill, saved
@@ -26,7 +32,7 @@ from ytb.demo.filling import fill, saved
 pytestmark = pytest.mark.slow
 Q2 = Period(2014, quarter=2)
 NOW = datetime(2014, 7, 2, 9, 0, tzinfo=SHANGHAI)
-PARK = "LBGX"
+PARK, OTHER = "LBGX", "LBJJ"
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +79,31 @@ def collated(tiny: TinyOffice, folder: Path) -> dict[str, Any]:
     return dict(made)
 
 
+def handed_in(tiny: TinyOffice, pool: Pool) -> dict[str, bytes]:
+    """Another park: its enterprises hand in and confirm under their own accounts, the park collates, explains and reports."""
+    of, at = tiny.office, NOW + timedelta(hours=1)
+    frames = dict(tiny.figures.enterprises(OTHER, Q2))
+    books = {u: saved(fill(d, frames, {})) for u, d in unit_templates(of, of.programme, Q2, OTHER, as_of=Q2.end)}
+    signed = Signatories("王负责", "李统计", "张填表", "0931-8888888")
+    for unit, data in books.items():
+        book = IncomingBook("报表.xlsx", data)
+        found = hand_in(of, book, pool, park=OTHER, period=Q2, unit=unit, now=at, actor=unit)
+        told = {key: ("07", f"经核对系{unit[-4:]}号厂房{key[:4]}项目投产所致") for key in keys_to_explain(of, found)}
+        if told:
+            explain_return(of, found.number, told, now=at, actor=unit)
+        confirm_own(of, found.number, signed, on=at.date(), now=at, actor=unit)
+    template = template_for(of, of.programme, Q2, OTHER, as_of=Q2.end)
+    sheets = IncomingBook("园区表.xlsx", saved(fill(template, {}, tiny.figures.sheet(OTHER, Q2))))
+    made = collate_returns(of, [sheets], pool, park=OTHER, period=Q2, now=at, actor=OTHER)
+    number = made.outcome.submission.number
+    left = to_explain(of, made.outcome.submission)
+    if left.height:
+        explain(of, number, dict.fromkeys(left["key"], ("07", "经与企业核对系新产品投产所致")), now=at, actor=OTHER)
+    report_submission(of, number, signed, now=at, actor=OTHER)
+    accept(of, number, now=at + timedelta(hours=1), actor=ACTOR)
+    return books
+
+
 def test_a_published_figure_is_traced_to_the_enterprises_own_file_and_cell(tmp_path: Path) -> None:
     tiny = tiny_office(tmp_path / "home", enterprises=24)
     tiny.open_round(Q2, NOW)
@@ -80,8 +111,9 @@ def test_a_published_figure_is_traced_to_the_enterprises_own_file_and_cell(tmp_p
     made = collated(tiny, tmp_path / "企业")
     accept(tiny.office, made["submission"], now=NOW + timedelta(hours=6), actor=ACTOR)
     with Pool(workers=1, preload=("sources.reader",)) as pool:
+        handed = handed_in(tiny, pool)
         for zone in ZONES:
-            if zone != PARK and tiny.figures.year(2014).filter(park=zone).height:
+            if zone not in (PARK, OTHER) and tiny.figures.year(2014).filter(park=zone).height:
                 tiny.file_and_accept(zone, Q2, pool, NOW + timedelta(hours=1))
     tiny.office.ledger.engine.dispose()
     code, _, said = ytb(tiny, "publish", "--period", str(Q2))
@@ -95,6 +127,12 @@ def test_a_published_figure_is_traced_to_the_enterprises_own_file_and_cell(tmp_p
     cells = [c for c in found["sources"] if c["park"] == PARK and c["column"] == "F01"]
     assert {(c["unit_id"], c["file_name"]) for c in cells} == {(u, p.name) for u, p in paths.items()}
     assert {c["owner"] for c in cells} == set(paths)
+    of_other = [c for c in found["sources"] if c["park"] == OTHER and c["column"] == "F01"]
+    assert {c["owner"] for c in of_other} == set(handed)
+    for cell in of_other:
+        assert cell["file"] == hashlib.sha256(handed[cell["owner"]]).hexdigest() and cell["unit_id"] == cell["owner"]
+        own = openpyxl.load_workbook(io.BytesIO(handed[cell["owner"]]), data_only=True)
+        assert str(own[cell["sheet"]][cell["cell"]].value) == cell["value"]
     for cell in cells:
         book = openpyxl.load_workbook(paths[cell["unit_id"]], data_only=True)
         assert str(book[cell["sheet"]][cell["cell"]].value) == cell["value"]

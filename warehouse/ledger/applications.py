@@ -123,6 +123,14 @@ def applications(
     return [_application(row) for row in session.scalars(query)]
 
 
+def application(session: Session, number: int) -> Application:
+    """One application. Raises RefusalError for an unknown number."""
+    row = session.get(ApplicationRow, number)
+    if row is None:
+        raise RefusalError(f"没有第 {number} 号名录变动申请。")
+    return _application(row)
+
+
 def approve_application(
     session: Session, number: int, effective: date, *, now: datetime, actor: str, reason: str = ""
 ) -> Application:

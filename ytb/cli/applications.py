@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.applying import apply_for
 from schemas.errors import DefinitionError, SubmissionError
 from warehouse.ledger import applications as papers
 from warehouse.ledger.register import EVENT_KINDS
@@ -38,7 +39,7 @@ def register_apply(
     unit: Annotated[str, typer.Argument(help="统一社会信用代码")],
     park: Annotated[str, typer.Option(help="申请的园区")],
     basis: Annotated[str, typer.Option(help="依据,如批复文号")],
-    evidence: Annotated[list[Path], typer.Option(help="证明文件,可多个")],
+    evidence: Annotated[list[Path], typer.Option(help="证明文件 PDF、PNG、JPG、XLSX,可多个")],
     to_park: Annotated[str, typer.Option(help="归入的园区;新增时缺省为申请的园区")] = "",
     sub_park: Annotated[str, typer.Option(help="归入的分园")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="登记事项,代码=值,如 B02=某公司")] = None,
@@ -58,8 +59,7 @@ def register_apply(
     asked = papers.NewApplication(
         kind, unit, park, basis, to_park or (park if kind == "entry" else ""), sub_park, values
     )
-    with CALL.office.ledger.write() as session:
-        made = papers.apply_to_register(CALL.office.vault, session, asked, files, now=CALL.now, actor=CALL.who)
+    made = apply_for(CALL.office, asked, files, CALL.pool, now=CALL.now, actor=CALL.who)
     emit(made, f"已提交第 {made.id} 号{EVENT_KINDS[kind]}申请({unit}),等待统计人员认定。")
 
 

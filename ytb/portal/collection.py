@@ -10,6 +10,7 @@ import polars as pl
 from starlette.responses import Response
 
 from exports.charts_svg import Bar, bar_chart
+from pipelines.applying import edition_of
 from pipelines.intake import findings_of
 from pipelines.matters import park_effects
 from pipelines.querying import ENDING_TITLES, ending_counts, finding_endings
@@ -20,6 +21,7 @@ from schemas.model import Edition
 from schemas.period import Period
 from warehouse.ledger import periods, proposals
 from warehouse.ledger import register as unit_register
+from warehouse.ledger.applications import applications as every_application
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Round, Timeliness, rounds, timeliness
@@ -242,16 +244,30 @@ def close_round(visit: Visit) -> Response:
 
 
 def proposals_page(visit: Visit) -> Response:
-    """What basic forms state otherwise than the register, waiting for a date or a refusal."""
+    """What parks apply for, and what basic forms state otherwise than the register: both wait for a date or a refusal."""
     with visit.office.ledger.read() as session:
         found = proposals.proposals(session)
-        names = _register_names(session_units=unit_register.register_as_of(session, visit.now.date()))
+        asked = every_application(session, only_open=False)
+        listed = unit_register.register_as_of(session, visit.now.date())
+    names = _register_names(session_units=listed)
+    held = {
+        row["unit_id"]: row for row in listed.filter(pl.col("unit_id").is_in([a.unit_id for a in asked])).to_dicts()
+    }
     edition = visit.office.programme.edition_for(found[-1].period) if found else None
     labels = {code: one.name for code, one in edition.indicators.items()} if edition else {}
     labels |= {"sub_park": "分园", "park": "园区"}
     return pages.page(
-        visit, "proposals", found=found[:PROPOSALS_SHOWN], count=len(found), names=names, labels=labels,
+        visit, "proposals", found=found[:PROPOSALS_SHOWN], count=len(found), names=names, labels=attribute_names(visit) | labels,
+        asked=[one for one in asked if one.decision is None], decided=[one for one in asked if one.decision][::-1][:20],
+        kinds=unit_register.EVENT_KINDS, held=held, typed={n: visit.form.get(n) for n in ("effective", "reason")},
+        at=visit.application.id if visit.application else 0,
     )  # fmt: skip
+
+
+def attribute_names(visit: Visit) -> dict[str, str]:
+    """Code → name of what the register holds of a unit, as the form of the day calls it."""
+    edition = edition_of(visit.office.programme, visit.now.astimezone(BEIJING).date())
+    return {code: one.name for code, one in edition.indicators.items()} | {"sub_park": "分园", "park": "园区"}
 
 
 def _register_names(session_units: pl.DataFrame) -> dict[str, str]:

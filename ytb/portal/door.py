@@ -20,6 +20,7 @@ from schemas.errors import DefinitionError, RefusalError, StatisticsError, Stora
 from schemas.period import Period
 from sources.antivirus import Scanner
 from warehouse.ledger import access, scopes, trail
+from warehouse.ledger.applications import application
 from warehouse.ledger.enterprise_returns import enterprise_return
 from warehouse.ledger.intake import clean_file_name
 from warehouse.ledger.parks import park as park_on
@@ -291,6 +292,12 @@ def owned(visit: Visit) -> Visit:
             case Owner.PARK:
                 with visit.office.ledger.read() as session:
                     visit = replace(visit, park=park_on(session, names["park"], visit.now.date()))
+            case Owner.APPLICATION:
+                number = names["number"]
+                is_number = number.isascii() and number.isdigit() and len(number) < 12
+                with visit.office.ledger.read() as session:
+                    asked = application(session, int(number) if is_number else 0)
+                    visit = replace(visit, application=asked, park=park_on(session, asked.park, visit.now.date()))
             case Owner.UNIT | Owner.RETURN:
                 visit = _of_enterprise(visit, names)
     except (RefusalError, DefinitionError):
@@ -354,7 +361,8 @@ def record_view(visit: Visit) -> None:
 
 
 def _place(visit: Visit) -> list[object]:
-    return [one for one in (visit.park.code if visit.park else None, visit.period, visit.unit) if one]
+    asked = f"register/{visit.application.id}" if visit.application else None
+    return [one for one in (visit.park.code if visit.park else None, visit.period, visit.unit, asked) if one]
 
 
 def act(visit: Visit) -> Response:

@@ -63,6 +63,7 @@ SAID = {
     "approval_asked": "已提交本园区审核人;审核同意后即报送。",
     "approval_declined": "已退回填报人员。",
     "approved": "审核同意,已报送。",
+    "applied": "申请已提交,等待统计人员认定;认定前名录不变。",
     "confirmed_own": "已确认。园区汇集后随园区报送。",
     "confirmed_for": "已登记企业的确认。",
     "accepted": "已验收。",

@@ -23,6 +23,7 @@ class Owner(Enum):
     UNIT = "park and enterprise"
     """With a period or without; an enterprise's account sees its own only, a park those of its register."""
     RETURN = "enterprise return"
+    APPLICATION = "application to the register"
 
 
 @dataclass(frozen=True)

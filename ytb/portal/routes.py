@@ -26,6 +26,7 @@ from ytb.portal import (
     preparing,
     published,
     querying,
+    registering,
     releasing,
     results,
     reviewing,
@@ -147,6 +148,11 @@ ROUTES: tuple[Route, ...] = (
     _post("enter_mail", "/park/{park}/{period}/mail", gathering.mail, PARK, gathering.page, owner=_R, uploads=True),
     _post("confirm_for", "/returns/{number}/confirm-for", gathering.confirm_for, PARK, enterprise.one, owner=_E, uploads=True),
     _get("return_evidence", "/returns/{number}/evidence", gathering.evidence, PARK, owner=_E, reads=True),
+    # applications to the register
+    _get("applications", "/applications", registering.listing, PARK, menu="名录申请"),
+    _post("apply", "/applications", registering.apply, PARK, registering.listing, uploads=True),
+    _get("application_evidence", "/applications/{number}/evidence/{position}", registering.evidence, PARK | STATISTICIAN, owner=Owner.APPLICATION, reads=True),
+    _post("decide_application", "/applications/{number}/decide", registering.decide, STATISTICIAN, collection.proposals_page, owner=Owner.APPLICATION),
     # the statistician
     _get("progress", "/progress", collection.progress, WATCHERS | CITY, menu="报送进度"),
     _get("queue", "/queue", reviewing.queue, OFFICE, menu="待审"),

@@ -17,6 +17,7 @@ from sources.antivirus import Scanner
 from sources.pool import Pool
 from warehouse.home import Home
 from warehouse.ledger.access import Credentials, SignedIn
+from warehouse.ledger.applications import Application
 from warehouse.ledger.enterprise_returns import EnterpriseReturn
 from warehouse.ledger.parks import Park
 from warehouse.ledger.scopes import parks_within
@@ -126,6 +127,7 @@ class Visit:
     submission: Submission | None = None
     unit: str | None = None
     returned: EnterpriseReturn | None = None
+    application: Application | None = None
     error: str = ""
     visitor: str = ""
 
@@ -162,6 +164,12 @@ class Visit:
         """The enterprise's return that the address names."""
         assert self.returned is not None
         return self.returned
+
+    @property
+    def asked(self) -> Application:
+        """The application to the register that the address names."""
+        assert self.application is not None
+        return self.application
 
     @property
     def enterprise(self) -> tuple[Park, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -21,6 +21,7 @@ from tests.unit.ytb.portal_office import (
     Installation,
     installation,
 )
+from warehouse.ledger.register import park_of
 from warehouse.ledger.users import user
 
 LIST = "/park/LBGX/2015-Q1/enterprises"
@@ -131,3 +132,82 @@ def test_a_park_looks_at_a_return_but_does_not_act_for_an_enterprise_with_an_acc
     fields = {"confirmed_by": "王", "confirmed_on": "2015-04-01", "basis": "电话"}
     answer = park.upload(f"/returns/{number}/confirm-for", [], page=f"/returns/{number}", fields=fields)
     assert answer.status == 422 and "由企业自己确认" in answer.text
+
+
+NEW_UNIT = "91620102790000100X"
+PDF = b"%PDF-1.4\n%%EOF\n"
+ENTRY = {"kind": "entry", "unit_id": NEW_UNIT, "B02": "新来公司", "B07": "3921", "basis": "入区批复 3 号"}
+
+
+def test_a_park_applies_with_a_paper_and_the_statistician_dates_it_into_the_register(
+    inst: Installation, park: Browser
+) -> None:
+    files = [("批复.pdf", PDF)]
+    assert (
+        park.upload("/applications", files, page="/applications", fields=ENTRY).location == "/applications?done=applied"
+    )
+    office = Browser(inst.app)
+    office.sign_in("province_statistician", PASSWORD)
+    page = office.get("/register").text
+    assert "新增:新来公司" in page and "入区批复 3 号" in page and "批复.pdf" in page
+    paper = office.get("/applications/1/evidence/1")
+    assert paper.body == PDF and "sandbox" in paper.headers["content-security-policy"]
+    assert paper.headers["content-disposition"].startswith("attachment") and paper.headers["content-type"] == "application/octet-stream"  # fmt: skip
+    assert office.get("/applications/1/evidence/2").status == 404
+    undated = office.post("/applications/1/decide", {"decision": "approve"}, page="/register")
+    assert undated.status == 422 and "生效日期" in undated.text
+    made = {"decision": "approve", "effective": "2015-02-01", "reason": "资料齐全"}
+    assert office.post("/applications/1/decide", made, page="/register").location == "/register?done=decided"
+    with inst.office.ledger.read() as session:
+        assert park_of(session, NEW_UNIT, date(2015, 1, 31)) is None
+        assert park_of(session, NEW_UNIT, date(2015, 2, 1)) == "LBGX"
+    shown = park.get("/applications").text
+    assert "已同意" in shown and "2015-02-01 起生效" in shown and "资料齐全" in shown
+    assert NEW_UNIT in park.get(LIST).text
+    again = office.post("/applications/1/decide", {"decision": "decline", "reason": "x"}, page="/register")
+    assert again.status == 422 and "已处理" in again.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "files", "said"),
+    [
+        (ENTRY, [], "证明文件"),
+        (ENTRY, [("批复.pdf", b"MZ")], "不是完整的 PDF"),
+        (ENTRY, [("批复.exe", PDF)], "不是可以收的"),
+        (ENTRY | {"B02": ""}, [("批复.pdf", PDF)], "单位详细名称"),
+        (ENTRY | {"B07": "9999"}, [("批复.pdf", PDF)], "不是有效的"),
+        (ENTRY | {"unit_id": "916201027900001001"}, [("批复.pdf", PDF)], "校验不通过"),
+        ({"kind": "exit", "unit_id": UNIT_ELSEWHERE, "basis": "注销"}, [("a.pdf", PDF)], "不在本园区"),
+        (
+            {"kind": "move", "unit_id": UNIT_ELSEWHERE, "basis": "迁移", "to_park": "LBJJ"},
+            [("a.pdf", PDF)],
+            "也不迁入本园区",
+        ),
+        ({"kind": "nothing", "unit_id": UNIT, "basis": "x"}, [("a.pdf", PDF)], "没有"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_with_a_reason(
+    fields: dict[str, str], files: list[tuple[str, bytes]], said: str, refusing: Browser
+) -> None:
+    answer = refusing.upload("/applications", files, page="/applications", fields=fields)
+    assert answer.status == 422 and said in answer.text
+    assert "还没有申请过" in answer.text
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    found = Browser(installation(tmp_path_factory.mktemp("refusing") / "home").app)
+    found.sign_in("park_reporter-LBGX", PASSWORD)
+    return found
+
+
+def test_an_enterprise_that_moves_in_is_asked_for_by_its_new_park(inst: Installation, park: Browser) -> None:
+    fields = {"kind": "move", "unit_id": UNIT_ELSEWHERE, "basis": "迁移证明", "to_park": "LBGX"}
+    assert park.upload("/applications", [("a.png", b"x")], page="/applications", fields=fields).status == 422
+    assert park.upload("/applications", [("a.pdf", PDF)], page="/applications", fields=fields).status == 303
+    office = Browser(inst.app)
+    office.sign_in("province_statistician", PASSWORD)
+    silent = office.post("/applications/1/decide", {"decision": "decline", "reason": " "}, page="/register")
+    assert silent.status == 422 and "原因" in silent.text
+    office.post("/applications/1/decide", {"decision": "decline", "reason": "缺迁出地证明"}, page="/register")
+    assert "缺迁出地证明" in park.get("/applications").text

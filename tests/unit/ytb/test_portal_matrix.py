@@ -16,6 +16,7 @@ from tests.unit.ytb.portal_office import (
     installation,
     user_of,
 )
+from warehouse.ledger.applications import NewApplication, apply_to_register
 from warehouse.ledger.models import ROLES, SCOPED_ROLES
 from warehouse.ledger.trail import head
 from ytb.portal.route import Owner, Route
@@ -64,6 +65,9 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["enterprises", "chase", "chase_file", "add_accounts", "enterprise_accounts", "add_enterprise_account"], PARK),
     **dict.fromkeys(["reset_enterprise_account", "disable_enterprise_account", "collate_page", "collate", "enter_mail"], PARK),
     "return_state": ENTERPRISE | PARK,
+    **dict.fromkeys(["applications", "apply"], PARK),
+    "application_evidence": PARK | STATISTICIAN,
+    "decide_application": STATISTICIAN,
     **dict.fromkeys(["confirm_for", "return_evidence"], PARK),
     **dict.fromkeys(["own_due", "own_round", "hand_in", "confirm_return"], ENTERPRISE),
     **dict.fromkeys(["own_template", "own_return", "return_marked", "return_file", "return_explanations", "explain_return"], ENTERPRISE | PARK),
@@ -89,6 +93,10 @@ def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     made = installation(tmp_path_factory.mktemp("matrix") / "home")
     made.submission("LBGX", hard=2)
     made.submission("LBJJ", hard=2)
+    for park, unit in (("LBGX", UNIT), ("LBJJ", UNIT_ELSEWHERE)):
+        with made.office.ledger.write() as session:
+            asked = NewApplication("exit", unit, park, "注销通知")
+            apply_to_register(made.office.vault, session, asked, [("注销.pdf", b"%PDF")], now=made.at, actor=park)
     for park, unit in (("LBGX", UNIT), ("LBGX", OTHER_UNIT), ("LBJJ", UNIT_ELSEWHERE)):
         made.returned(park, unit, soft=2)
     return made
@@ -103,13 +111,18 @@ def browsers(inst: Installation) -> dict[str, Browser]:
     return found
 
 
+APPLICATIONS = {"LBGX": "1", "LBJJ": "2"}
 MADE_OF_FILES = ("own_template", "return_marked", "return_evidence")
 #: Whose things a role may ask for; LBGX where nothing is said.
 OWN = {"park_approver": "LBJJ"}
 
 
 def path_of(route: Route, park: str = "LBGX", unit: str = UNIT) -> str:
-    numbers = {Owner.SUBMISSION: f"2015Q1-{park}-0001", Owner.RETURN: f"2015Q1-{park}-{unit}-01"}
+    numbers = {
+        Owner.SUBMISSION: f"2015Q1-{park}-0001",
+        Owner.RETURN: f"2015Q1-{park}-{unit}-01",
+        Owner.APPLICATION: APPLICATIONS.get(park, "99"),
+    }
     values = {
         "number": numbers.get(route.owner, "1"), "unit": unit, "kind": "csv", "park": park, "period": "2015-Q1", "position": "1",
         "name": "portal.css", "product": "monitoring", "release": "2015-Q1.r1", "path:path": "site/index.html",

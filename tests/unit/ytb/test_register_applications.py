@@ -24,7 +24,7 @@ def test_from_application_to_the_workbook_of_the_enterprise(capsys: pytest.Captu
     home, paper, book = tmp_path / "home", tmp_path / "执照.pdf", tmp_path / "甲.xlsx"
     assert main(["--home", str(home), "init"]) == 0
     capsys.readouterr()
-    paper.write_bytes(b"licence")
+    paper.write_bytes(b"%PDF-1.4\n%%EOF\n")
     apply = ("register", "apply", "entry", UNIT, "--park", "LBGX", "--basis", "入区批复", "--evidence", str(paper))
     code, made, said = ytb(capsys, home, *apply, "--set", "B02=甲公司", "--set", "B07=3921")
     assert code == 0 and isinstance(made, dict) and made["decision"] is None, said

@@ -1,0 +1,86 @@
+"""Applying to the register 名录变动申请: what a park may ask for, with papers that are what they say. A statistician decides.
+
+First in the register, then figures 先进库后有数. Source: survey_system.md section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from pipelines.intake import Office
+from schemas.catalog import codelists_on
+from schemas.errors import RefusalError
+from schemas.model import Edition, Programme
+from schemas.period import Period
+from sources.evidence import inspect_evidence
+from sources.pool import Pool
+from warehouse.ledger.applications import Application, NewApplication, apply_to_register
+from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.register import NAME, park_of
+
+BASIC = "basic"
+MOST_PAPERS = 10
+CAN_BE_ASKED = (NAME, "B06", "B07", "B08", "B09", "B12")
+"""What a park states of an enterprise when it applies; the other codes of the basic form come with the forms."""
+
+
+def apply_for(
+    office: Office,
+    asked: NewApplication,
+    evidence: Sequence[tuple[str, bytes]],
+    pool: Pool,
+    *,
+    now: datetime,
+    actor: str,
+    of_park: str | None = None,
+) -> Application:
+    """Put an application and its papers (name, bytes) on record; every paper is inspected in a limited process first.
+
+    ``of_park``: the park whose clerk asks: only for enterprises of its own register, or one that moves to it.
+    Raises RefusalError for what can never be approved or is not the park's to ask, SubmissionError for a paper.
+    """
+    day = now.astimezone(SHANGHAI).date()
+    if len(evidence) > MOST_PAPERS:
+        raise RefusalError(f"证明文件不超过 {MOST_PAPERS} 个,请合并后再传。")
+    require_attributes(office.programme, edition_of(office.programme, day), asked.attributes, day)
+    for name, data in evidence:
+        pool.run(inspect_evidence, data, name)
+    with office.ledger.write() as session:
+        if of_park is not None:
+            _require_own(asked, of_park, park_of(session, asked.unit_id, day))
+        return apply_to_register(office.vault, session, asked, evidence, now=now, actor=actor)
+
+
+def _require_own(asked: NewApplication, of_park: str, now_in: str | None) -> None:
+    if asked.park != of_park:
+        raise RefusalError("只能为本园区申请。")
+    if asked.kind == "entry" and asked.to_park != of_park:
+        raise RefusalError("新增的企业只能归入本园区。")
+    if asked.kind in ("change", "exit") and now_in != of_park:
+        raise RefusalError(f"{asked.unit_id[:30]} 现在不在本园区的名录库,不能由本园区申请。")
+    if asked.kind == "move" and of_park not in (now_in, asked.to_park):
+        raise RefusalError(f"{asked.unit_id[:30]} 不在本园区的名录库,也不迁入本园区,不能由本园区申请。")
+
+
+def edition_of(programme: Programme, day: date) -> Edition:
+    """The edition by which an application of a day is written."""
+    return programme.edition_for(period_of(day))
+
+
+def period_of(day: date) -> Period:
+    """The quarter of a day."""
+    return Period(day.year, quarter=(day.month - 1) // 3 + 1)
+
+
+def require_attributes(programme: Programme, edition: Edition, attributes: Mapping[str, str | None], day: date) -> None:
+    """Raise RefusalError for a code that the register does not hold, or a value that is not in its code list."""
+    known = {i.code: i for i in edition.forms[BASIC].indicators} if BASIC in edition.forms else {}
+    lists = codelists_on(programme, period_of(day))
+    for code, value in attributes.items():
+        indicator = known.get(code)
+        if indicator is None:
+            raise RefusalError(f"名录库没有“{code}”这个登记事项。")
+        allowed = lists.get(indicator.codelist) or frozenset(indicator.options or ())
+        if value is not None and allowed and value not in allowed:
+            raise RefusalError(f"“{value[:40]}”不是有效的{indicator.name}代码({code}),请按代码表填写。")
