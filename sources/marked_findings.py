@@ -23,12 +23,13 @@ from sources.marked_package import MAIN, Element, Package, cell_text, plain_text
 from sources.marked_sheet import address, place_of
 from sources.marked_styles import FILLS, Styles
 from sources.problems import SOFT
-from sources.writer import quoted
+from sources.writer import lines_of, quoted
 
 HEAD_ROW = 5
 PLACE, KIND = TITLES.index("位置"), TITLES.index("类型")
 REASON, TEXT = TITLES.index("原因码"), TITLES.index("情况说明")
 MOST_LINKS = 60_000
+LINE_HEIGHT, MOST_LINES = 14, 8
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _lines(
             hidden = (*line.key, line.sheet if place.cell else "", place.cell, place.origin)
             printed = line.printed(count, group.label, told.get(line.key, ("", "")))
             cells = [*zip(printed, looks, strict=True), *((text, plain_text) for text in hidden)]
-            rows.append(_row(number, [(column, text, style) for column, (text, style) in enumerate(cells)]))
+            lines = max(lines_of(text, width) for text, width in zip(printed, WIDTHS, strict=True))
+            rows.append(_row(number, [(column, text, style) for column, (text, style) in enumerate(cells)], lines))
     return rows, links
 
 
@@ -131,7 +133,7 @@ def _part(rows: Sequence[str], links: Sequence[str], last: int, reasons: Sequenc
         f'<worksheet xmlns="{MAIN}"><sheetPr><tabColor rgb="FFC00000"/><pageSetUpPr fitToPage="1"/></sheetPr>'
         f'<sheetViews><sheetView tabSelected="1" workbookViewId="0"><pane ySplit="{HEAD_ROW}" '
         f'topLeftCell="A{HEAD_ROW + 1}" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
-        f'<sheetFormatPr defaultRowHeight="14"/><cols>{widths}{hidden}</cols>'
+        f'<sheetFormatPr defaultRowHeight="{LINE_HEIGHT}"/><cols>{widths}{hidden}</cols>'
         f"<sheetData>{''.join(rows)}</sheetData>"
         f'<autoFilter ref="{address(HEAD_ROW, 0)}:{address(last, len(TITLES) - 1)}"/>{validations}'
         + (f"<hyperlinks>{''.join(links)}</hyperlinks>" if links else "")
@@ -141,7 +143,7 @@ def _part(rows: Sequence[str], links: Sequence[str], last: int, reasons: Sequenc
     ).encode()
 
 
-def _row(number: int, cells: Sequence[tuple[int, str, int]]) -> str:
+def _row(number: int, cells: Sequence[tuple[int, str, int]], lines: int = 1) -> str:
     inside = "".join(
         f'<c r="{address(number, column)}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{escape(cell_text(text))}'
         "</t></is></c>"
@@ -149,7 +151,8 @@ def _row(number: int, cells: Sequence[tuple[int, str, int]]) -> str:
         else f'<c r="{address(number, column)}" s="{style}"/>'
         for column, text, style in cells
     )
-    return f'<row r="{number}">{inside}</row>'
+    height = f' ht="{LINE_HEIGHT * min(lines, MOST_LINES)}" customHeight="1"' if lines > 1 else ""
+    return f'<row r="{number}"{height}>{inside}</row>'
 
 
 def read_earlier(package: Package, part: str, shared_strings: str) -> Earlier:

@@ -12,7 +12,10 @@ from sources.template_audit import OPEN, AuditSheet, failing_text
 from sources.template_checks import blank_required_cells, rows_saying
 from sources.template_forms import BAD, GOOD
 from sources.template_prefill import Prefill
-from sources.writer import Book, Sheet, Value, put, put_formula, put_link, quoted
+from sources.writer import Book, Sheet, Value, lines_of, put, put_formula, put_link, quoted
+
+WIDTHS = (11, 52, 24, 12, 12, 12, 12)
+LINE_HEIGHT = 15
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def write_index(
     cover: Cover,
 ) -> None:
     """Fill the first sheet. Its counts are formulas; the system's own audit decides, as the sheet says."""
-    for column, width in enumerate((11, 52, 24, 12, 12, 12, 12)):
+    for column, width in enumerate(WIDTHS):
         sheet.set_column(column, column, width)
     sheet.hide_gridlines(2)
     row = _title(book, sheet, cover)
@@ -145,6 +148,8 @@ def _relations(
             values: tuple[Value, ...] = (rule.id, rule.message, layout.name)
             for column, value in enumerate(values):
                 put(sheet, row, column, value, cell)
+            if (lines := lines_of(rule.message, WIDTHS[1])) > 1:
+                sheet.set_row(row, LINE_HEIGHT * lines)
             said = failing_text(rule).split(" ")[0]
             put_formula(sheet, row, 3, rows_saying(layout, rows, f"*{said} *"), number)
             put_formula(sheet, row, 4, rows_saying(layout, rows, f"*{said}{OPEN}*"), number)

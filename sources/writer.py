@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
+from unicodedata import east_asian_width
 
 import xlsxwriter
 
@@ -86,6 +87,12 @@ def clean(text: str) -> str:
 def quoted(sheet: str) -> str:
     """A sheet name as formulas spell it."""
     return "'" + sheet.replace("'", "''") + "'"
+
+
+def lines_of(text: str, width: float) -> int:
+    """How many lines a text takes in a column of so many characters; a Chinese character takes two."""
+    taken = sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+    return max(1, math.ceil(taken / (width - 1)))
 
 
 def put(sheet: Sheet, row: int, column: int, value: Value, style: Format = None) -> None:
