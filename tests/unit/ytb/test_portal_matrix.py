@@ -53,7 +53,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["queue", "accept_clean", "accept_below", "matters", "review", "accept", "return", "reopen"], OFFICE),
     "reminders": OFFICE | CITY,
     **dict.fromkeys(["register", "decide_proposal", "periods", "open_round", "extend_round", "close_round"], STATISTICIAN),
-    **dict.fromkeys(["past", "own_results", "correction", "ask_correction", "handover", "ask_handover"], PARK),
+    **dict.fromkeys(["past", "own_results", "own_data", "own_data_all_book", "own_data_all_csv", "own_data_book", "own_data_csv", "own_data_national", "correction", "ask_correction", "handover", "ask_handover"], PARK),
     **dict.fromkeys(["post_notice", "withdraw_notice", "corrections", "decide_correction"], STATISTICIAN),
     **dict.fromkeys(["handovers", "decide_handover"], SECURITY),
     "correction_evidence": PARK | OFFICE,
@@ -113,6 +113,10 @@ def browsers(inst: Installation) -> dict[str, Browser]:
 
 APPLICATIONS = {"LBGX": "1", "LBJJ": "2"}
 MADE_OF_FILES = ("own_template", "return_marked", "return_evidence")
+MADE_OF_FILES = (
+    "own_template", "return_marked", "return_evidence", "own_data_all_book", "own_data_all_csv", "own_data_book",
+    "own_data_csv", "own_data_national",
+)  # fmt: skip
 #: Whose things a role may ask for; LBGX where nothing is said.
 OWN = {"park_approver": "LBJJ"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +16,7 @@ from tests.unit.ytb.portal_browser import Browser
 from warehouse.ledger.periods import close_round
 from warehouse.ledger.releases import record_release, withdraw_release
 from warehouse.ledger.submissions import submissions
+from warehouse.ledger.trail import head
 
 Q1 = Period(2015, quarter=1)
 UNITS = ["A1", "A2", "A3"]
@@ -193,3 +196,28 @@ def test_a_park_sees_what_is_published_of_it_and_nothing_that_was_withdrawn(made
     with ledger.write() as session:
         withdraw_release(session, "2014.r1", reason="有误", now=made.paper.at, actor="x")
     assert "102.5 至 103.5" not in clerk.get("/results?year=2014.r1").text
+
+
+def test_a_park_downloads_its_own_accepted_figures_and_no_others(made: PaperPortal) -> None:
+    made.paper.file("LBGX", Period(2014), {"A1": firm(900, B02="甲公司")})
+    made.paper.file("LBJJ", Period(2014), {"B1": firm(777, B02="乙公司")})
+    made.paper.file("LBGX", Period(2014), {"A1": firm(901, B02="甲公司")}, upto="reported")
+    clerk = made.who("park_reporter-LBGX")
+    page = clerk.get("/data").text
+    assert "2014-LBGX-0001" in page and "2014-LBGX-0002" not in page and "国家火炬表式" in page
+    for path, start in (
+        ("/park/LBGX/2014/data.xlsx", b"PK"), ("/park/LBGX/2014/data.zip", b"PK"), ("/park/LBGX/2014/national.xlsx", b"PK"),
+        ("/data/all.xlsx", b"PK"), ("/data/all.zip", b"PK"),
+    ):  # fmt: skip
+        with made.paper.office.ledger.read() as session:
+            before = head(session).seq
+        answer = clerk.get(path)
+        assert answer.status == 200 and answer.body.startswith(start), path
+        assert answer.headers["content-disposition"].startswith("attachment")
+        with made.paper.office.ledger.read() as session:
+            assert head(session).seq == before + 1, path
+    with zipfile.ZipFile(io.BytesIO(clerk.get("/data/all.zip").body)) as archive:
+        text = archive.read("园企103_财务状况.csv").decode("utf-8-sig")
+    assert ",900" in text and "901" not in text and "777" not in text
+    assert clerk.get("/park/LBJJ/2014/data.xlsx").status == 404
+    assert clerk.get("/park/LBGX/2013/data.xlsx").status == 409
