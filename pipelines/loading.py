@@ -152,22 +152,39 @@ def _row_as_given(row: SubmissionRow, given: Submission) -> SubmissionRow:
     return replace(row, state=given.state.value, accepted_from=None, accepted_to=None)
 
 
-def refresh(office: Office, home: Home, *, progress: Callable[[str], None] = lambda _: None) -> Loaded:
-    """Load what is new and publish a snapshot."""
+def refresh(
+    office: Office,
+    home: Home,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+    besides: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
+) -> Loaded:
+    """Load what is new, and with ``besides`` whatever else belongs into the warehouse, and publish a snapshot."""
     with facts.writer(home.live) as con:
         loaded = load_all(office, con, progress=progress)
+        besides(con)
         publish_snapshot(con, home.snapshots)
     return loaded
 
 
-def rebuild(office: Office, home: Home, *, progress: Callable[[str], None] = lambda _: None) -> dict[str, str]:
-    """Make the warehouse anew from the recorded observations beside the old one, then switch; returns content hashes."""
+def rebuild(
+    office: Office,
+    home: Home,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+    besides: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
+) -> dict[str, str]:
+    """Make the warehouse anew from the recorded observations beside the old one, then switch; returns content hashes.
+
+    ``besides`` puts in what is not observations: the published tables, from the files of the releases.
+    """
     fresh = home.live.with_name("rebuilding.duckdb")
     for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
         leftover.unlink(missing_ok=True)
     with facts.writer(fresh) as con:
         load_all(office, con, again=True, progress=progress)
         hashes = facts.content_hashes(con)
+        besides(con)
         publish_snapshot(con, home.snapshots)
     home.live.with_name(home.live.name + ".wal").unlink(missing_ok=True)
     fresh.rename(home.live)

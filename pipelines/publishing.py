@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 from sqlalchemy.orm import Session
 
@@ -266,6 +267,32 @@ def released_marts(folder: Path) -> dict[str, pl.DataFrame]:
         for name, entry in manifest.document["marts"].items()
         if name != "monitoring_series"
     }
+
+
+def published_again(
+    office: Office,
+    home: Home,
+    con: duckdb.DuckDBPyConnection,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """The tables ``published.*`` as the files of the recorded releases have them, into a warehouse that was made anew.
+
+    Returns the releases put back. One whose files are not there is said and passed over: ``ytb verify`` is for that.
+    """
+    with office.ledger.read() as session:
+        recorded = releases(session)
+    done = []
+    for release in recorded:
+        folder = home.releases / release.id
+        if not (folder / MANIFEST).is_file():
+            progress(f"发布 {release.id} 的文件不在,没有放回 published")
+            continue
+        with facts.transaction(con):
+            for name, frame in sorted(released_marts(folder).items()):
+                facts.write_mart(con, "published", name, frame, release.id)
+        done.append(release.id)
+    return done
 
 
 def earlier_releases(home: Home, session: Session, period: Period) -> list[str]:

@@ -21,7 +21,7 @@ from pipelines.intake import COLLATED, HISTORY
 from pipelines.methods.series.imputing import METHODS
 from pipelines.previewing import make_preview
 from pipelines.production import DUE, PRODUCTS, compute, store
-from pipelines.publishing import publish, released_marts, reproduce
+from pipelines.publishing import publish, published_again, released_marts, reproduce
 from pipelines.release_checklist import is_ready, release_checklist
 from pipelines.rereading import reread_all
 from pipelines.tracing import CELLS_SHOWN, trace
@@ -274,17 +274,25 @@ def rebuild(
 ) -> None:
     """删去仓库,从记录的观测重建,比较内容哈希。"""
     before = loading.live_hashes(CALL.home) if CALL.home.live.exists() else {}
-    after = loading.rebuild(CALL.office, CALL.home, progress=progress)
+    put_back: list[str] = []
+    after = loading.rebuild(
+        CALL.office,
+        CALL.home,
+        progress=progress,
+        besides=lambda con: put_back.extend(published_again(CALL.office, CALL.home, con, progress=progress)),
+    )
     differing = loading.differences(before, after) if before else []
     lines = [
         f"已重建 {len(after)} 张表。",
         "内容与重建前一致。" if not differing else f"与重建前不同:{'、'.join(differing)}",
+        *([f"发布表(published)已从发布文件放回:{'、'.join(put_back)}。"] if put_back else []),
+        "内部产品表(mart)不在其内,需要时用 ytb run 重新计算。",
     ]
     rereadings: list[str] = []
     if reread:
         rereadings = reread_all(CALL.office, workers=CALL.workers, progress=progress)
         lines += rereadings or ["重新读取、审核的结果与当时一致。"]
-    emit({"hashes": after, "differing": differing, "reread": rereadings}, lines)
+    emit({"hashes": after, "differing": differing, "releases": put_back, "reread": rereadings}, lines)
     raise typer.Exit(1 if differing or rereadings else 0)
 
 
@@ -317,7 +325,12 @@ def restore(folder: Path) -> None:
     home = restore_backup(folder, CALL.root)
     CALL.__dict__.pop("home", None)
     CALL.__dict__.pop("office", None)
-    loading.refresh(CALL.office, home, progress=progress)
+    loading.refresh(
+        CALL.office,
+        home,
+        progress=progress,
+        besides=lambda con: published_again(CALL.office, home, con, progress=progress),
+    )
     emit({"home": home.root}, f"已恢复到 {home.root},请执行 ytb verify。")
 
 
