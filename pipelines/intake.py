@@ -204,17 +204,24 @@ def attributed(readings: Sequence[FileReading], park: str | None, period: Period
     """The one park and period of the files and of what the sender says. Raises SubmissionError where they are not one."""
     parks = {r.park for r in readings if r.park} | ({park} if park else set())
     periods = {r.period for r in readings if r.period} | ({period} if period else set())
-    if len(parks) != 1 or len(periods) != 1:
-        broken = [r.message for r in readings if r.message]
-        named = "、".join(sorted(parks)) or "无", "、".join(sorted(map(str, periods))) or "无"
+    if (broken := [r.message for r in readings if r.message]) and (len(parks) != 1 or len(periods) != 1):
+        raise SubmissionError("unattributed", "\n".join(broken))
+    if len(parks) > 1:
+        said = f",报送时写的是 {park}" if park else ""
         raise SubmissionError(
             "unattributed",
-            ";".join(
-                [
-                    *broken,
-                    f"不能确定是哪个园区、哪一期的报表(园区:{named[0]};报告期:{named[1]})。请用本期模板填报,或写明 --park 与 --period。",
-                ]
-            ),
+            f"这些文件是 {len(parks)} 个园区的({'、'.join(sorted(parks))}{said});一次只能报送一个园区,请核对后分开报送。",
+        )
+    if len(periods) > 1:
+        said = f",报送时写的是 {period}" if period else ""
+        raise SubmissionError(
+            "unattributed",
+            f"这些文件是 {len(periods)} 个报告期的({'、'.join(sorted(map(str, periods)))}{said});一次只能报送一期,请核对后分开报送。",
+        )
+    if not parks or not periods:
+        raise SubmissionError(
+            "unattributed",
+            "文件里找不到园区代码或报告期;请用本期下发的模板填报,或在报送时写明园区和报告期(--park、--period)。",
         )
     return parks.pop(), periods.pop()
 

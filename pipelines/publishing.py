@@ -323,6 +323,8 @@ def reproduce(
 
     Submissions and the register come from the vault as the manifest names them; nothing of today enters.
     """
+    if not (home.releases / release_id / MANIFEST).is_file():
+        raise RefusalError(f"没有发布 {release_id};见 ytb releases。")
     kept = read_manifest(home.releases / release_id)
     document = kept.document
     period = Period.parse(document["period"])

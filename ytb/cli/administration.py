@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import polars as pl
 import typer
 
 from pipelines.intake import Office
+from pipelines.register_file import read_register_file
 from schemas.catalog import register_of_parks
 from schemas.errors import DefinitionError, RefusalError
 from schemas.model import Edition
@@ -306,30 +306,14 @@ def register_import(
     effective: Annotated[str, typer.Option(help="生效日期")] = "2013-01-01",
 ) -> None:
     """从 CSV 批量入库:列 unit_id、park、sub_park,其余列为基本情况代码(B02 …);可有 kind、effective、basis 列。"""
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        missing = {"unit_id", "park"} - set(reader.fieldnames or [])
-        if missing:
-            raise DefinitionError(
-                f"缺列 {'、'.join(sorted(missing))}", where=str(file), remedy="名录文件须有 unit_id 与 park 列。"
-            )
-        events = [_event(row, basis, effective) for row in reader]
+    found = read_register_file(file, CALL.programme, basis=basis, effective=effective)
     with CALL.office.ledger.write() as session:
-        entered = unit_register.record_unit_events(session, events, now=CALL.now, actor=CALL.who)
-    emit({"entered": entered}, f"已登记 {entered} 条名录变动。")
-
-
-def _event(row: dict[str, str], basis: str, effective: str) -> unit_register.UnitEvent:
-    own = ("unit_id", "park", "sub_park", "kind", "effective", "basis")
-    return unit_register.UnitEvent(
-        row["unit_id"].strip(),
-        row.get("kind") or "entry",
-        date.fromisoformat(row.get("effective") or effective),
-        row["park"],
-        row.get("sub_park") or "",
-        {k: (v or None) for k, v in row.items() if k and k not in own},
-        row.get("basis") or basis,
-    )
+        entered = unit_register.record_unit_events(session, found.events, now=CALL.now, actor=CALL.who)
+    lines = [f"已登记 {entered} 条名录变动。"]
+    if found.doubtful:
+        shown = "、".join(found.doubtful[:5]) + (" 等" if len(found.doubtful) > 5 else "")
+        lines.append(f"其中 {len(found.doubtful)} 家的统一社会信用代码校验位不符,填报时会通不过审核,请核对:{shown}")
+    emit({"entered": entered, "doubtful": found.doubtful}, lines)
 
 
 @register_app.command("move")

@@ -15,6 +15,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from schemas.period import Period
 from ytb.cli.session import BEIJING, CALL
 
 _PROGRESS = Console(stderr=True, highlight=False)
@@ -35,6 +36,8 @@ def plain(value: Any) -> Any:
             return value.isoformat()
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
+        case Period():
+            return str(value)
         case Enum():
             return value.value
         case Iterable():
