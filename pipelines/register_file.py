@@ -69,11 +69,13 @@ def _require_columns(header: list[str], path: Path, programme: Programme) -> Non
 
 def _event(entry: dict[str, str], basis: str, effective: str) -> UnitEvent | str:
     """The event of one line, or what is wrong with it."""
-    if not entry["unit_id"] or not entry["park"]:
-        return "缺单位代码 unit_id 或园区代码 park"
+    if not entry["unit_id"]:
+        return "缺单位代码 unit_id"
     kind = entry.get("kind") or "entry"
     if kind not in EVENT_KINDS:
         return f"kind“{kind}”不存在,可写 {'、'.join(EVENT_KINDS)}"
+    if kind in ("entry", "move") and not entry["park"]:
+        return "缺园区代码 park"
     written = entry.get("effective") or effective
     try:
         day = date.fromisoformat(written)

@@ -123,7 +123,7 @@ def park_add(
 def park_list(on: Annotated[str | None, typer.Option("--on", help="某日在册的")] = None) -> None:
     """列出园区名录。"""
     with CALL.office.ledger.read() as session:
-        found = parks.parks(session, date.fromisoformat(on) if on else None)
+        found = parks.parks(session, applications.day_of(on, "--on") if on else None)
     emit(
         found,
         table(
@@ -325,13 +325,15 @@ def register_move(
     sub_park: Annotated[str, typer.Option()] = "",
 ) -> None:
     """迁移到另一园区或分园。"""
-    _one(unit_register.UnitEvent(unit, "move", date.fromisoformat(effective), park, sub_park, {}, basis))
+    _one(
+        unit_register.UnitEvent(unit, "move", applications.day_of(effective, "--effective"), park, sub_park, {}, basis)
+    )
 
 
 @register_app.command("exit")
 def register_exit(unit: str, effective: Annotated[str, typer.Option()], basis: Annotated[str, typer.Option()]) -> None:
     """退库。"""
-    _one(unit_register.UnitEvent(unit, "exit", date.fromisoformat(effective), basis=basis))
+    _one(unit_register.UnitEvent(unit, "exit", applications.day_of(effective, "--effective"), basis=basis))
 
 
 @register_app.command("change")
@@ -343,7 +345,11 @@ def register_change(
 ) -> None:
     """变更名称、行业等登记事项。"""
     values = dict(item.split("=", 1) for item in set_ if "=" in item)
-    _one(unit_register.UnitEvent(unit, "change", date.fromisoformat(effective), attributes=values, basis=basis))
+    _one(
+        unit_register.UnitEvent(
+            unit, "change", applications.day_of(effective, "--effective"), attributes=values, basis=basis
+        )
+    )
 
 
 def _one(event: unit_register.UnitEvent) -> None:
@@ -431,7 +437,12 @@ def register_accept(
     """采纳一条名录变更申请,写明生效日期。"""
     with CALL.office.ledger.write() as session:
         made = proposals.accept_proposal(
-            session, proposal, date.fromisoformat(effective), now=CALL.now, actor=CALL.who, reason=reason
+            session,
+            proposal,
+            applications.day_of(effective, "--effective"),
+            now=CALL.now,
+            actor=CALL.who,
+            reason=reason,
         )
     emit(made, f"已采纳第 {proposal} 号申请。")
 

@@ -19,7 +19,7 @@ PHRASES: Final = (
     (r"Missing option '(.+?)'\.", r"缺少选项 \1。"),
     (r"Missing argument '(.+?)'\.", r"缺少参数 \1。"),
     (r"Missing command\.", "缺少命令。"),
-    (r"Got unexpected extra arguments? \((.+)\)", r"多出参数 \1"),
+    (r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", r"多出参数 \1"),
     (r"Option '(.+?)' requires an argument\.", r"选项 \1 后面要写值。"),
     (r"Option '(.+?)' requires (\d+) arguments\.", r"选项 \1 后面要写 \2 个值。"),
     (r"Option '(.+?)' does not take a value\.", r"选项 \1 不带值。"),

@@ -30,7 +30,7 @@ HELP_LINES: Final = {
     "handover": "工作交接:园区填报人员写明接任人,管理员确认;历史不变。",
     "run": "计算一期的产品(内部结果,未经披露控制)。",
     "publish": "发布一期:披露控制、发布工作簿、Parquet、CSV、SDMX、看板、清单。",
-    "releases": "列出发布。",
+    "releases": "列出发布;--calendar 列发布日程,--announce 预告或改期。",
     "withdraw": "撤回发布,写明原因;文件保留并标记。",
     "diff": "两个发布之间的差异(修订表)。",
     "reproduce": "只凭清单把一个发布重做一遍,逐字节比较。",

@@ -39,6 +39,8 @@ from warehouse.snapshots import publish_snapshot, reader
 from ytb.cli.output import beijing, emit, progress, table
 from ytb.cli.session import BEIJING, CALL
 
+ROWS_SHOWN, COLUMNS_SHOWN = 200, 14  # of a query, for people; --json gives all
+
 
 def register(root: typer.Typer) -> None:
     """Hang the commands on the root."""
@@ -251,9 +253,17 @@ def trace_command(
 
 def sql(query: str) -> None:
     """对只读快照执行 SQL(in_force、published、mart、meta 各模式)。"""
+    if not query.strip():
+        raise typer.BadParameter("SQL 是空的。")
     with reader(CALL.home.snapshots) as con:
         found = facts.query(con, query)
-    emit(found, table("", found.columns, found.head(200).iter_rows()))
+    shown = found.head(ROWS_SHOWN)
+    if found.width > COLUMNS_SHOWN:  # too wide for a table: comma-separated, whole
+        emit(found, shown.write_csv().rstrip())
+    else:
+        emit(found, table("", found.columns, shown.iter_rows()))
+    if found.height > ROWS_SHOWN:
+        progress(f"共 {found.height} 行,只列前 {ROWS_SHOWN} 行;--json 给出全部。")
 
 
 def verify() -> None:

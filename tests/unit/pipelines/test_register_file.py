@@ -35,8 +35,8 @@ def test_a_register_of_any_office_program(tmp_path: Path, encoding: str) -> None
         ("unit_id,B02\nx,y\n", "缺列 park"),
         ("unit_id,park,name,valid_from\nx,LBGX,y,z\n", "不认识列 name、valid_from"),
         (
-            "unit_id,park,effective\nx,LBGX,2020-13-01\ny,LBGX,\n,LBGX,\n",
-            r"名录\.csv:2:生效日期“2020-13-01”.*\n名录\.csv:4:缺单位代码",
+            "unit_id,park,effective\nx,LBGX,2020-13-01\ny,LBGX,\n,LBGX,\nz,,\n",
+            r"名录\.csv:2:生效日期“2020-13-01”.*\n名录\.csv:4:缺单位代码 unit_id\n名录\.csv:5:缺园区代码",
         ),
         ("unit_id,park,kind\nx,LBGX,arrive\n", "kind“arrive”不存在,可写 entry"),
         ("unit_id,park\n", "没有数据行"),
@@ -46,3 +46,7 @@ def test_a_register_of_any_office_program(tmp_path: Path, encoding: str) -> None
 def test_a_wrong_line_is_named_and_nothing_enters(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DefinitionError, match=said):
         read(tmp_path, text)
+
+
+def test_an_exit_needs_no_park(tmp_path: Path) -> None:
+    assert read(tmp_path, f"unit_id,park,kind,effective\n{VALID},,exit,2020-05-06\n") == [(VALID, "", "2020-05-06", "")]
