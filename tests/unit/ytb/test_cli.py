@@ -132,7 +132,8 @@ def test_a_path_that_is_in_the_way_is_the_callers_matter(capsys: pytest.CaptureF
 
 def test_the_list_of_commands_says_what_they_say_and_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
     everything = typer.main.get_command(app_for(["completion"])).commands  # type: ignore[attr-defined]
-    assert {name: everything[name].help.strip() for name in HELP_LINES} == HELP_LINES
+    said = {name: everything[name].help.strip() for name in HELP_LINES}
+    assert said == HELP_LINES, "a docstring has changed: put its new first words into ytb/cli/help_lines.py"
     listed = typer.main.get_command(app_for(["--help"])).commands  # type: ignore[attr-defined]
     assert listed.keys() == everything.keys()
     assert all(listed[name].help.strip() == everything[name].help.strip() for name in everything)
