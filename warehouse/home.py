@@ -53,6 +53,8 @@ class Config:
     format: int = FORMAT
     oidc: OidcConfig | None = None
     uploads: UploadsConfig = UploadsConfig()
+    mail: Mapping[str, object] | None = None
+    sms: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,18 @@ def load_config(home: Home) -> Config:
         ledger_url=str(ledger.get("url", "")),
         format=version,
         uploads=_section(UploadsConfig, found, "uploads", home) if "uploads" in found else UploadsConfig(),
+        mail=_table(found, "mail", home),
+        sms=_table(found, "sms", home),
         oidc=_section(OidcConfig, found, "oidc", home) if "oidc" in found else None,
     )
+
+
+def _table(found: Mapping[str, object], name: str, home: Home) -> Mapping[str, object] | None:
+    """A table that a plug-in reads, as it stands; None where there is none."""
+    given = found.get(name)
+    if given is not None and not isinstance(given, dict):
+        raise StorageError(f"配置文件 {home.config_file} 的 [{name}] 有误:须为一节。")
+    return given
 
 
 def _section(kind: type[S], found: Mapping[str, object], name: str, home: Home) -> S:

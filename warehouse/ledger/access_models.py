@@ -65,3 +65,11 @@ class RequestRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     submission: Mapped[str]
     at: Mapped[datetime]
+
+
+class CursorRow(Base):
+    """Up to which link of the trail messages have been written. One row; ``seq`` changes."""
+
+    __tablename__ = "outbox_cursor"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int]

@@ -14,8 +14,16 @@ from schemas.period import Period
 from warehouse.ledger import trail
 from warehouse.ledger.office_models import SentReminderRow
 
-WAYS = {"telephone": "电话", "sms": "短信", "letter": "公函", "message": "即时通信", "other": "其他"}
-"""How a reminder can have gone out by hand."""
+BY_SYSTEM = "system"
+WAYS = {
+    "telephone": "电话",
+    "sms": "短信",
+    "letter": "公函",
+    "message": "即时通信",
+    "other": "其他",
+    BY_SYSTEM: "本系统代发",
+}
+"""How a reminder can have gone out by hand; or (``BY_SYSTEM``) that the outbox sends it."""
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,9 @@ def head(session: Session) -> Head:
 
 
 def last_change(session: Session) -> Head:
-    """The last link that changed something but who may come in: not a view, not a sign-in, no account, no backup."""
+    """The last link that changed something but who may come in: not a view, not a sign-in, no account, no backup, no message."""
     is_change = TrailRow.action != "viewed"
-    for aside in ("access/%", "user/%", "care/%"):
+    for aside in ("access/%", "user/%", "care/%", "message/%"):
         is_change &= ~TrailRow.subject.like(aside)
     query = select(TrailRow.seq, TrailRow.hash).where(is_change).order_by(TrailRow.seq.desc()).limit(1)
     last = session.execute(query).first()
@@ -137,12 +137,12 @@ def append(
     return Head(before.seq + 1, str(link["hash"]))
 
 
-def events(session: Session, subject: str | None = None, *, after: int = 0) -> list[Event]:
-    """The links after number ``after``, of one subject or of all, in order."""
+def events(session: Session, subject: str | None = None, *, after: int = 0, most: int | None = None) -> list[Event]:
+    """The links after number ``after``, of one subject or of all, in order; at most so many."""
     query = select(TrailRow).where(TrailRow.seq > after).order_by(TrailRow.seq)
     if subject is not None:
         query = query.where(TrailRow.subject == subject)
-    return [_event(row) for row in session.scalars(query)]
+    return [_event(row) for row in session.scalars(query.limit(most))]
 
 
 @dataclass(frozen=True)

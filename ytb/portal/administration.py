@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from exports.code_slip import code_slip
 from exports.safe_text import safe_csv
+from pipelines.notifying import write_code
 from schemas.errors import RefusalError
 from warehouse.ledger import access, trail
 from warehouse.ledger.columns import shown_instant
@@ -41,7 +42,8 @@ ACTIONS = {
     "correction_asked": "申请关网后更正", "correction_granted": "准予更正", "correction_declined": "不同意更正",
     "handover_asked": "申请交接", "handover_confirmed": "确认交接", "handover_declined": "退回交接",
     "lockout_lifted": "解除登录锁定", "recovery_codes_made": "生成恢复码", "recovery_code_used": "用恢复码登录",
-    "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验",
+    "message_sent": "发出消息", "message_failed": "消息没有发出", "message_unsure": "消息是否发出不确定", "message_again": "再发消息",
+    "message_dropped": "作废消息", "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验",
 }  # fmt: skip
 NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}
 
@@ -52,7 +54,17 @@ def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
         found = users(session)
         known = {one.name: access.credentials(session, one.name) for one in found}
         places = nodes(session, visit.now.date())
-    return pages.page(visit, "users", found=found, known=known, places=places, kinds=NODE_KINDS, code=code, of=of)
+    return pages.page(
+        visit,
+        "users",
+        found=found,
+        known=known,
+        places=places,
+        kinds=NODE_KINDS,
+        code=code,
+        of=of,
+        may_mail=visit.portal.courier is not None and "mail" in visit.portal.courier.messengers,
+    )
 
 
 def add(visit: Visit) -> Response:
@@ -91,7 +103,21 @@ def _with_code(visit: Visit, name: str) -> Response:
         kept = visit.portal.settings.hasher.hash(code)
     with visit.office.ledger.write() as session:
         access.set_password(session, name, kept, one_time=True, now=visit.now, actor=visit.who.name)
-    return users_page(visit, code, name)
+        is_mailed = (
+            visit.portal.courier is not None
+            and bool(visit.form.get("by_mail"))
+            and write_code(
+                session, name, code, f"{_base(visit)}/sign-in", sender=visit.portal.courier.sender, now=visit.now,
+                actor=visit.who.name,
+            )
+        )  # fmt: skip
+    # A code that travels by mail is not shown as well.
+    return pages.go("/users", "mailed") if is_mailed else users_page(visit, code, name)
+
+
+def _base(visit: Visit) -> str:
+    scheme = "https" if visit.portal.settings.is_https else visit.request.url.scheme
+    return f"{scheme}://{visit.request.headers['host']}"
 
 
 def disable(visit: Visit) -> Response:
@@ -150,10 +176,9 @@ def code_file(visit: Visit) -> Response:
         )
     if known is None or not is_it:
         raise RefusalError("这个一次性代码已经失效,请重新生成。")
-    scheme = "https" if visit.portal.settings.is_https else visit.request.url.scheme
     data = code_slip(
         organisation=visit.portal.organisation, name=name, title=known.user.title, role=known.user.role_label,
-        place=known.user.park or "", code=code, address=f"{scheme}://{visit.request.headers['host']}/sign-in",
+        place=known.user.park or "", code=code, address=f"{_base(visit)}/sign-in",
         made_at=shown_instant(known.password_set_at or visit.now),
     )  # fmt: skip
     return pages.download(data, f"账户交接单_{name}.pdf", "application/pdf")

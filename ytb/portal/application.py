@@ -23,9 +23,11 @@ from sources.pool import Pool
 from warehouse.home import Home, load_config, receipt_key, secret_of
 from warehouse.ledger.migrate import open_ledger
 from warehouse.vault import Vault
+from ytb.portal.courier import Courier
 from ytb.portal.door import Door
 from ytb.portal.examining import Examiner
 from ytb.portal.limits import GuardedBody, SafeHeaders
+from ytb.portal.messengers import messengers_of
 from ytb.portal.oidc import Provider
 from ytb.portal.previews import Previews, previews
 from ytb.portal.publishing import fail_interrupted, publisher
@@ -51,6 +53,7 @@ def portal_of(
     """Everything the pages work with. The key of forms and second factors is derived from that of the receipts."""
     the_office = office or office_of(home)
     config = load_config(home)
+    messengers = messengers_of(home, config)
     the_pool = pool or Pool(workers=settings.workers, preload=("sources.reader",))
     return Portal(
         office=the_office,
@@ -62,6 +65,7 @@ def portal_of(
         organisation=config.organisation,
         settings=settings,
         publish=publish or publisher(the_office, home, clock),
+        courier=Courier(the_office, messengers, clock, config.organisation) if messengers else None,
         scanner=Scanner(shlex.split(config.uploads.scanner)) if config.uploads.scanner.strip() else None,
         daily_quota=config.uploads.daily_quota,
         provider=Provider(config.oidc, secret_of(home, "oidc")) if config.oidc else None,
@@ -76,9 +80,13 @@ def create_app(portal: Portal) -> ASGIApp:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         fail_interrupted(portal.office, portal.clock())
         portal.examiner.resume()
+        if portal.courier is not None:
+            portal.courier.start()
         try:
             yield
         finally:
+            if portal.courier is not None:
+                portal.courier.close()
             portal.examiner.close()
             portal.pool.close()
 

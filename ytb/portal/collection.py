@@ -25,7 +25,7 @@ from warehouse.ledger.applications import applications as every_application
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Round, Timeliness, rounds, timeliness
-from warehouse.ledger.sent_reminders import WAYS, sent_reminders
+from warehouse.ledger.sent_reminders import BY_SYSTEM, WAYS, sent_reminders
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission
 from ytb.portal import pages
@@ -136,12 +136,15 @@ def reminder_texts(visit: Visit) -> Response:
         sent = sent_reminders(session, period) if period is not None else {}
     return pages.page(
         visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found, sent=sent, ways=WAYS,
+        offered=([BY_SYSTEM] if visit.portal.courier else []) + [way for way in WAYS if way != BY_SYSTEM],
         chosen=visit.form.all("park"),
     )  # fmt: skip
 
 
 def log_reminders(visit: Visit) -> Response:
-    """Enter the chosen reminders as sent by hand."""
+    """Enter the chosen reminders as sent by hand, or let the outbox send them."""
+    if visit.form.get("way") == BY_SYSTEM and visit.portal.courier is None:
+        raise RefusalError("本系统没有设置邮件或短信,不能代发。")
     period = Period.parse(visit.form.get("period"))
     record_reminders(
         visit.office, period, visit.form.all("park"), visit.form.get("way"), owing=owing_parks(visit, period),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import JSONResponse, Response
 
-from warehouse.ledger import access, trail
+from warehouse.ledger import access, outbox, trail
 from warehouse.ledger.migrate import current_revision
 from ytb.portal import pages
 from ytb.portal.visit import BEIJING, Visit
@@ -47,7 +47,7 @@ class Health:
     last_backup_check: str
     last_verification: str
     verification_sound: bool | None
-    messages_waiting: int = 0
+    messages_waiting: int
 
 
 def health_of(visit: Visit) -> Health:
@@ -55,6 +55,7 @@ def health_of(visit: Visit) -> Health:
     free = shutil.disk_usage(visit.portal.home.root).free
     with visit.office.ledger.read() as session:
         head = trail.head(session)
+        unsent = outbox.waiting(session)
         signed_in = len(access.open_sessions(session, visit.now))
         done = {action: _care(trail.last_of(session, action)) for action in (BACKED_UP, BACKUP_VERIFIED, VERIFIED)}
     snapshots = sorted(visit.portal.home.snapshots.glob("*.duckdb"))
@@ -76,6 +77,7 @@ def health_of(visit: Visit) -> Health:
         last_backup=_shown(done[BACKED_UP]),
         last_backup_check=_shown(done[BACKUP_VERIFIED]),
         last_verification=_shown(verified),
+        messages_waiting=unsent,
         verification_sound=verified.is_sound if verified else None,
     )
 

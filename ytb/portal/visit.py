@@ -28,6 +28,7 @@ from ytb.portal.limits import BodyLimits
 from ytb.portal.passwords import Hasher
 
 if TYPE_CHECKING:
+    from ytb.portal.courier import Courier
     from ytb.portal.examining import Examiner
     from ytb.portal.oidc import Provider
     from ytb.portal.previews import Previews
@@ -71,6 +72,8 @@ class Portal:
     """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
     previews: Previews
     provider: Provider | None = None
+    courier: Courier | None = None
+    """Where messages can be sent at all."""
     scanner: Scanner | None = None
     daily_quota: int = 0
     hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
