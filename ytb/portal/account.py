@@ -40,7 +40,12 @@ def home(visit: Visit) -> Response:
         "analyst": "/releases",
         "assessor": "/figures",
     }
-    return pages.go(first.get(visit.who.role, "/progress"))
+    if visit.who.role in first:
+        return pages.go(first[visit.who.role])
+    from ytb.portal.routes import menu_of
+
+    mine = [route.path for route in menu_of(visit.who)]
+    return pages.go("/progress" if "/progress" in mine else mine[0] if mine else "/account")
 
 
 def static(visit: Visit) -> Response:

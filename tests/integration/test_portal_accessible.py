@@ -1,0 +1,105 @@
+"""Every page a person of any role comes to by links: axe-core finds nothing serious, nothing runs out of the window.
+
+Once on an installation where nothing has happened yet, once with long names, hundreds of findings and every state.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.served_portal import DESK, PHONE, chromium, pages_by_links, serving
+from tests.unit.ytb.portal_office import PASSWORD, Installation, installation, user_of
+from tests.unit.ytb.portal_story import fill
+from warehouse.ledger.models import ROLES
+
+GRAVE = ("serious", "critical")
+OUTSIDE = ("/sign-in", "/verify", "/help")
+
+
+@dataclass
+class Looked:
+    browser: Any
+    address: str
+    inst: Installation
+    axe: Any
+
+    def enter(self, role: str) -> Any:
+        """A context in which somebody of this role is signed in."""
+        context = self.browser.new_context(locale="zh-CN", viewport=DESK)
+        page = context.new_page()
+        page.goto(f"{self.address}/sign-in")
+        page.fill("#name", user_of(role))
+        page.fill("#password", PASSWORD)
+        page.click("button.button")
+        page.wait_for_load_state()
+        assert "/sign-in" not in page.url, role
+        return context
+
+    def complaints(self, context: Any, paths: list[str], shots: str = "") -> list[str]:
+        """What is wrong with these pages, on a desk and on a phone."""
+        page, found = context.pages[0], []
+        errors: list[str] = []
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        for path in paths:
+            page.set_viewport_size(DESK)
+            page.goto(self.address + path)
+            found += [f"{path} [{v['impact']}] {v['id']}: {v['nodes'][0]['html'][:160]}"
+                      for v in self.axe.run(page).response["violations"] if v["impact"] in GRAVE]  # fmt: skip
+            self._shot(page, shots, path, "desk")
+            for size in (DESK, PHONE):
+                page.set_viewport_size(size)
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                found += [f"{path} is {wide} wide in a window of {size['width']}"] if wide > size["width"] else []
+            self._shot(page, shots, path, "phone")
+        return found + errors
+
+    def _shot(self, page: Any, shots: str, path: str, size: str) -> None:
+        if folder := os.environ.get("YTB_PAGES"):
+            name = f"{shots}{path}".replace("/", "_").replace("?", "_").replace("&", "_")[:100]
+            page.screenshot(path=str(Path(folder) / f"{name}-{size}.png"), full_page=True)
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    made = installation(tmp_path_factory.mktemp("looked") / "home")
+    with chromium() as browser, serving(made.app) as address:
+        yield Looked(browser, address, made, axe.Axe())
+
+
+@pytest.mark.slow
+def test_every_page_before_anything_has_happened(looked: Looked) -> None:
+    found: list[str] = []
+    for role in ROLES:
+        context = looked.enter(role)
+        paths, dead = pages_by_links(context, looked.address)
+        assert len(paths) > 2, role
+        found += dead
+        found += looked.complaints(context, sorted(paths.values()), f"empty_{role}")
+        context.close()
+    outside = looked.browser.new_context(locale="zh-CN", viewport=DESK)
+    outside.new_page()
+    found += looked.complaints(outside, list(OUTSIDE), "empty")
+    outside.close()
+    assert found == []
+
+
+@pytest.mark.slow
+def test_every_page_with_long_names_and_hundreds_of_findings(looked: Looked) -> None:
+    fill(looked.inst)
+    found, met = list[str](), set[str]()
+    for role in ROLES:
+        context = looked.enter(role)
+        paths, dead = pages_by_links(context, looked.address)
+        found += dead
+        met |= set(paths)
+        found += looked.complaints(context, sorted(paths.values()), f"full_{role}")
+        context.close()
+    assert found == []
+    assert met
