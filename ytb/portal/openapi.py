@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from warehouse.ledger.states import State
 from ytb.portal.route import Route
 
 PARAMETERS = {
@@ -30,6 +31,55 @@ HEADERS = {
         "If-None-Match": "程序已有答复的 ETag",
     }.items()
 }
+TEXT, COUNT, MAYBE_COUNT, MAYBE_TEXT = (
+    {"type": "string"}, {"type": "integer", "minimum": 0}, {"type": ["integer", "null"]}, {"type": ["string", "null"]}
+)  # fmt: skip
+INSTANT = {"type": "string", "format": "date-time"}
+
+
+def _object(**properties: object) -> dict[str, Any]:
+    """An object that has all of these."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _list(of: object) -> dict[str, Any]:
+    return {"type": "array", "items": of}
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+RECEIPT = _object(
+    receipt=TEXT,
+    code=TEXT,
+    state=TEXT,
+    state_at={**TEXT, "description": "北京时间"},
+    head=_object(seq=COUNT, hash=TEXT),
+    notice=TEXT,
+    text=TEXT,
+)
+SUBMISSION = _object(
+    submission=TEXT, park=TEXT, period=TEXT, edition=TEXT, revision={"type": "integer", "minimum": 1},
+    state={"enum": [state.value for state in State]}, state_label=TEXT, reported={"type": "boolean"}, received_at=INSTANT,
+    state_at=INSTANT, files=_list(_object(name=TEXT, sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"}, size=COUNT)),
+    forms=_list(TEXT), counts={"type": "object", "additionalProperties": COUNT}, blocking=MAYBE_COUNT,
+    to_explain=MAYBE_COUNT, unreadable=MAYBE_TEXT,
+)  # fmt: skip
+FINDING = _object(
+    rule=MAYBE_TEXT, severity={"enum": ["hard", "soft"]}, form=MAYBE_TEXT, unit_id=MAYBE_TEXT, sheet=MAYBE_TEXT,
+    cell=MAYBE_TEXT, row=MAYBE_COUNT, column=MAYBE_TEXT, indicator=MAYBE_TEXT, found=MAYBE_TEXT, message=TEXT,
+    code=MAYBE_TEXT, outcome=MAYBE_TEXT, explanation={"anyOf": [{"type": "null"}, _object(reason_code=TEXT, text=TEXT)]},
+)  # fmt: skip
+SCHEMAS = {"Problem": PROBLEM, "Submission": SUBMISSION, "Receipt": RECEIPT, "Finding": FINDING}
+#: Route → what it answers where all went well.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "api_submit": {"allOf": [_named("Submission"), _object(receipt=_named("Receipt"))]},
+    "api_submissions": _object(submissions=_list(_named("Submission"))),
+    "api_submission": _named("Submission"),
+    "api_findings": _object(submission=TEXT, findings=_list(_named("Finding"))),
+    "api_receipt": _named("Receipt"),
+}
 FILES = {
     "required": True,
     "content": {
@@ -37,7 +87,14 @@ FILES = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                "properties": {
+                    "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    "explanations": {"type": "string", "description": "JSON:规则|表|单位|指标 → [原因代码, 说明]"},
+                    "unit_head": {"type": "string", "description": "单位负责人"},
+                    "statistics_head": {"type": "string", "description": "统计负责人"},
+                    "filled_by": {"type": "string", "description": "填表人"},
+                    "telephone": {"type": "string", "description": "联系电话"},
+                },
             }
         }
     },
@@ -55,7 +112,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Problem": PROBLEM},
+            "schemas": SCHEMAS,
         },
     }  # fmt: skip
 
@@ -70,7 +127,7 @@ def operation(route: Route) -> dict[str, Any]:
             for name in re.findall(r"{(\w+)", route.path)
         ],
         "responses": {
-            "201" if route.uploads else "200": {"description": "完成", "content": {"application/json": {"schema": {"type": "object"}}}},
+            "201" if route.uploads else "200": {"description": "完成", "content": {"application/json": {"schema": ANSWERS.get(route.name, {"type": "object"})}}},
             "default": {"description": "没有办理", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
         },
     }  # fmt: skip
