@@ -22,8 +22,8 @@ from schemas.national import CREDIT_CODE, NAME, NationalColumn, NationalLayout
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.period import Period
 
-MOST_CELLS = 3_000_000
-"""More than this does not go into one workbook; the CSV has no such limit."""
+MOST_CELLS = 500_000
+"""More than this does not go into one workbook, which is made in memory while the clerk waits; the CSV has no such limit."""
 _KEYS = ("park", "unit_id", "_file", "_sheet", "_row")
 _STAMP = (1980, 1, 1, 0, 0, 0)
 _HEAD = Style(bold=True, fill="#e9eff5", wrap=True, top=1, bottom=1, left=1, right=1)
@@ -66,11 +66,22 @@ class Column:
 
 @dataclass(frozen=True)
 class OwnTable:
-    """One form over some periods: the columns behind period, number, unit and name, and the rows."""
+    """One form over some periods: the columns behind period, number, unit and name; the rows come as they are asked for."""
 
     form: Form
     columns: Sequence[Column]
-    rows: Sequence[tuple[object, ...]]
+    periods: Sequence[OwnPeriod]
+
+    @property
+    def cells(self) -> int:
+        """How many cells it has."""
+        rows = sum(one.frames.get(self.form.code, _NONE).height for one in self.periods)
+        return rows * (len(self.columns) + len(LEADING))
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Period by period, unit by unit."""
+        for one in self.periods:
+            yield from _rows(self.form.code, one, self.columns)
 
 
 LEADING = (Column("", "报告期", ""), Column("", "报送编号", ""), Column("", "单位代码", ""), Column("", "单位名称", ""))
@@ -82,12 +93,10 @@ def own_tables(periods: Sequence[OwnPeriod]) -> list[OwnTable]:
     for one in periods:
         forms |= {code: form for code, form in one.edition.forms.items() if code in one.frames}
     tables = []
-    for code, form in forms.items():
+    for code, form in sorted(forms.items(), key=lambda item: item[1].number):
         if form.kind is FormKind.CONTEXT or all(one.frames.get(code, _NONE).is_empty() for one in periods):
             continue
-        columns = _columns(code, periods)
-        rows = [row for one in periods for row in _rows(code, one, columns)]
-        tables.append(OwnTable(form, columns, rows))
+        tables.append(OwnTable(form, _columns(code, periods), periods))
     return tables
 
 
@@ -95,20 +104,21 @@ _NONE = pl.DataFrame()
 
 
 def _columns(code: str, periods: Sequence[OwnPeriod]) -> list[Column]:
+    """The columns of a form over the periods in printed order, the figure of the year before behind its own."""
     found: dict[str, Column] = {}
+    order: dict[str, int] = {}
     for one in periods:
         form = one.edition.forms.get(code)
         if form is None:
             continue
+        order |= {indicator.code: n for n, indicator in enumerate(form.indicators)}
         for name in one.frames.get(code, _NONE).columns:
-            if name in _KEYS:
-                continue
             base = name.removesuffix("_yoy")
-            indicator = one.edition.indicators.get(base)
+            indicator = None if name in _KEYS else one.edition.indicators.get(base)
             if indicator is not None:
                 title = f"{indicator.name}(上年同期)" if base != name else indicator.name
                 found[name] = Column(name, title, indicator.unit_measure)
-    return list(found.values())
+    return sorted(found.values(), key=lambda c: (order.get(c.code.removesuffix("_yoy"), len(order)), c.code))
 
 
 def _rows(code: str, one: OwnPeriod, columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
@@ -127,7 +137,7 @@ def _rows(code: str, one: OwnPeriod, columns: Sequence[Column]) -> Iterator[tupl
 def own_book(periods: Sequence[OwnPeriod], title: str) -> bytes:
     """A workbook, one sheet a form. Raises RefusalError where it would be too large to open."""
     tables = own_tables(periods)
-    cells = sum(len(table.rows) * (len(table.columns) + len(LEADING)) for table in tables)
+    cells = sum(table.cells for table in tables)
     if cells > MOST_CELLS:
         raise RefusalError(f"共 {cells:,} 格,超过一个工作簿能方便打开的 {MOST_CELLS:,} 格;请按期下载,或下载 CSV。")
     with tempfile.TemporaryDirectory() as folder:
@@ -149,7 +159,7 @@ def _sheet(sheet: Sheet, table: OwnTable, title: str) -> None:
     sheet.column(2, 3, 24)
     sheet.column(4, max(len(columns) - 1, 4), 14)
     sheet.freeze(5, 4)
-    for at, values in enumerate(table.rows, start=5):
+    for at, values in enumerate(table.rows(), start=5):
         _line(sheet, at, values)
 
 
@@ -181,7 +191,7 @@ def own_csv(periods: Sequence[OwnPeriod]) -> bytes:
             lines = io.StringIO()
             writer = csv.writer(lines)
             writer.writerow([column.head for column in (*LEADING, *table.columns)])
-            for row in table.rows:
+            for row in table.rows():
                 writer.writerow([safe_csv(text_of(value)) for value in row])
             entry = zipfile.ZipInfo(f"{table.form.number}_{table.form.title}.csv", _STAMP)
             entry.compress_type = zipfile.ZIP_DEFLATED

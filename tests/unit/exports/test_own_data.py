@@ -58,7 +58,7 @@ def test_the_workbook_holds_every_figure_of_every_period_and_the_same_bytes() ->
     assert rows[5] == ["2014", "2014-X", UNITS[0], "甲公司", 900.0, 7.0]
     assert rows[6] == ["2014", "2014-X", UNITS[1], "=乙公司", 0.0, ""]
     assert rows[7][4] == "" and len(rows) == 9
-    assert sheets(data)["调查单位基本情况"][5][6:8] == ["是", ""]
+    assert sheets(data)["调查单位基本情况"][5][6:8] == ["", "是"]
     assert "企业创新调查" not in sheets(data)
 
 
