@@ -71,6 +71,10 @@ class _Names:
         known = self.edition.indicators.get(code) if self.edition else None
         return known.unit_measure if known else ""
 
+    def form_of(self, indicator: str, otherwise: str) -> str:
+        known = self.edition.indicators.get(indicator) if self.edition else None
+        return known.form if known else otherwise
+
     def form(self, code: str) -> str:
         return self.edition.forms[code].title if self.edition and code in self.edition.forms else code
 
@@ -119,8 +123,8 @@ def _keys(rows: Sequence[Row], own: Sequence[int], names: _Names) -> dict[int, K
         root = roots.get((row["unit_id"], n))
         wide = _WIDE_SLIP.search(row["message"])
         if wide is not None:
-            said = wide[2]
-            found[n] = ("slip", form, "" if said.startswith("整表") else wide[1] or column, said)
+            at, said = wide[1] or column, wide[2]
+            found[n] = ("slip", names.form_of(at, form), "" if said.startswith("整表") else at, said)
         elif root is not None:
             found[n] = ("magnitude", *root)
         elif _is_code(row, names) and same_code[row["rule"], form, column, row["found"]] > 1:

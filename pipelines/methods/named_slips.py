@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-COPIED_YEAR, COPIED_QUARTER = "与上年同期完全相同,像是照抄了上年数", "与上季累计完全相同,像是照抄了上季数"
+COPIED_YEAR = "与上年同期完全相同,像是照抄了上年数"
+COPIED_QUARTER = "与上季累计完全相同,像是照抄了上季数,或本季没有发生额"
 QUARTER_ALONE = "像是只填了本季发生额,应填年初至本季末的累计数"
 SIGN = "像是正负号填反"
 LONGEST_PART, SAME, ALIKE = 3.0, 1.3, 3.0
@@ -102,7 +103,7 @@ def _cell_slip(figures: Figures, row: int, quarter: int) -> str:
 
 
 def _alike(first: float, second: float, factor: float) -> bool:
-    return first * second > 0 and 1 / factor <= first / second <= factor
+    return bool(second) and 1 / factor <= first / second <= factor
 
 
 def _exchanged(sheet: Sheet, order: Sequence[str], row: int, column: str) -> str:
@@ -174,13 +175,33 @@ def _magnitude_words(measure: str, power: int) -> str:
 
 # ── a column that slid ──────────────────────────────────────────────────────────────────────────────────────────────
 def _slid(sheet: Sheet, asked: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    """Runs of rows in which a column carries what the unit one row above, or below, used to have."""
+    """Rows in which a column carries what the unit one row above, or below, used to have: a run of them, or the whole column."""
     found: dict[tuple[int, str], str] = {}
+    rows = len(sheet.units)
     for column in {c for _, c in asked}:
+        figures = sheet.columns[column]
         for step, said in ((1, "像是整列下移了一行,与单位对不上"), (-1, "像是整列上移了一行,与单位对不上")):
-            for run in _runs(sheet.columns[column], len(sheet.units), step):
-                found |= {(row, column): said for row in run if (row, column) in asked}
+            slid = {row for run in _runs(figures, rows, step) for row in run}
+            if _is_whole(figures, rows, step):
+                slid = set(range(rows))
+            found |= {(row, column): said for row in sorted(slid) if (row, column) in asked}
     return found
+
+
+def _is_whole(figures: Figures, rows: int, step: int) -> bool:
+    """Whether most figures that can be compared are the neighbour's and few the unit's own, growth left aside."""
+    apart = [row for row in range(rows) if _tells(figures, row, row - step, rows)]
+    theirs = sum(_is_of_neighbour(figures, row, row - step, rows) for row in apart)
+    own = sum(_alike(figures.now[row] or 0, figures.reference(row) or 0, SAME) for row in apart)
+    return theirs >= SHORTEST_RUN and 2 * theirs > len(apart) and 4 * own < len(apart)
+
+
+def _tells(figures: Figures, row: int, other: int, rows: int) -> bool:
+    """Whether a unit and its neighbour used to differ enough to tell whose figure this is."""
+    if not (0 <= other < rows and figures.now[row]):
+        return False
+    own, theirs = figures.reference(row), figures.reference(other)
+    return bool(own and theirs and not _alike(own, theirs, SAME**2))
 
 
 def _runs(figures: Figures, rows: int, step: int) -> Iterator[list[int]]:

@@ -62,9 +62,16 @@ def test_what_looks_like_nothing_is_not_named() -> None:
 
 def test_a_column_that_slid_by_one_row() -> None:
     slid = [OWN[0] * 1.05, *(value * 1.1 for value in OWN[:-1])]
-    assert column(slid) == dict.fromkeys("BCDEF", "像是整列下移了一行,与单位对不上")
-    assert column([*(v * 0.9 for v in OWN[1:]), 2_350.0]) == dict.fromkeys("ABCDE", "像是整列上移了一行,与单位对不上")
+    assert column(slid) == dict.fromkeys("ABCDEF", "像是整列下移了一行,与单位对不上")
+    assert column([*(v * 0.9 for v in OWN[1:]), 2_350.0]) == dict.fromkeys("ABCDEF", "像是整列上移了一行,与单位对不上")
+    part = [OWN[0] * 1.05, *(value * 1.1 for value in OWN[:3]), *(value * 1.1 for value in OWN[4:])]
+    assert column(part) == dict.fromkeys("BCD", "像是整列下移了一行,与单位对不上")
     assert column([value * 1.1 for value in OWN]) == {}
+
+
+def test_a_column_that_slid_although_some_firms_grew() -> None:
+    slid = [OWN[0] * 1.05, *(value * growth for value, growth in zip(OWN, (1.1, 1.6, 1.05, 1.0, 1.2), strict=False))]
+    assert column(slid)["C"] == "像是整列下移了一行,与单位对不上"  # 52 000 grew to 83 200, in the row of 310
 
 
 def test_neighbours_exchanged() -> None:
