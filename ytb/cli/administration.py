@@ -178,6 +178,18 @@ def user_disable(name: str, reason: Annotated[str, typer.Option()] = "") -> None
     emit({"disabled": name}, f"已停用 {name}。")
 
 
+@user_app.command("contact")
+def user_contact(
+    name: str,
+    email: Annotated[str, typer.Option(help="邮箱,空为不用")] = "",
+    telephone: Annotated[str, typer.Option(help="手机,空为不用")] = "",
+) -> None:
+    """更改用户的邮箱和手机(发通知用)。"""
+    with CALL.office.ledger.write() as session:
+        users.set_contact(session, name, email=email, telephone=telephone, now=CALL.now, actor=CALL.who)
+    emit({"user": name, "email": email, "telephone": telephone}, f"已更改 {name} 的联系方式。")
+
+
 @user_app.command("code")
 def user_code(name: str) -> None:
     """生成门户的一次性代码,交给本人;首次登录后须更改。"""

@@ -18,7 +18,7 @@ from warehouse.ledger.enterprise_accounts import require_in_register
 from warehouse.ledger.models import SCOPED_ROLES
 from warehouse.ledger.scopes import nodes, require_node
 from warehouse.ledger.states import State
-from warehouse.ledger.users import ENTERPRISE, add_user, disable_user, users
+from warehouse.ledger.users import ENTERPRISE, add_user, disable_user, set_contact, users
 from ytb.portal import pages, passwords
 from ytb.portal.visit import BEIJING, Visit
 
@@ -118,6 +118,17 @@ def _with_code(visit: Visit, name: str) -> Response:
 def _base(visit: Visit) -> str:
     scheme = "https" if visit.portal.settings.is_https else visit.request.url.scheme
     return f"{scheme}://{visit.request.headers['host']}"
+
+
+def contact(visit: Visit) -> Response:
+    """Change where messages for a person go."""
+    form = visit.form
+    with visit.office.ledger.write() as session:
+        set_contact(
+            session, visit.request.path_params["name"], email=form.get("email"), telephone=form.get("telephone"),
+            now=visit.now, actor=visit.who.name,
+        )  # fmt: skip
+    return pages.go("/users", "contact")
 
 
 def disable(visit: Visit) -> Response:

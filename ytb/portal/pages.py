@@ -92,6 +92,7 @@ SAID = {
     "disabled": "已停用。",
     "ended": "会话已结束。",
     "lifted": "锁定已解除。",
+    "contact": "联系方式已更改。",
     "mailed": "一次性代码已生成,将发到本人邮箱。",
     "password": "口令已更改。",
     "factor": "两步验证已启用。",

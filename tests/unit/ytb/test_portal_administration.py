@@ -127,3 +127,14 @@ def test_the_trail_is_filtered_by_person_action_object_and_day(inst: Installatio
     numbers = [int(one["序号"]) for one in rows("from=nonsense")]
     assert len(numbers) > len(on_the_day) and numbers == sorted(numbers, reverse=True)
     assert "条" in auditor.get("/trail?actor=auditor").text
+
+
+def test_where_messages_for_a_person_go_is_changed_and_the_trail_does_not_say_to_what(inst: Installation) -> None:
+    guard = signed_in(inst, "security_administrator")
+    fields = {"email": "li@x.gov.cn", "telephone": "13800000000"}
+    assert guard.post(f"/users/{CLERK}/contact", fields, page="/users").location == "/users?done=contact"
+    assert "li@x.gov.cn" in guard.get("/users").text
+    assert guard.post(f"/users/{CLERK}/contact", {"email": "x"}, page="/users").status == 422
+    with inst.office.ledger.read() as session:
+        last = trail.last_of(session, "contact_set")
+    assert last is not None and last.subject == f"user/{CLERK}" and not last.payload

@@ -81,7 +81,7 @@ EXPECTED: dict[str, set[str]] = {
     "release_changes": WATCH,
     "trace": OFFICE,
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
-    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "code_file", "lockouts", "lift_lockout"], SECURITY),
+    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "set_contact", "code_file", "lockouts", "lift_lockout"], SECURITY),
     **dict.fromkeys(["messages", "send_again", "let_be"], ADMINISTRATOR),
     **dict.fromkeys(["sessions", "end_session"], ADMINISTRATOR | SECURITY),
     **dict.fromkeys(["trail", "trail_csv"], AUDITOR),
