@@ -9,7 +9,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +50,7 @@ class Served:
     tiny: TinyOffice
     address: str
     port: int
+    published: list[Any]
 
     def token(self, name: str) -> str:
         token = f"token-of-{name}-{time.monotonic_ns()}"
@@ -70,11 +71,14 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     tiny = tiny_office(tmp_path_factory.mktemp("portal") / "home")
     tiny.open_round(Q1, NOW)
-    accounts = [(f"clerk-{park.lower()}", "park_reporter", park) for park in PARKS] + [("reviewer", "reviewer", None)]
+    accounts = [(f"clerk-{park.lower()}", "park_reporter", park) for park in PARKS] + [
+        ("reviewer", "reviewer", None), ("province", "province_statistician", None), ("publisher", "publisher", None),
+    ]  # fmt: skip
     with tiny.office.ledger.write() as session:
         for name, role, park in accounts:
             add_user(session, name, title=name, role=role, park=park, now=NOW, actor="测试")
             access.set_password(session, name, CHEAP.hash(PASSWORD), one_time=False, now=NOW, actor="测试")
+    published: list[Any] = []
     settings = Settings(hasher=CHEAP, workers=2, limits=BodyLimits(grace=1.0), most_of_one=60, patience=60)
     portal = portal_of(
         tiny.home,
@@ -82,7 +86,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         settings,
         office=tiny.office,
         pool=Pool(workers=2, preload=("sources.reader",)),
-        publish=lambda *_: None,
+        publish=lambda *what: published.append(what),
     )
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -103,7 +107,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     until = time.monotonic() + 60
     while not server.started and time.monotonic() < until:
         time.sleep(0.05)
-    yield Served(tiny, f"http://127.0.0.1:{port}", port)
+    yield Served(tiny, f"http://127.0.0.1:{port}", port, published)
     server.should_exit = True
     thread.join(30)
     with tiny.office.ledger.read() as session:
@@ -211,7 +215,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("没有安装 chromium,浏览器测试跳过 / chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as running:
-        made = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--lang=zh-CN"])
         yield made
         made.close()
 
@@ -261,6 +265,22 @@ class Person:
             self.click("button:has-text('保存情况说明')")
         else:
             self.click("a:has-text('去报送')")
+
+
+def file_clean(clerk: Person, served: Served, park: str) -> None:
+    """A clean book of the park from the upload page to the receipt."""
+    clerk.page.goto(f"{served.address}/park/{park}/2015-Q1")
+    clerk.choose("报表.xlsx", served.tiny.workbook(park, Q1))
+    clerk.click("button:has-text('上传并审核')")
+    clerk.explain()
+    clerk.report()
+    assert state_of(served, park) is State.REPORTED
+
+
+def newest(served: Served, park: str) -> str:
+    """The number of the newest submission of a park."""
+    with served.tiny.office.ledger.read() as session:
+        return submissions(session, park=park, period=Q1)[-1].number
 
 
 def state_of(served: Served, park: str) -> State:
@@ -347,24 +367,103 @@ def test_a_faulty_book_is_marked_corrected_and_the_difference_is_shown(served: S
     clerk.context.close()
 
 
+class Keys(Person):
+    """Somebody without a mouse: tabs until the thing wanted has the focus, and sees at every stop where that is."""
+
+    def reach(self, what: str, most: int = 150) -> None:
+        """Go on with Tab until a control of this name has the focus."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            at = self.page.evaluate(
+                "(() => { const e = document.activeElement, s = getComputedStyle(e);"
+                " return [e.innerText || e.id || e.name || '', s.outlineStyle, e.name || '', e.id || '']; })()"
+            )
+            if what in at[0] or what in at[2:]:
+                assert at[1] != "none", f"{what}: the focus is not seen"
+                return
+        raise AssertionError(f"{what} is not reached with the keyboard on {self.page.url}")
+
+    def press(self, what: str) -> None:
+        """Reach a link or button and press it."""
+        self.reach(what)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+
+    def type(self, where: str, text: str) -> None:
+        """Reach a field and write."""
+        self.reach(where)
+        self.page.keyboard.type(text)
+
+
 @pytest.mark.slow
-def test_the_keyboard_alone_signs_in_and_reaches_the_form(served: Served, browser: Any) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{served.address}/sign-in")
-    page.keyboard.type("clerk-lbby")
-    page.keyboard.press("Tab")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/park")
-    reached: Callable[[], str] = lambda: page.evaluate("document.activeElement.innerText || document.activeElement.id")  # noqa: E731
-    page.keyboard.press("Tab")
-    assert reached() == "跳到正文"
-    page.keyboard.press("Enter")
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        if reached() in ("开始填报", "继续办理"):
-            break
-    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert reached() in ("开始填报", "继续办理") and outline == "solid"
-    context.close()
+def test_the_keyboard_alone_files_a_report(served: Served, browser: Any) -> None:
+    clerk = Keys(browser, served, "clerk-lbby")
+    clerk.page.keyboard.press("Tab")
+    assert clerk.page.evaluate("document.activeElement.innerText") == "跳到正文"
+    clerk.press("办理" if clerk.page.locator("a:has-text('继续办理')").count() else "开始填报")
+    if "/submissions/" in clerk.page.url:
+        clerk.page.goto(f"{served.address}/park/LBBY/2015-Q1")
+    clerk.reach("file")
+    clerk.choose("报表.xlsx", served.tiny.workbook("LBBY", Q1))
+    clerk.press("上传并审核")
+    if clerk.page.locator("a:has-text('填写情况说明')").count():
+        clerk.press("填写情况说明")
+        for _ in range(clerk.page.locator("fieldset select[name=code]").count()):
+            clerk.reach("code")
+            clerk.page.keyboard.type("07")
+            clerk.type("text", "企业停产半年后恢复生产,已核对凭证")
+        clerk.press("保存情况说明")
+    else:
+        clerk.press("去报送")
+    for field, value in (("unit_head", "张三"), ("statistics_head", "李四"), ("telephone", "0931-1234567")):
+        clerk.reach(field)
+        clerk.page.keyboard.press("Control+A")
+        clerk.page.keyboard.type(value)
+    clerk.reach("confirmed")
+    clerk.page.keyboard.press("Space")
+    clerk.press("报送")
+    assert "本回执表示数据已报送" in clerk.page.inner_text("main")
+    assert state_of(served, "LBBY") is State.REPORTED
+    clerk.context.close()
+
+
+@pytest.mark.slow
+def test_a_reviewer_returns_and_accepts_and_a_release_takes_two_people(served: Served, browser: Any) -> None:
+    clerk, reviewer = Person(browser, served, "clerk-lbjj"), Person(browser, served, "reviewer")
+    if state_of(served, "LBJJ") is not State.REPORTED:
+        file_clean(clerk, served, "LBJJ")
+    reviewer.click("nav >> text=待审")
+    reviewer.shot("queue")
+    reviewer.click("a:has-text('2015Q1-LBJJ')")
+    reviewer.click("button.danger:has-text('退回')")
+    assert reviewer.page.locator(".error-summary").count() == 1, "a return without a reason goes through"
+    reviewer.page.fill("#reason", "研发经费与研发人员口径不一致,请核实")
+    reviewer.click("button.danger:has-text('退回')")
+    assert state_of(served, "LBJJ") is State.RETURNED
+    clerk.page.goto(f"{served.address}/park")
+    clerk.click("section a:has-text('2015年1')")
+    clerk.page.goto(f"{served.address}/submissions/{newest(served, 'LBJJ')}")
+    assert "研发经费与研发人员口径不一致" in clerk.page.inner_text("main")
+    clerk.shot("park-returned")
+    file_clean(clerk, served, "LBJJ")
+    reviewer.page.goto(f"{served.address}/queue")
+    reviewer.click(f"a:has-text('{newest(served, 'LBJJ')}')")
+    reviewer.click("button:has-text('验收')")
+    assert state_of(served, "LBJJ") is State.ACCEPTED
+    reviewer.click("nav >> text=报送进度")
+    assert "兰州经济" in reviewer.page.inner_text("main")
+    reviewer.shot("progress")
+    asker, other = Person(browser, served, "province"), Person(browser, served, "publisher")
+    asker.click("nav >> text=发布")
+    asker.click("summary:has-text('申请发布')")
+    asker.page.select_option("#period", "2015-Q1")
+    asker.page.fill("#reason", "首次发布")
+    asker.click("button:has-text('提交申请')")
+    assert "须由另一人确认" in asker.page.inner_text("main")
+    asker.shot("release-request")
+    other.click("nav >> text=发布")
+    other.click("button:has-text('确认发布')")
+    assert [str(one[1]) for one in served.published] == ["2015-Q1"]
+    assert reviewer.complaints == asker.complaints == other.complaints == []
+    for one in (clerk, reviewer, asker, other):
+        one.context.close()
