@@ -44,6 +44,7 @@ COMMANDS = {
     "ytb.cli.series": ("series",),
     "ytb.cli.rule_commands": ("rules", "correct"),
     "ytb.cli.evaluating": ("evaluation",),
+    "ytb.cli.unit_data": ("unit-data",),
     "ytb.cli.demo": ("demo",),
     "ytb.cli.serving": ("serve",),
 }  # fmt: skip

@@ -69,6 +69,7 @@ SAID = {
     "accepted": "已验收。",
     "accepted_some": "没有问题的已验收;勾选的其余各份不能一起验收,请逐份审。",
     "waiting": "已记初审意见;须另一人复核后才验收。",
+    "unit_data_asked": "申请已提交,待另一人批准。",
     "announced": "发布日程已登记。",
     "previewing": "正在计算预览;完成后刷新本页。",
     "reminded": "已登记催报。",

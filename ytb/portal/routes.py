@@ -33,6 +33,7 @@ from ytb.portal import (
     results,
     reviewing,
     single_sign_on,
+    unit_data,
 )
 from ytb.portal.route import Handler, Owner, Route
 
@@ -201,6 +202,10 @@ ROUTES: tuple[Route, ...] = (
     _get("release_preview", "/release-preview/{period}", published.preview, RELEASERS | OFFICE),
     _get("release_changes", "/releases/{release}/changes", preparing.changes, WATCHERS),
     _get("trace", "/releases/{release}/trace", preparing.trace_figure, OFFICE, reads=True),
+    _get("unit_data", "/unit-data", unit_data.listing, WATCHERS, menu="个体数据"),
+    _post("ask_unit_data", "/unit-data", unit_data.ask, WATCHERS, unit_data.listing),
+    _post("decide_unit_data", "/unit-data/{number}", unit_data.decide, STATISTICIAN, unit_data.listing),
+    _get("unit_data_file", "/unit-data/{number}/download", unit_data.download, WATCHERS, reads=True),
     _get("figures", "/figures", published.overview, READERS, menu="统计数据"),
     _get("figures_of", "/figures/{product}", published.product, READERS),
     _get("figures_csv", "/figures/{product}/csv", published.product_csv, READERS),

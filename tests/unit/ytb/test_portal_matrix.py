@@ -39,6 +39,7 @@ MADE = (
     "release_preview",
     "release_changes",
     "trace",
+    "unit_data_file",
 )  # of a release there is not
 EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["static", "sign_in_page", "sign_in", "leave_for_provider", "come_back_from_provider", "verify", "help", "alive", "api_document"], PUBLIC),
@@ -78,7 +79,8 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["releases", "release", "release_file", "figures", "figures_of", "figures_csv"], WATCH | PARK | APPROVER | CITY | ASSESSOR),
     **dict.fromkeys(["announce_release", "start_preview"], RELEASE),
     **dict.fromkeys(["release_check", "release_preview"], RELEASE | OFFICE),
-    "release_changes": WATCH,
+    **dict.fromkeys(["release_changes", "unit_data", "ask_unit_data", "unit_data_file"], WATCH),
+    "decide_unit_data": STATISTICIAN,
     "trace": OFFICE,
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
     **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "set_contact", "code_file", "lockouts", "lift_lockout"], SECURITY),

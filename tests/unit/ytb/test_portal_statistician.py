@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -196,3 +198,32 @@ def test_a_return_carries_its_code(desk: Desk) -> None:
     assert done.location == f"{page}?done=returned"
     text = reviewer.get(page).text
     assert "[R1] 个别指标" in text and "[R6]" in text and "见核查表" in text
+
+
+def test_unit_data_are_asked_for_approved_by_another_and_downloaded_by_who_asked(desk: Desk) -> None:
+    analyst, office, page = desk.who["analyst"], desk.who["province_statistician"], "/unit-data"
+    asked = {"period": "2015-Q1", "park": "LBGX", "form": ["finance"], "purpose": "省里的投入产出研究,只出汇总表"}
+    assert "用途" in analyst.post(page, asked | {"purpose": "研究"}, page=page).text
+    assert "至少选一张表" in analyst.post(page, asked | {"form": []}, page=page).text
+    assert analyst.post(page, asked, page=page).location == f"{page}?done=unit_data_asked"
+    assert "投入产出研究" in office.get(page).text and "投入产出研究" not in desk.who["reviewer"].get(page).text
+    assert analyst.get(f"{page}/1/download").status == 404
+    until = (desk.paper.at + timedelta(days=3)).date().isoformat()
+    assert "31 天以内" in office.post(f"{page}/1", {"decision": "approve", "until": "2099-01-01"}, page=page).text
+    assert office.post(f"{page}/1", {"decision": "approve", "until": until}, page=page).status == 303
+    file = analyst.get(f"{page}/1/download")
+    assert file.status == 200 and file.headers["content-disposition"].startswith("attachment")
+    with zipfile.ZipFile(io.BytesIO(file.body)) as package:
+        assert sorted(package.namelist()) == ["2015-Q1_finance.csv", "说明.txt"]
+        lines = package.read("2015-Q1_finance.csv").decode("utf-8-sig").splitlines()
+    assert len(lines) == 1 + len(GX) and "申请1" in lines[1] and "_file" not in lines[0]
+    assert office.get(f"{page}/1/download").status == 404
+    assert desk.who["assessor"].get(page).status == 404
+    own = office.post(page, asked | {"form": ["personnel"]}, page=page)
+    assert own.status == 303 and "须由另一人批准" in office.get(page).text
+    assert "不能批准自己的申请" in office.post(f"{page}/2", {"decision": "approve", "until": until}, page=page).text
+    assert office.post(f"{page}/1", {"decision": "revoke", "reason": "用途有变"}, page=page).status == 303
+    assert analyst.get(f"{page}/1/download").status == 404
+    with desk.paper.office.ledger.read() as session:
+        served = [e for e in events(session, "unit_data/2015-Q1/LBGX") if e.action == "unit_data_served"]
+        assert [e.actor for e in served] == ["analyst"] and verify_ledger(session).problems == ()
