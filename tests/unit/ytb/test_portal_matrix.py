@@ -81,6 +81,8 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["release_check", "release_preview"], RELEASE | OFFICE),
     **dict.fromkeys(["release_changes", "unit_data", "ask_unit_data", "unit_data_file"], WATCH),
     "decide_unit_data": STATISTICIAN,
+    "ladder": WATCH | ASSESSOR,
+    "records": OFFICE,
     "trace": OFFICE,
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
     **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "set_contact", "code_file", "lockouts", "lift_lockout"], SECURITY),

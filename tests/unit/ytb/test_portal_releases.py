@@ -13,8 +13,10 @@ import polars as pl
 import pytest
 
 from exports.manifest import MANIFEST, ReleaseMeta, file_sha256, write_manifest
+from pipelines.methods.reconciliation import RECORD_COLUMNS
 from pipelines.previewing import make_preview, preview_mart, read_preview
 from pipelines.release_checklist import is_ready, release_checklist
+from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.period import Period
 from sources.pool import Pool
@@ -23,6 +25,8 @@ from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import CHEAP, PASSWORD
 from warehouse import facts
 from warehouse.ledger import access
+from warehouse.ledger.administrative import record_import
+from warehouse.ledger.evaluations import LadderStep, record_ladder_step
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.periods import close_round
 from warehouse.ledger.releases import record_release, releases, withdraw_release
@@ -229,3 +233,52 @@ def test_one_preview_at_a_time(desk: Desk) -> None:
     with pytest.raises(RefusalError, match="正在计算另一个预览"):
         slow.start(Period(2015, 2), "a")
     go_on.set()
+
+
+def test_an_assessor_reads_the_ladder_with_reasons_and_no_unit_data(desk: Desk) -> None:
+    step = LadderStep(
+        "move", "LBGX", 2015, desk.paper.at.date(), "normal", "warning", text="综合评价同类后百分之十", document="甘统〔2015〕1号",
+        evidence=["综合评价得分 40.1"],
+    )  # fmt: skip
+    with desk.paper.office.ledger.write() as session:
+        record_ladder_step(session, step, now=desk.paper.at, actor="province_statistician")
+    text = desk.who["assessor"].get("/ladder").text
+    assert "综合评价同类后百分之十" in text and "甘统〔2015〕1号" in text and "综合评价得分 40.1" in text
+    for path in ("/unit-data", "/records", "/matters", f"/releases/{FIRST}/trace", "/review/2015Q1-LBGX-0001"):
+        assert desk.who["assessor"].get(path).status == 404
+
+
+def test_records_of_authorities_are_compared_and_what_differs_is_listed(desk: Desk) -> None:
+    reviewer, vault = desk.who["reviewer"], desk.paper.office.vault
+    assert "没有导入部门记录" in reviewer.get("/records?period=2015-Q1").text
+    shared = {
+        "import": 1,
+        "kind": "tax",
+        "authority": "税务局",
+        "period": "2015-Q1",
+        "indicator": "F01",
+        "sheet": "s",
+        "cell": "B2",
+    }
+    rows = [
+        {
+            **shared,
+            "unit_id": unit,
+            "unit_name": f"{unit}公司",
+            "value": value,
+            "text": None,
+            "tolerance_percent": 1.0,
+            "tolerance_amount": 0.0,
+        }
+        for unit, value in (("A1", 100.0), ("A2", 250.0))
+    ]
+    frame = pl.DataFrame(rows, schema=RECORD_COLUMNS)
+    blobs = [vault.put(content).sha256 for content in (b"book", b"map", frame_bytes(frame))]
+    with desk.paper.office.ledger.write() as session:
+        record_import(
+            session, "tax", "税务局", "增值税申报", "税务.xlsx", book=blobs[0], mapping=blobs[1], records=blobs[2],
+            now=desk.paper.at, actor=ACTOR,
+        )  # fmt: skip
+    text = reviewer.get("/records?period=2015-Q1&indicator=F01").text
+    assert "A2公司" in text and "A1公司</th>" not in text and "超出容差" in text and "-150" in text
+    assert "标出 1 点:A2公司" in text and "增值税申报" in text
