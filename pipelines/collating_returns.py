@@ -47,7 +47,8 @@ class Gathered:
     """What a collation would be made of. ``standing``: one confirmed return an enterprise; ``waiting``: newer or only returns
     that nobody stands by yet; ``missing`` (unit_id, name): owing enterprises without a return that stands; ``elsewhere``
     (unit_id, name, park, submission): enterprises that another park has filed; ``names``: enterprise → name in the register; ``own_files``: (name, hash) of the park's own
-    workbooks in its last collation; ``registered``: how many owe a report."""
+    workbooks in its last collation; ``registered``: how many owe a report; ``strayed``: returns that
+    stand of enterprises that are not in the register of the period, which stay out."""
 
     registered: int
     standing: Sequence[EnterpriseReturn]
@@ -56,6 +57,7 @@ class Gathered:
     elsewhere: pl.DataFrame
     own_files: Sequence[tuple[str, str]]
     names: Mapping[str, str]
+    strayed: Sequence[EnterpriseReturn]
     last: Submission | None
 
 
@@ -63,20 +65,24 @@ def gathered(office: Office, park: str, period: Period) -> Gathered:
     """Who is ready to be collated and who is not."""
     with office.ledger.read() as session:
         history = History(office.vault, session, office.programme)
-        owing = register_of(history, period, park).filter(pl.col("answer_status").is_null())
+        listed = register_of(history, period, park)
+        owing = listed.filter(pl.col("answer_status").is_null())
         returns = enterprise_returns(session, park, period=period)
-        standing = standing_returns(session, park, period)
+        every = standing_returns(session, park, period)
         before = [s for s in submissions(session, park=park, period=period) if s.channel == COLLATED]
         units = owing.select("unit_id", "name")
         elsewhere = _filed_elsewhere(session, units, park, period)
-    stands = {one.unit_id: one.revision for one in standing}
+    inside = set(listed["unit_id"])
+    standing = [one for one in every if one.unit_id in inside]
+    stands = {one.unit_id: one.revision for one in every}
     newest = {one.unit_id: one for one in returns}
     waiting = [one for one in newest.values() if one.revision > stands.get(one.unit_id, 0)]
     last = before[-1] if before else None
     return Gathered(
         units.height, standing, waiting, units.filter(~pl.col("unit_id").is_in(list(stands))).sort("unit_id"), elsewhere,
         [(f.name, f.sha256) for f in last.files if not f.role] if last else [],
-        dict(units.drop_nulls("name").iter_rows()), last,
+        dict(listed.select("unit_id", "name").drop_nulls().iter_rows()),
+        [one for one in every if one.unit_id not in inside], last,
     )  # fmt: skip
 
 

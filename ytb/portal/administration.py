@@ -35,7 +35,7 @@ ACTIONS = {
     "withdrawn": "撤回发布", "release_requested": "申请发布", "release_confirmed": "确认发布", "release_declined": "不同意发布",
     "release_made": "发布完成", "release_failed": "发布未完成", "proposals_recorded": "名录变更申请",
     "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
-    "answer_statuses": "登记回答状态", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
+    "answer_statuses": "登记回答状态", "register_applied": "申请名录变动", "units_confirmed": "登记企业确认", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
     "return_check_again": "重新审核企业自填表", "return_explained": "企业填写情况说明", "return_confirmed": "企业确认",
     "return_taken_up": "园区汇集", "application_approved": "同意名录变动申请", "application_declined": "不同意名录变动申请",
     "parks_recorded": "登记园区", "notice_posted": "发通知", "notice_withdrawn": "撤回通知",

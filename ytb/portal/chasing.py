@@ -50,7 +50,7 @@ def listing(visit: Visit) -> Response:
         visit, "chase", park=park, period=period, round=every[period], periods=sorted(every, reverse=True), found=found,
         shown=shown, counts=counts, standings=STANDINGS, filters={n: visit.query(n) for n in ("standing", "unit")},
         query=str(visit.request.url.query), outstanding=sum(one.is_outstanding for one in found),
-        without_account=sum(not one.accounts for one in found), most_codes=MOST_CODES,
+        without_account=sum(not one.accounts for one in found), most_codes=MOST_CODES, open=every[period].is_open_for(park.code, visit.now),
     )  # fmt: skip
 
 

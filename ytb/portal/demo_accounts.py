@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from pipelines.intake import Office
 from schemas.period import Period
 from warehouse.ledger import access, periods
+from warehouse.ledger.enterprise_accounts import add_enterprise_account
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.parks import parks
 from warehouse.ledger.register import register_as_of
-from warehouse.ledger.users import add_user, users
+from warehouse.ledger.users import ENTERPRISE, add_user, users
 from ytb.portal.passwords import Hasher
 
 ACTOR = "演示"
@@ -29,7 +30,7 @@ OTHERS = {
 
 
 def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, str]]:
-    """Make an account for every park with units and for every role: (role as people read it, name, password).
+    """Make an account for every park with units, for every role, and for one enterprise: (role as people read it, name, password).
 
     The passwords are random and known to nobody else; accounts that exist are left alone and not listed. Opens the
     round of the last quarter before ``now`` for a month where no round is open, so that there is something to file.
@@ -44,6 +45,11 @@ def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, st
             if one.code in with_units
         ]
         wanted += [(name, ROLES[role], role, None) for name, role in OTHERS.items()]
+        firms = [
+            row
+            for row in units.sort("unit_id").select("unit_id", "park").iter_rows()
+            if row[1] in {z.code for z in zones}
+        ]
         known = {one.name for one in users(session)}
         if not any(one.is_open for one in periods.rounds(session).values()):
             _open(session, office, now)
@@ -51,13 +57,24 @@ def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, st
     for name, title, role, park in wanted:
         if name in known:
             continue
-        password = _readable_password()
-        kept = Hasher().hash(password)
         with office.ledger.write() as session:
             add_user(session, name, title=title, role=role, park=park, now=now, actor=ACTOR)
-            access.set_password(session, name, kept, one_time=False, now=now, actor=ACTOR)
-        made.append((f"{ROLES[role]}{f'({title})' if park else ''}", name, password))
+        made.append((f"{ROLES[role]}{f'({title})' if park else ''}", name, _open_door(office, name, now)))
+    if firms and firms[0][0] not in known:
+        unit, park = firms[0]
+        with office.ledger.write() as session:
+            add_enterprise_account(session, park=park, unit_id=unit, title="企业填报员", now=now, actor=ACTOR)
+        made.append((f"{ROLES[ENTERPRISE]}({park} {unit})", unit, _open_door(office, unit, now)))
     return made
+
+
+def _open_door(office: Office, name: str, now: datetime) -> str:
+    """A password for a new account."""
+    password = _readable_password()
+    kept = Hasher().hash(password)
+    with office.ledger.write() as session:
+        access.set_password(session, name, kept, one_time=False, now=now, actor=ACTOR)
+    return password
 
 
 def _open(session: Session, office: Office, now: datetime) -> None:

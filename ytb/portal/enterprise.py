@@ -47,9 +47,16 @@ def due(visit: Visit) -> Response:
         owing = {period for period in every if park_of(session, unit, period.end) == code}
         names = register_as_of(session, visit.now.date(), park=code).filter(unit_id=unit)
     newest = {one.period: one for one in mine}
-    opened = sorted((r for r in every.values() if r.is_open and r.period in owing), key=lambda r: r.deadline_of(code))
+    opened = sorted(
+        (r for r in every.values() if r.is_open_for(code, visit.now) and r.period in owing),
+        key=lambda r: r.deadline_of(code),
+    )
     cards = [(r, newest.get(r.period)) for r in opened]
-    past = [(every[p], one) for p, one in sorted(newest.items(), reverse=True) if p in every and not every[p].is_open]
+    past = [
+        (every[p], one)
+        for p, one in sorted(newest.items(), reverse=True)
+        if p in every and not every[p].is_open_for(code, visit.now)
+    ]
     name = names["B02"][0] if names.height and "B02" in names.columns else None
     return pages.page(visit, "own_due", park=park, unit=unit, name=name or unit, cards=cards, past=past)
 
@@ -68,6 +75,7 @@ def one_round(visit: Visit) -> Response:
     return pages.page(
         visit, "own_round", park=park, unit=unit, period=period, round=current, filed=filed[::-1], asked=asked,
         extensions=",".join(EXTENSIONS), place=place_of(visit), name=unit_name(visit),
+        open=current.is_open_for(park.code, visit.now),
     )  # fmt: skip
 
 
@@ -135,7 +143,7 @@ def one(visit: Visit) -> Response:
         visit, "return", found=found, lines=lines, causes=groups_of(lines, causes, all_of=visit.query("all")),
         hard=sum(line.words.kind == HARD for line in lines), asked=len(asked), told=len(set(asked) & set(told)),
         newest=newest or found, place=place_of(visit), park=visit.park, may_act=may_act(visit, found), given=given,
-        is_open=current is not None and current.is_open, stands=found.state in STANDS,
+        is_open=current is not None and current.is_open_for(found.park, visit.now), stands=found.state in STANDS,
         today=visit.now.astimezone(BEIJING).date(), name=unit_name(visit),
         before=visit.portal.examiner.place(found.number),
     )  # fmt: skip

@@ -14,15 +14,13 @@ from pipelines.checking import IncomingBook
 from pipelines.collating import CONFIRMATION_HEADS, GivenConfirmation, read_confirmations
 from pipelines.collating_returns import collate_returns, enter_mail, gathered
 from pipelines.handing_back import typed_explanations
-from pipelines.intake import COLLATED
 from pipelines.own_returns import confirm_for as put_on_record
 from schemas.errors import RefusalError, SubmissionError
 from sources.book_archive import members
 from sources.evidence import inspect_evidence
 from warehouse.ledger.intake import clean_file_name
 from warehouse.ledger.periods import rounds
-from warehouse.ledger.states import STANDING, State
-from warehouse.ledger.submissions import Submission
+from warehouse.ledger.states import State
 from ytb.portal import pages, problems
 from ytb.portal.park import EXTENSIONS
 from ytb.portal.visit import BEIJING, Visit
@@ -40,7 +38,7 @@ def page(visit: Visit) -> Response:
         raise problems.NOT_FOUND
     found = gathered(visit.office, park.code, period)
     return pages.page(
-        visit, "collate", park=park, period=period, round=current, ready=found, standing=STANDING, State=State,
+        visit, "collate", park=park, period=period, round=current, ready=found, State=State, open=current.is_open_for(park.code, visit.now),
         extensions=",".join(EXTENSIONS),
     )  # fmt: skip
 
@@ -65,11 +63,6 @@ def collate(visit: Visit) -> Response:
         explanations=given, leave_out=leave_out,
     )  # fmt: skip
     return pages.go(f"/submissions/{made.outcome.submission.number}")
-
-
-def may_leave_out(found: Submission) -> bool:
-    """Whether a submission is collated and failed: then it is collated again without the enterprises in the way."""
-    return found.channel == COLLATED and found.state is State.FAILED
 
 
 def mail(visit: Visit) -> Response:
