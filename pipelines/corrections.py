@@ -1,16 +1,45 @@
-"""Granting a correction after closing: the decision, the time granted to the park, and the acceptance where it is withdrawn."""
+"""Correcting after closing: the request with its papers, the decision, the time granted to the park, and the acceptance where it is withdrawn."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pipelines.intake import Office
 from schemas.errors import RefusalError
+from schemas.period import Period
+from sources.evidence import inspect_evidence
+from sources.pool import Pool
 from warehouse.ledger import decisions
-from warehouse.ledger.corrections import Correction, correction, decide_correction
+from warehouse.ledger.corrections import Correction, ask_correction, correction, decide_correction
 from warehouse.ledger.periods import grant_time, round_of
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submissions
+
+MOST_PAPERS = 10
+
+
+def ask(
+    office: Office,
+    park: str,
+    period: Period,
+    reason: str,
+    evidence: Sequence[tuple[str, bytes]],
+    pool: Pool,
+    *,
+    now: datetime,
+    actor: str,
+) -> Correction:
+    """Put a request and its papers (name, bytes) on record; every paper is inspected in a limited process first.
+
+    Raises RefusalError for what cannot be asked, SubmissionError for a paper.
+    """
+    if len(evidence) > MOST_PAPERS:
+        raise RefusalError(f"证明文件不超过 {MOST_PAPERS} 个,请合并后再传。")
+    for name, data in evidence:
+        pool.run(inspect_evidence, data, name)
+    with office.ledger.write() as session:
+        return ask_correction(office.vault, session, park, period, reason, evidence, now=now, actor=actor)
 
 
 def grant(

@@ -84,10 +84,9 @@ def correction_ask(
             papers.append((path.name, path.read_bytes()))
         except OSError as cause:
             raise SubmissionError("unreadable", f"文件 {path} 不能读取:{cause.strerror}。") from None
-    with CALL.office.ledger.write() as session:
-        made = corrections.ask_correction(
-            CALL.office.vault, session, park, Period.parse(period), reason, papers, now=CALL.now, actor=CALL.who
-        )  # fmt: skip
+    made = deciding.ask(
+        CALL.office, park, Period.parse(period), reason, papers, CALL.pool, now=CALL.now, actor=CALL.who
+    )  # fmt: skip
     emit(_correction(made), f"第 {made.id} 号更正申请已提交。")
 
 

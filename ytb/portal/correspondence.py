@@ -9,15 +9,13 @@ from starlette.responses import Response
 from pipelines import corrections as deciding
 from schemas.errors import RefusalError
 from schemas.period import Period
-from warehouse.ledger.corrections import ask_correction, corrections
+from sources.evidence import KINDS
+from warehouse.ledger.corrections import corrections
 from warehouse.ledger.notices import notices, post_notice, withdraw_notice
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import rounds
 from ytb.portal import pages, problems
 from ytb.portal.visit import BEIJING, Visit
-
-EVIDENCE = (".pdf", ".jpg", ".jpeg", ".png", ".doc", ".docx", ".wps", ".xlsx", ".xls", ".et", ".ofd", ".zip")
-LARGEST_EVIDENCE = 10 << 20
 
 
 def notices_page(visit: Visit) -> Response:
@@ -73,7 +71,7 @@ def correction_page(visit: Visit) -> Response:
         raise problems.NOT_FOUND
     return pages.page(
         visit, "correction", park=park, period=period, round=current, found=mine, reason=visit.form.get("reason"),
-        extensions=",".join(EVIDENCE), open=current.is_open_for(park.code, visit.now),
+        extensions=",".join(KINDS), open=current.is_open_for(park.code, visit.now),
         waiting=any(one.decision is None for one in mine),
     )  # fmt: skip
 
@@ -81,22 +79,12 @@ def correction_page(visit: Visit) -> Response:
 def ask(visit: Visit) -> Response:
     """Ask to correct, with reason and evidence."""
     park, period = visit.of
-    papers = [_paper(one.name, one.read()) for one in visit.form.files]
-    with visit.office.ledger.write() as session:
-        ask_correction(
-            visit.office.vault, session, park.code, period, visit.form.get("reason"), papers, now=visit.now,
-            actor=visit.who.name,
-        )  # fmt: skip
+    papers = [(one.name.replace("\\", "/").rsplit("/", 1)[-1][:200], one.read()) for one in visit.form.files]
+    deciding.ask(
+        visit.office, park.code, period, visit.form.get("reason"), papers, visit.portal.pool, now=visit.now,
+        actor=visit.who.name,
+    )  # fmt: skip
     return pages.go(f"/park/{park.code}/{period}/correction", "correction_asked")
-
-
-def _paper(name: str, data: bytes) -> tuple[str, bytes]:
-    shown = name.replace("\\", "/").rsplit("/", 1)[-1][:200]
-    if not data or len(data) > LARGEST_EVIDENCE:
-        raise RefusalError(f"《{shown}》是空文件或超过 10 MB,请重新选择。")
-    if not shown.lower().endswith(EVIDENCE):
-        raise RefusalError(f"《{shown}》不能作为附件;可以上传 PDF、图片、Word、Excel、WPS 文件。")
-    return shown, data
 
 
 def evidence(visit: Visit) -> Response:

@@ -120,13 +120,14 @@ def test_after_closing_a_park_asks_to_correct_and_a_statistician_grants(made: Pa
     assert "申请关网后更正或补报" in clerk.get("/park/LBGX/2015-Q1").text
     assert 'name="file" multiple accept' not in clerk.get("/park/LBGX/2015-Q1").text
     why = {"reason": "甲公司收入单位填错,企业已更正"}
-    papers = [("说明.pdf", b"%PDF-1")]
+    papers = [("说明.pdf", b"%PDF-1\n%%EOF")]
     assert clerk.upload(page, [("x.exe", b"MZ")], page, why).status == 422
+    assert clerk.upload(page, [("x.pdf", b"MZ")], page, why).status == 422
     assert clerk.upload(page, [], page, why).status == 422
     assert clerk.upload(page, papers, page, why).location == f"{page}?done=correction_asked"
     assert "等待答复" in clerk.get(page).text
     paper = clerk.get(f"{page}/1/files/1")
-    assert paper.body == b"%PDF-1" and paper.headers["content-disposition"].startswith("attachment")
+    assert paper.body == b"%PDF-1\n%%EOF" and paper.headers["content-disposition"].startswith("attachment")
     for path in (f"{page}/1/files/2", f"{page}/9/files/1", "/park/LBGX/2015-Q2/correction/1/files/1"):
         assert clerk.get(path).status == 404, path
     assert made.who("park_reporter-LBJJ").get(f"{page}/1/files/1").status == 404
