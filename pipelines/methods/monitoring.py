@@ -29,6 +29,7 @@ from pipelines.methods.monitoring_sides import (
 from pipelines.methods.monitoring_terms import estimated_cells, joined, terms_of
 from pipelines.methods.product import Product, product_of
 from schemas.environment import environment_for
+from schemas.errors import RefusalError
 from schemas.model import Edition, Programme
 from schemas.period_data import PARK, PeriodData
 
@@ -42,7 +43,8 @@ def monitoring_figures(
     """Cells and parts of the mart ``monitoring_figures`` for one quarter.
 
     ``areas_wanted``: codes of areas and zones; without them, those with a member park in the observations. Quarterly
-    figures are preliminary (status P), with estimates E. Raises DefinitionError for a definition that cannot be computed.
+    figures are preliminary (status P), with estimates E. Raises DefinitionError for a definition that cannot be computed,
+    RefusalError where there is nothing to compute from.
     """
     period = round_.now.period
     edition = programme.edition_for(period)
@@ -61,6 +63,8 @@ def monitoring_figures(
             portions.append(terms_of(sides, own, areas, chosen, list(published)))
         others |= sides.others.keys()
         weighted |= sides.weighted
+    if not portions:
+        raise RefusalError(f"{period} 没有任何单位的数据,算不出监测指标。")
     terms = joined(portions)
     frame = Frame(
         first_quarter=period.previous() is None,

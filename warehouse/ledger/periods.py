@@ -14,6 +14,7 @@ from schemas.period import Period
 from warehouse.ledger import trail
 from warehouse.ledger.columns import read_instant, shown_instant
 from warehouse.ledger.models import RoundEventRow, SubmissionRow, TrailRow
+from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
@@ -86,8 +87,11 @@ def extend_round(
     now: datetime,
     actor: str,
 ) -> Round:
-    """Move the deadline of all, or of one park, to a later time. Raises RefusalError for an earlier one or no reason."""
+    """Move the deadline of all, or of one park, to a later time. Raises RefusalError for an earlier one, no reason, or a park
+    that is not in the register."""
     before = _open_round(session, period)
+    if park:
+        park_on(session, park, period.end)
     if not reason.strip():
         raise RefusalError("延长期限须写明原因。")
     current = before.deadline_of(park) if park else before.deadline

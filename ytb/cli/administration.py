@@ -386,6 +386,8 @@ def register_history(unit: str) -> None:
     """一个单位的入库、变更、迁移、退出。"""
     with CALL.office.ledger.read() as session:
         found = unit_register.unit_history(session, unit)
+    if not found:
+        raise RefusalError(f"名录库里没有 {unit};请核对代码。")
     emit(
         found,
         table(

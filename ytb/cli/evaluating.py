@@ -81,6 +81,8 @@ def standing(park: Annotated[str | None, typer.Argument()] = None) -> None:
     with CALL.office.ledger.read() as session:
         found = evaluating.standings_on_file(session, ladder)
     if park is not None:
+        if park not in CALL.programme.codelists["parks"].rows["code"]:
+            raise RefusalError(f"没有园区 {park};见 ytb park list。")
         found = {park: found.get(park, Standing(park, ladder.normal))}
     lines = [line for s in found.values() for line in _said(s)]
     emit([_plain(s) for s in found.values()], lines or ["还没有任何处置,各园区均为“正常”。"])

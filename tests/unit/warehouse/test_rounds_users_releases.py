@@ -29,6 +29,8 @@ def test_a_round_is_opened_extended_closed_and_opened_again(office: Any) -> None
         assert round_of(session, Q1) is None
         opened = open_round(session, Q1, edition="2025", deadline=at(11), now=at(1), actor="chen")
         assert (opened.is_open, opened.deadline, opened.edition) == (True, at(11), "2025")
+        with pytest.raises(RefusalError, match="NOPE"):
+            extend_round(session, Q1, deadline=at(20), park="NOPE", reason="x", now=at(2), actor="chen")
         with pytest.raises(RefusalError, match="已开网"):
             open_round(session, Q1, edition="2025", deadline=at(11), now=at(1), actor="chen")
         extend_round(session, Q1, deadline=at(20), park="LBGX", reason="系统故障", now=at(2), actor="chen")
