@@ -7,9 +7,11 @@ from typing import Any
 
 from pipelines.methods.rules_audit import Issue, audit_rules
 from pipelines.methods.rules_audit_examples import Example, examples_of
+from schemas.errors import DefinitionError
 from schemas.rule_file import RuleFile
 from schemas.table_check import FAILS, HOLDS, UNDETERMINED
 from schemas.table_parser import table_text
+from schemas.table_typing import require_vocabulary
 
 KINDS = {
     "contradiction": "矛盾",
@@ -24,7 +26,12 @@ OUTCOMES = {HOLDS: "成立", FAILS: "不成立", UNDETERMINED: "不判定"}
 
 
 def audit_report(rules: RuleFile) -> dict[str, Any]:
-    """The audit of a rule file with an example of every outcome of every rule."""
+    """The audit of a rule file with an example of every outcome of every rule.
+
+    Raises one DefinitionError that names every rule that makes no sense on any table: functions there are none of, wrong
+    options or numbers of arguments, what is no condition.
+    """
+    _require_sense(rules)
     found = audit_rules(rules)
     examples = examples_of(rules, found)
     kinds = {e.rule.id: e.kind for e in found.exact}
@@ -66,6 +73,19 @@ def audit_report(rules: RuleFile) -> dict[str, Any]:
             for r in rules.rules
         ],
     }  # fmt: skip
+
+
+def _require_sense(rules: RuleFile) -> None:
+    problems = []
+    for rule in rules.rules:
+        try:
+            for node in (rule.node, rule.applies):
+                if node is not None:
+                    require_vocabulary(node)
+        except DefinitionError as error:
+            problems.append(f"{rule.where}:规则 {rule.id}:{error}")
+    if problems:
+        raise DefinitionError("\n".join(problems))
 
 
 def _single(issue: Issue) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from datetime import date
 from decimal import Decimal
 from typing import NoReturn, TypeAlias
 
-from schemas.syntax import COMPARISONS, Binary, Call, In, Logic, Name, Node, Number, Place, Text, Unary, fault
+import polars as pl
+
+from schemas.syntax import COMPARISONS, Binary, Call, In, Logic, Name, Node, Number, Place, Text, Unary, fault, walk
 from schemas.table_model import Column, Table, Tables
 from schemas.table_parser import LIST, OPTION, table_text
 from schemas.table_terms import BLANK, NO_TOLERANCE, TableMissingError, Tolerance
@@ -256,46 +258,8 @@ class Typing:
 
     # ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def _call(self, node: Call) -> Typed:
-        given = self._given(node)
+        given = given_of(node)
         return self.calls[given.function.name](self, given)
-
-    def _given(self, node: Call) -> Given:
-        name, grouped = _base(SYNONYMS.get(node.function, node.function))
-        function = TABLE_FUNCTIONS.get(name)
-        if node.function == "circle":
-            fault(f"[definitions] 循环引用:{node.arguments[0].value}", node.place)  # type: ignore[union-attr]
-        if node.function in (LIST, "rx", "glob"):
-            fault(f"此处不能写 {table_text(node)}", node.place, "列表只用于 by、标签;rx、glob 只用于 part_whole。")
-        if function is None:
-            near = _nearest(node.function, TABLE_FUNCTIONS)
-            fault(
-                f"没有函数“{node.function}”",
-                node.place,
-                f"{f'是否指 {near}?' if near else ''}可用的函数见 docs/rules.md。",
-            )
-        options = {
-            a.left.code: a.right
-            for a in node.arguments
-            if isinstance(a, Binary) and a.op == OPTION and isinstance(a.left, Name)
-        }
-        values = tuple(a for a in node.arguments if not (isinstance(a, Binary) and a.op == OPTION))
-        strange = options.keys() - set(function.options)
-        if strange:
-            allowed = f"可用的选项:{'、'.join(function.options)}。" if function.options else "它没有选项。"
-            fault(f"{node.function} 没有选项“{'、'.join(sorted(strange))}”", node.place, allowed)
-        by = _listed(options.pop(BY)) if BY in options else ()
-        if grouped:
-            values, by = values[: function.least], (*values[function.least :], *by)
-            if not by:
-                fault(f"{node.function} 要写出按什么分组", node.place, f"例如 {node.function}(x, region)。")
-        if len(values) < function.least or (function.most is not None and len(values) > function.most):
-            wanted = (
-                str(function.least)
-                if function.least == function.most
-                else f"{function.least} 到 {function.most or '任意'}"
-            )
-            fault(f"{node.function} 要 {wanted} 个参数,写了 {len(values)} 个", node.place, f"例如 {function.example}。")
-        return Given(node, function, values, by, options)
 
     def skips(self, given: Given) -> bool:
         """Whether ``missing = 'skip'`` was written; without it a blank leaves an aggregate undetermined."""
@@ -328,6 +292,66 @@ class Typing:
         if table is None:
             raise TableMissingError(name)
         return Typing(self.tables, table, self.tolerance, self.exact, self.calls)
+
+
+def given_of(node: Call) -> Given:
+    """The arguments of a call sorted. Raises DefinitionError for a function, an option or a number of arguments there is not."""
+    name, grouped = _base(SYNONYMS.get(node.function, node.function))
+    function = TABLE_FUNCTIONS.get(name)
+    if node.function == "circle":
+        fault(f"[definitions] 循环引用:{node.arguments[0].value}", node.place)  # type: ignore[union-attr]
+    if node.function in (LIST, "rx", "glob"):
+        fault(f"此处不能写 {table_text(node)}", node.place, "列表只用于 by、标签;rx、glob 只用于 part_whole。")
+    if function is None:
+        near = _nearest(node.function, TABLE_FUNCTIONS)
+        fault(
+            f"没有函数“{node.function}”",
+            node.place,
+            f"{f'是否指 {near}?' if near else ''}可用的函数见 docs/rules.md。",
+        )
+    options = {
+        a.left.code: a.right
+        for a in node.arguments
+        if isinstance(a, Binary) and a.op == OPTION and isinstance(a.left, Name)
+    }
+    values = tuple(a for a in node.arguments if not (isinstance(a, Binary) and a.op == OPTION))
+    strange = options.keys() - set(function.options)
+    if strange:
+        allowed = f"可用的选项:{'、'.join(function.options)}。" if function.options else "它没有选项。"
+        fault(f"{node.function} 没有选项“{'、'.join(sorted(strange))}”", node.place, allowed)
+    by = _listed(options.pop(BY)) if BY in options else ()
+    if grouped:
+        values, by = values[: function.least], (*values[function.least :], *by)
+        if not by:
+            fault(f"{node.function} 要写出按什么分组", node.place, f"例如 {node.function}(x, region)。")
+    if len(values) < function.least or (function.most is not None and len(values) > function.most):
+        wanted = (
+            str(function.least) if function.least == function.most else f"{function.least} 到 {function.most or '任意'}"
+        )
+        fault(f"{node.function} 要 {wanted} 个参数,写了 {len(values)} 个", node.place, f"例如 {function.example}。")
+    return Given(node, function, values, by, options)
+
+
+def require_vocabulary(node: Node) -> None:
+    """What can be said of an expression without a table: every call is one of the language, and it is a condition.
+
+    Raises DefinitionError for the first that is not.
+    """
+    for part in walk(node):
+        if isinstance(part, Call) and part.function not in (LIST, "rx", "glob", "if", "true", "false"):
+            given = given_of(part)
+            pattern = given.values[1] if given.function.name == "matches" and len(given.values) > 1 else None
+            if isinstance(pattern, Text):
+                _require_pattern(pattern)
+    if isinstance(node, Number | Text) or (isinstance(node, Binary) and node.op in "+-*/"):
+        fault("表达式不是条件", node.place, "规则要写成能判真假的式子,例如 a >= 0。")
+
+
+def _require_pattern(pattern: Text) -> None:
+    try:
+        pl.Series([""]).str.contains(pattern.value)
+    except pl.exceptions.ComputeError:
+        fault(f"正则表达式“{pattern.value}”写错了", pattern.place, "请核对括号。")
 
 
 def _base(name: str) -> tuple[str, bool]:

@@ -186,3 +186,22 @@ def test_correct_lists_proposals_and_changes_nothing(folder: Path, capsys: pytes
     assert "y:现为 192,建议 129(相邻两位数字换位)" in capsys.readouterr().out
     data.write_text("id,x,y,z\nA,1,2,3\n", encoding="utf-8")
     assert main(words) == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("foo(a) > 1", "没有函数“foo”"),
+        ("round(a, 1, 2) > 1", "round 要"),
+        ("sum(a, colour = b) > 1", "sum 没有选项“colour”"),
+        ("a + b", "表达式不是条件"),
+        ("matches(a, '[')", "正则表达式“[”写错了"),
+    ],
+)
+def test_an_audit_refuses_what_makes_no_sense_on_any_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], expression: str, said: str
+) -> None:
+    (tmp_path / "r.toml").write_text(f'[[rule]]\nid = "R1"\nexpression = "{expression}"\n')
+    assert main(["rules", "audit", "--rules", str(tmp_path / "r.toml")]) == 2
+    found = capsys.readouterr()
+    assert found.out == "" and "r.toml:2:规则 R1:" in found.err and said in found.err
