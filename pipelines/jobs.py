@@ -17,6 +17,7 @@ from pipelines.assets.stage_names import (
 from pipelines.drop_folder import Batch, take
 from pipelines.resources import INBOX, WAREHOUSE, Installation
 from pipelines.verification import problems_of
+from warehouse.ledger.care import VERIFIED, note_care
 
 QUARTERLY, ANNUAL = "quarterly", "annual"
 JOB_OF_ROUND = {"Q": QUARTERLY, "A": ANNUAL}
@@ -82,6 +83,14 @@ def verify_all(context: dg.OpExecutionContext, installation: Installation) -> No
     """Prove trail, vault, warehouse and releases; fails with every problem found."""
     with installation.step() as (office, home):
         proof = problems_of(office, home)
+        note_care(
+            office.ledger,
+            VERIFIED,
+            problems=len(proof.problems),
+            now=installation.now(),
+            actor=installation.actor,
+            blobs=proof.blobs,
+        )
     context.add_output_metadata({"head": f"{proof.head_seq} {proof.head_hash}", "blobs": proof.blobs})
     if proof.problems:
         raise dg.Failure(description="\n".join(proof.problems), allow_retries=False)

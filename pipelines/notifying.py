@@ -118,7 +118,7 @@ def write_code(session: Session, name: str, code: str, address: str, *, sender: 
         return False
     body = (
         f"{known.title}:\n您在{sender}的账户 {name} 的一次性代码:\n\n    {code}\n\n请打开 {address} ,用它登录并设置口令。"
-        "代码只能用一次;不是您申请的,请联系统计机构。\n"
+        "代码 14 天内有效,只能用一次;不是您申请的,请联系统计机构。\n"
     )
     return outbox.enqueue(
         session, key=f"code/{name}/{now.isoformat()}", channel="mail", user=name, address=known.email,

@@ -21,6 +21,8 @@ from warehouse.ledger.users import User, user
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
 LOCK_FOR = timedelta(minutes=15)
+#: How long a one-time code on paper lets its holder in.
+CODE_FOR = timedelta(days=14)
 FAILURES_OF_ACCOUNT = 5
 # A whole office stands behind one address: at the deadline five typing errors must not shut it out.
 FAILURES_OF_ADDRESS = 20
@@ -38,6 +40,10 @@ class Credentials:
     password_set_at: datetime | None
     totp_nonce: str | None
     totp_step: int | None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the password is a one-time code that was not used in time."""
+        return self.is_one_time and self.password_set_at is not None and now - self.password_set_at > CODE_FOR
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,10 @@ def credentials(session: Session, name: str) -> Credentials | None:
 
 
 def set_password(session: Session, name: str, password_hash: str, *, one_time: bool, now: datetime, actor: str) -> None:
-    """Give an account a password, end its sessions, lift its lock. The hash is not in the trail."""
+    """Give an account a password, end its sessions, lift its lock. The hash is not in the trail.
+
+    ``one_time``: somebody else gives it, since it was lost or may be known: the keys of the account's programs end with it.
+    """
     row = session.get(UserRow, name)
     if row is None or row.disabled:
         raise RefusalError(f"用户“{name}”不存在或已停用。")
@@ -121,6 +130,8 @@ def set_password(session: Session, name: str, password_hash: str, *, one_time: b
     action = "password_reset" if one_time else "password_set"
     trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}")
     end_sessions(session, user=name, now=now, actor=actor, reason="更换密码")
+    if one_time:
+        _revoke_all(session, name, now=now, actor=actor)
 
 
 def improve_hash(session: Session, name: str, password_hash: str) -> None:
@@ -337,6 +348,13 @@ def tokens(session: Session, name: str) -> list[ApiToken]:
     """The keys of a person, the newest first."""
     query = select(ApiTokenRow).where(ApiTokenRow.user == name).order_by(ApiTokenRow.created_at.desc())
     return [_token(row) for row in session.scalars(query)]
+
+
+def _revoke_all(session: Session, name: str, *, now: datetime, actor: str) -> None:
+    query = select(ApiTokenRow).where(ApiTokenRow.user == name, ApiTokenRow.revoked_at.is_(None))
+    for row in session.scalars(query):
+        row.revoked_at = now
+        trail.append(session, at=now, actor=actor, action="token_revoked", subject=f"access/{name}")
 
 
 def revoke_token(session: Session, name: str, number: str, *, now: datetime) -> None:

@@ -31,7 +31,7 @@ from schemas.marts import MARTS
 from schemas.period import Period
 from warehouse import facts
 from warehouse.backup import damaged_in_backup, make_backup, restore_backup
-from warehouse.ledger import trail
+from warehouse.ledger.care import BACKED_UP, BACKUP_CHECKED, VERIFIED, note_care
 from warehouse.ledger.release_dates import announce_release, release_dates
 from warehouse.ledger.releases import releases, withdraw_release
 from warehouse.ledger.submissions import submission, submissions
@@ -269,7 +269,7 @@ def sql(query: str) -> None:
 def verify() -> None:
     """核验:留痕链、文件库哈希、台账与仓库一致、发布文件未变。"""
     proof = problems_of(CALL.office, CALL.home)
-    _note_care("verified", problems=len(proof.problems), blobs=proof.blobs)
+    _note(VERIFIED, len(proof.problems), blobs=proof.blobs)
     head = {"seq": proof.head_seq, "hash": proof.head_hash}
     said = f"核验{'未通过' if proof.problems else '通过'}:链头 {proof.head_seq} {proof.head_hash[:16]},文件 {proof.blobs} 个。"
     emit(
@@ -306,11 +306,9 @@ def rebuild(
     raise typer.Exit(1 if differing or rereadings else 0)
 
 
-def _note_care(action: str, **payload: int) -> None:
-    """Leave on the trail that the store was cared for, and with which result: the health page reads it there."""
+def _note(action: str, problems: int, **counts: int) -> None:
     try:
-        with CALL.office.ledger.write() as session:
-            trail.append(session, at=CALL.now, actor=CALL.who, action=action, subject="care/store", payload=payload)
+        note_care(CALL.office.ledger, action, problems=problems, now=CALL.now, actor=CALL.who, **counts)
     except StorageError as fault:  # the result stands all the same: a copy on a read-only disk can be verified
         progress(f"没有记入留痕:{fault}")
 
@@ -321,12 +319,12 @@ def backup(
     """备份台账、文件库、密钥与发布(仓库可重建,不备份)。"""
     if check:
         damaged = damaged_in_backup(folder)
-        _note_care("backup_verified", problems=len(damaged))
+        _note(BACKUP_CHECKED, len(damaged))
         said = [*(f"缺失或损坏:{name}" for name in damaged), "备份有问题。" if damaged else "备份完好。"]
         emit({"ok": not damaged, "damaged": damaged}, said)
         raise typer.Exit(1 if damaged else 0)
     made = make_backup(CALL.home, folder)
-    _note_care("backed_up", problems=0, files=made.files, head=made.head_seq)
+    _note(BACKED_UP, 0, files=made.files, head=made.head_seq)
     emit(made, f"已备份到 {folder}:{made.files} 个文件,链头 {made.head_seq}。")
 
 

@@ -19,6 +19,7 @@ from ytb.portal.visit import Visit
 
 NOT_KNOWN = "用户名、口令或验证码不对。连续 5 次不对,账户将锁定 15 分钟;忘记口令请联系安全管理员重置。"
 LOCKED = "尝试次数过多,已暂停登录。请 15 分钟后再试,或联系安全管理员解除。"
+CODE_EXPIRED = f"一次性代码已超过 {access.CODE_FOR.days} 天,不再有效;请联系安全管理员重新生成。"
 # What an unknown account is checked against, so that its answer takes as long as that of a known one.
 _NOBODY = {"hash": ""}
 SCOPES = {"submit": "报送", "read": "查看状态、问题和回执"}
@@ -96,6 +97,8 @@ def sign_in(visit: Visit) -> Response:
         with visit.office.ledger.write() as session:
             access.record_failure(session, name, visit.address, now=visit.now)
         raise RefusalError(NOT_KNOWN)
+    if known.is_expired(visit.now):
+        raise RefusalError(CODE_EXPIRED)
     token = secrets.token_urlsafe(32)
     agent = visit.request.headers.get("user-agent", "")
     renewed = ""

@@ -45,6 +45,8 @@ def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, st
             if one.code in with_units
         ]
         wanted += [(name, ROLES[role], role, None) for name, role in OTHERS.items()]
+        if cities := sorted({one.city for one in zones if one.city and one.code in with_units}):
+            wanted.append(("city", f"{cities[0]}统计局", "city", cities[0]))
         firms = [
             row
             for row in units.sort("unit_id").select("unit_id", "park").iter_rows()

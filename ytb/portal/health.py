@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from starlette.responses import JSONResponse, Response
 
 from warehouse.ledger import access, outbox, trail
+from warehouse.ledger.care import BACKED_UP, BACKUP_CHECKED, VERIFIED
 from warehouse.ledger.migrate import current_revision
 from ytb.portal import pages
 from ytb.portal.visit import BEIJING, Visit
 
 LOW_DISK = 2 << 30
 BACKUP_AGE, VERIFY_AGE = timedelta(days=2), timedelta(days=8)
-BACKED_UP, BACKUP_VERIFIED, VERIFIED = "backed_up", "backup_verified", "verified"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def health_of(visit: Visit) -> Health:
         head = trail.head(session)
         unsent = outbox.waiting(session)
         signed_in = len(access.open_sessions(session, visit.now))
-        done = {action: _care(trail.last_of(session, action)) for action in (BACKED_UP, BACKUP_VERIFIED, VERIFIED)}
+        done = {action: _care(trail.last_of(session, action)) for action in (BACKED_UP, BACKUP_CHECKED, VERIFIED)}
     snapshots = sorted(visit.portal.home.snapshots.glob("*.duckdb"))
     made = datetime.fromtimestamp(snapshots[-1].stat().st_mtime, BEIJING) if snapshots else None
     verified = done[VERIFIED]
@@ -75,7 +75,7 @@ def health_of(visit: Visit) -> Health:
         snapshot=snapshots[-1].name if snapshots else "",
         snapshot_at=_shown(made),
         last_backup=_shown(done[BACKED_UP]),
-        last_backup_check=_shown(done[BACKUP_VERIFIED]),
+        last_backup_check=_shown(done[BACKUP_CHECKED]),
         last_verification=_shown(verified),
         messages_waiting=unsent,
         verification_sound=verified.is_sound if verified else None,

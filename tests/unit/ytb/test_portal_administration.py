@@ -138,3 +138,24 @@ def test_where_messages_for_a_person_go_is_changed_and_the_trail_does_not_say_to
     with inst.office.ledger.read() as session:
         last = trail.last_of(session, "contact_set")
     assert last is not None and last.subject == f"user/{CLERK}" and not last.payload
+
+
+def test_a_code_that_nobody_used_in_a_fortnight_lets_nobody_in_and_a_reset_ends_the_keys_of_programs(
+    inst: Installation,
+) -> None:
+    clerk = "park_reporter-LBJJ"
+    token, start = inst.token(clerk, "read"), inst.at
+    address, bearer = "/api/v1/parks/LBJJ/periods/2015-Q1/submissions", f"Bearer {token}"
+    assert Browser(inst.app).get(address, Authorization=bearer).status == 200
+    guard = signed_in(inst, "security_administrator")
+    page = guard.post(f"/users/{clerk}/reset", page="/users").text
+    code = page.split('class="big-code">')[1].split("<")[0]
+    assert Browser(inst.app).get(address, Authorization=bearer).status == 401
+    try:
+        inst.at = start + timedelta(days=14, seconds=1)
+        assert "已超过 14 天" in Browser(inst.app).sign_in(clerk, code).text
+        assert "已超过" not in Browser(inst.app).sign_in(clerk, "wrong").text
+        inst.at = start + timedelta(days=14)
+        assert Browser(inst.app).sign_in(clerk, code).status == 303
+    finally:
+        inst.at = start
