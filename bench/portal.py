@@ -2,7 +2,7 @@
 
 ``rush``: so many uploads at once, each from the signed-in browser of another park; every one must get a number of its own,
 and the same files sent again, three at a time, the same number. ``stall``: connections that send nothing, half a head or no
-body, while honest uploads go on. ``kill``: the server killed at each write, sync and rename, and at random moments.
+body, while honest uploads go on. ``kill``: the server killed at random moments of a rush, and started again.
 Tables go to stdout, progress to stderr, everything to ``--json FILE``. Exit status 1 where something was lost or doubled.
 """
 
@@ -41,6 +41,8 @@ from warehouse.ledger.verify import referenced_blobs, verify_ledger
 from warehouse.vault import Vault
 
 LONGEST_START = 120.0
+#: ``ytb`` in a process of its own.
+START = (sys.executable, "-c", "import sys; from ytb.cli.main import main; sys.exit(main(sys.argv[1:]))")
 
 
 class Memory:
@@ -75,16 +77,7 @@ def free_port() -> int:
 
 def start(root: Path, port: int) -> subprocess.Popen[bytes]:
     """``ytb serve`` on a home, once it answers. Its standard error goes to ours."""
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from ytb.cli.main import main; sys.exit(main(sys.argv[1:]))",
-        "--home",
-        str(root),
-        "serve",
-        "--port",
-        str(port),
-    ]
+    command = [*START, "--home", str(root), "serve", "--port", str(port)]
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
     )
@@ -168,7 +161,7 @@ def rush(work: Path, clerks: int, wait: float) -> dict[str, Any]:
         acknowledged = [str(number) for number in found.pop("numbers")]
         at_receipts, begun = round(memory.own), time.perf_counter()
         say(f"{len(acknowledged)} receipts; waiting for the checks")
-        while (left := _unchecked(root)) and time.perf_counter() - begun < wait:
+        while (left := unchecked(root)) and time.perf_counter() - begun < wait:
             time.sleep(2)
         checks = {"checked": clerks - left, "seconds": round(time.perf_counter() - begun)}
     return found | {
@@ -178,7 +171,8 @@ def rush(work: Path, clerks: int, wait: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _unchecked(root: Path) -> int:
+def unchecked(root: Path) -> int:
+    """How many submissions wait for their check."""
     return sum(one.state is State.RECEIVED for one in on_file(root))
 
 
@@ -250,7 +244,7 @@ def main() -> int:
     parser.add_argument("--wait", type=float, default=600, help="rush: seconds to wait for the checks, at most")
     parser.add_argument("--connections", type=int, default=1000, help="stall: how many stall")
     parser.add_argument("--honest", type=int, default=20, help="stall: honest uploads meanwhile")
-    parser.add_argument("--kills", type=int, default=40, help="kill: random ones")
+    parser.add_argument("--kills", type=int, default=20, help="kill: how many")
     parser.add_argument("--json", type=Path, help="everything as JSON")
     asked = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -273,6 +267,10 @@ def _section(name: str, asked: argparse.Namespace, work: Path) -> dict[str, Any]
             return rush(work, asked.uploads, asked.wait)
         case "stall":
             return stall(work, asked.connections, asked.honest)
+        case "kill":
+            from bench.portal_kills import kill
+
+            return kill(work, asked.kills)
     raise ValueError(name)
 
 

@@ -87,7 +87,7 @@ def test_every_page_before_anything_has_happened(looked: Looked) -> None:
     outside.new_page()
     found += looked.complaints(outside, list(OUTSIDE), "empty")
     outside.close()
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.slow
@@ -101,5 +101,5 @@ def test_every_page_with_long_names_and_hundreds_of_findings(looked: Looked) -> 
         met |= set(paths)
         found += looked.complaints(context, sorted(paths.values()), f"full_{role}")
         context.close()
-    assert found == []
+    assert not found, "\n".join(found)
     assert met
