@@ -24,7 +24,8 @@ from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import User, user, users
 
 REPORTER = "park_reporter"
-ACTIONS = ("accept", "return", ASKED, DECLINED, "reminded")
+OF_CORRESPONDENCE = ("notice_posted", "correction_granted", "correction_declined")
+ACTIONS = ("accept", "return", ASKED, DECLINED, "reminded", *OF_CORRESPONDENCE)
 _BATCH = 500
 
 
@@ -75,6 +76,9 @@ def notices_of(session: Session, event: trail.Event, sender: str) -> Iterator[No
     if event.action == "reminded":
         yield from _reminders(session, event, sender)
         return
+    if event.action in OF_CORRESPONDENCE:
+        yield from _correspondence(session, event, sender)
+        return
     try:
         found = submission(session, event.subject)
     except RefusalError:  # another thing of the same action
@@ -101,6 +105,23 @@ def _reminders(session: Session, event: trail.Event, sender: str) -> Iterator[No
         if row.way == BY_SYSTEM:
             for one in _people(session, REPORTER, row.park, parks(session, event.at.date())):
                 yield Notice(one, f"{sender}:催报 {row.period}", f"{row.text}\n{sender}")
+
+
+def _correspondence(session: Session, event: trail.Event, sender: str) -> Iterator[Notice]:
+    """A notice posted, for the parks it is for; how a request to correct was decided, for the park that asked."""
+    kind, _, rest = event.subject.partition("/")
+    park, _, period = rest.partition("/")
+    register = parks(session, event.at.date())
+    if kind == "notice":
+        what, text = f"通知“{event.reason}”", "有一条新的通知,请登录系统查看。"
+    elif event.action == "correction_granted":
+        what, text = f"{period} 更正申请", f"{period} 的更正申请已准予,请登录系统查看期限,在期限内重新上传、报送。"
+    else:
+        what, text = f"{period} 更正申请", f"{period} 的更正申请没有同意,原因请登录系统查看。"
+    wanted = [one.code for one in register if one.kind == "zone"] if park == "all" else [park]
+    people = {one.name: one for code in wanted for one in _people(session, REPORTER, code, register)}
+    for one in people.values():
+        yield Notice(one, f"{sender}:{what}", f"{one.title}:\n{text}\n{sender}")
 
 
 def _people(session: Session, role: str, park: str, register: list[Park]) -> list[User]:

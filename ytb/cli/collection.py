@@ -19,7 +19,7 @@ from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import BLOCKING
 from schemas.period import Period
 from sources.causes import Cause, causes_of
-from warehouse.home import receipt_key
+from warehouse.home import load_config, receipt_key
 from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.signatories import Signatories, typed_signatories
@@ -328,8 +328,21 @@ def receipt_verify(number: str, code: str) -> None:
 
 
 @receipt_app.command("show")
-def receipt_show(number: str) -> None:
+def receipt_show(
+    number: str,
+    pdf: Annotated[Path | None, typer.Option(help="同时写成 PDF,带核验二维码")] = None,
+    verify_at: Annotated[str, typer.Option(help="核验页的网址,印在 PDF 上,如 https://统计机构网址/verify")] = "",
+) -> None:
     """打印回执。"""
+    if pdf and not verify_at:
+        raise typer.BadParameter("--pdf 须同时写明 --verify-at(核验页的网址)。")
     with CALL.office.ledger.read() as session:
         slip = receipt(session, number, receipt_key(CALL.home))
+    if pdf:
+        from exports.receipt_pdf import receipt_pdf  # the PDF writer takes a while to load, for this alone
+
+        forms = CALL.programme.edition_for(slip.period).forms
+        titles = {code: form.title for code, form in forms.items()}
+        organisation = load_config(CALL.home).organisation
+        pdf.write_bytes(receipt_pdf(slip, organisation=organisation, titles=titles, verify_at=verify_at))
     emit(slip, receipt_text(slip))

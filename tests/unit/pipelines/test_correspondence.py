@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import corrections as deciding
 from pipelines.intake import require_open
+from pipelines.notifying import OF_CORRESPONDENCE, notices_of
 from schemas.errors import RefusalError, StatisticsError
 from schemas.period import Period
 from tests.paper_office import ACTOR, PaperOffice, firm, paper_office
@@ -22,6 +23,7 @@ from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
 from warehouse.ledger.users import add_user, user, users
 from warehouse.ledger.verify import referenced_blobs, verify_ledger
+from ytb.cli.main import main
 
 Q1 = Period(2015, quarter=1)
 WHY = "甲公司营业收入单位填错,已由企业更正"
@@ -199,3 +201,39 @@ def test_history_refuses_to_be_changed(paper: PaperOffice) -> None:
     for change in ("UPDATE notices SET text = 'x'", "DELETE FROM notices"):
         with pytest.raises(StatisticsError, match="相抵触"), paper.office.ledger.write() as session:
             session.execute(text(change))
+
+
+def test_notices_and_answers_are_told_to_the_reporters_they_are_for_without_a_figure(paper: PaperOffice) -> None:
+    reporter(paper, "zhang")
+    reporter(paper, "wang", "LBJJ")
+    closed(paper)
+    number = ask(paper)
+    deciding.grant(
+        paper.office, number, until=paper.at + timedelta(days=3), reason="", withdraw=False, now=paper.at, actor=ACTOR
+    )  # fmt: skip
+    with paper.office.ledger.write() as session:
+        post_notice(session, "开网", "一季报开网。", now=paper.at, actor=ACTOR)
+        post_notice(session, "补材料", "请补材料。", park="LBJJ", now=paper.at, actor=ACTOR)
+        told = [
+            (event.action, notice.to.name, notice.body)
+            for event in events(session)
+            if event.action in OF_CORRESPONDENCE
+            for notice in notices_of(session, event, "测试统计局")
+        ]
+    assert [(action, name) for action, name, _ in told] == [
+        ("correction_granted", "zhang"), ("notice_posted", "zhang"), ("notice_posted", "wang"), ("notice_posted", "wang"),
+    ]  # fmt: skip
+    assert "2015-Q1 的更正申请已准予" in told[0][2] and not any("甲公司" in body for _, _, body in told)
+
+
+def test_a_receipt_is_written_as_pdf_from_the_command_line(
+    paper: PaperOffice, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = paper.file("LBGX", Q1, {"A1": firm(900)}, upto="reported").number
+    words = ["--home", str(paper.home.root), "receipt", "show", number, "--pdf", str(tmp_path / "r.pdf")]
+    assert main(words) == 2
+    assert main([*words, "--verify-at", "https://x/verify"]) == 0
+    first = (tmp_path / "r.pdf").read_bytes()
+    assert first.startswith(b"%PDF-") and main([*words, "--verify-at", "https://x/verify"]) == 0
+    assert (tmp_path / "r.pdf").read_bytes() == first
+    assert "回执 2015Q1-LBGX-0001" in capsys.readouterr().out
