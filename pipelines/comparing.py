@@ -37,8 +37,9 @@ class Compared:
         return {change: found.get(change, 0) for change in (FIXED, LEFT, NEW)}
 
 
-def compared(office: Office, found: Submission) -> Compared | None:
-    """An upload compared with the newest one before it that was checked; None for the first."""
+def compared(office: Office, found: Submission, *, with_cells: bool = True) -> Compared | None:
+    """An upload compared with the newest one before it that was checked; None for the first. ``with_cells``: False where
+    only the findings are asked for, which are few beside the figures of a large park."""
     with office.ledger.read() as session:
         earlier = [
             one
@@ -48,7 +49,7 @@ def compared(office: Office, found: Submission) -> Compared | None:
     if not earlier or found.check is None or found.check.findings_blob is None:
         return None
     before = earlier[-1]
-    readable = before.check and before.check.observations_blob and found.check.observations_blob
+    readable = with_cells and before.check and before.check.observations_blob and found.check.observations_blob
     cells = (
         cell_changes(observations_of(office.vault, before), observations_of(office.vault, found))
         if readable

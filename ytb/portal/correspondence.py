@@ -22,7 +22,7 @@ def notices_page(visit: Visit) -> Response:
     """The notices for who looks; a statistician posts and takes back."""
     may = visit.who.role == "province_statistician"
     with visit.office.ledger.read() as session:
-        found = notices(session, park=None if may else visit.who.park or "", withdrawn=may)
+        found = notices(session, park=visit.who.park, withdrawn=may)
         periods = sorted(rounds(session), reverse=True) if may else []
         names = {one.code: one.name for one in parks(session, visit.now.date()) if one.kind == "zone"}
     wanted = visit.query("period")

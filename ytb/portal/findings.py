@@ -159,7 +159,7 @@ def one(visit: Visit) -> Response:
     lines, causes = lines_and_causes(visit, found)
     form, kind, unit, sort = (visit.query(name) for name in ("form", "kind", "unit", "sort"))
     shown = filtered(lines, form, kind if kind in (HARD, SOFT) else "", unit, sort if sort in SORTS else "")
-    before = compared(visit.office, found)
+    before = compared(visit.office, found, with_cells=False)
     with visit.office.ledger.read() as session:
         decided = decisions_of(session, found.number)
         newest = submissions(session, park=found.park, period=found.period)[-1]
@@ -174,7 +174,7 @@ def one(visit: Visit) -> Response:
         sorts=[(name, title) for name, title in SORTS.items() if any(line.sort == name for line in lines)],
         hard=sum(line.is_hard for line in lines), soft=sum(not line.is_hard for line in lines),
         told=sum(line.told is not None for line in lines if not line.is_hard),
-        change=before.counted() | {"revision": before.before.revision, "cells": before.cells.height} if before else None,
+        change=before.counted() | {"revision": before.before.revision} if before else None,
         decisions=decided, newest=newest, standing=found.state in STANDING,
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
         waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
