@@ -22,6 +22,7 @@ KINDS = {
     "simplify": "可简化",
     "fixed": "只能取一个值",
 }
+EXACT_KINDS = {"linear": "线性", "conditional": "条件", "categorical": "代码", "mixed": "混合"}
 OUTCOMES = {HOLDS: "成立", FAILS: "不成立", UNDETERMINED: "不判定"}
 
 
@@ -128,7 +129,8 @@ def audit_text(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"  可以去掉而不损失什么:{'、'.join(report['removable'])}")
     lines += ["", "每条规则的例子:"]
     for rule in report["rules"]:
-        lines.append(f"{rule['rule']}({rule['kind'] if rule['exact'] else '搜索'}) {rule['expression']}")
+        kind = EXACT_KINDS.get(rule["kind"], rule["kind"]) if rule["exact"] else "搜索"
+        lines.append(f"{rule['rule']}({kind}) {rule['expression']}")
         for outcome, name in OUTCOMES.items():
             example = rule["examples"][outcome]
             lines.append(f"  {name}:{_rows(example) if example else '没有造出'}")

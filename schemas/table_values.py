@@ -86,7 +86,11 @@ def _declared(name: str, filled: pl.Series, declared: Declared, blanks: tuple[st
 def _fits(filled: pl.Series, type_: str, *, declared: bool) -> pl.Series:
     """Whether each cell is of a type; null where it is blank."""
     if type_ == "number":
-        return filled.str.contains(_NUMBER)
+        shaped = filled.str.contains(_NUMBER)
+        finite = (
+            filled.cast(pl.Float64, strict=False).is_finite().fill_null(False)
+        )  # 1e400 is written, but is no figure
+        return shaped & (finite | shaped.is_null())
     if type_ == "date":
         shaped = filled.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
         return shaped & filled.str.to_date("%Y-%m-%d", strict=False).is_not_null()

@@ -205,3 +205,15 @@ def test_an_audit_refuses_what_makes_no_sense_on_any_table(
     assert main(["rules", "audit", "--rules", str(tmp_path / "r.toml")]) == 2
     found = capsys.readouterr()
     assert found.out == "" and "r.toml:2:规则 R1:" in found.err and said in found.err
+
+
+def test_a_figure_beyond_all_numbers_is_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.toml").write_text('[columns.a]\ntype = "number"\n[[rule]]\nid = "R1"\nexpression = "a <= 5"\n')
+    (tmp_path / "d.csv").write_text("a,b\n1e400,1\n7,2\n,3\n")
+    words = ["--rules", str(tmp_path / "r.toml"), "--data", str(tmp_path / "d.csv"), "--json"]
+    assert main(["rules", "check", *words]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(c["line"], c["found"]) for c in found["unreadable"]] == [(2, "1e400")]
+    assert (found["rules"][0]["fails"], found["rules"][0]["undetermined"]) == (1, 2)
+    assert main(["correct", *words]) == 1
+    assert [r["line"] for r in json.loads(capsys.readouterr().out)["records"]] == [3]
