@@ -28,7 +28,7 @@ from sources.audit import audit
 from warehouse.ledger.proposed_values import ProposedValue
 
 CHOICE = "choice"
-MOST_UNITS = 100
+MOST_UNITS = 40
 
 
 def proposed_values(

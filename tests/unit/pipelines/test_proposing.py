@@ -194,6 +194,26 @@ def test_what_is_shown_is_on_record_and_only_that_is_shown(tmp_path: Path) -> No
     assert observations_of(office.vault, found).frames["finance"]["F15"].to_list() == [17404]
 
 
+def test_choices_are_on_record_before_they_stand_in_the_list(tmp_path: Path) -> None:
+    made = paper_office(tmp_path / "home", {"LBGX": ["A1"]})
+    hard = {
+        **soft_finding("A1", "AF05", "F15", "F15=99"),
+        "severity": "hard",
+        "message": "净利润≠利润总额-所得税费用;请核对",
+    }
+    found = made.file("LBGX", YEAR, {"A1": {**SOUND, "F15": 99}}, findings=[hard], upto="checked")
+    office = made.office
+    of = (office.programme, observations_of(office.vault, found), findings_of(office.vault, found), YEAR, "LBGX")
+    assert proposed_values(*of) == []
+    choices = choices_to_look_at(*of, [])
+    with office.ledger.write() as session:
+        assert record_proposed_values(session, found.number, choices, now=made.at, actor=ACTOR) == 2
+    ((_, data),) = marked_books(office, found).items()
+    page = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
+    said = " ".join(str(c.value or "") for row in page.iter_rows() for c in row)
+    assert "改动最少的可能有 2 种" in said and "“所得税费用(F14)”" in said and "17440" not in said
+
+
 def test_the_words_name_cell_value_and_reason() -> None:
     one = ProposedValue("finance", "A1", "F15", "15764", "15674", "typo", "相邻两位数字换位", ("AF05",))
     (text,) = proposal_texts([one], EDITION).values()
