@@ -109,7 +109,8 @@ def clean_file_name(name: str) -> str:
 
 
 def _enter(session: Session, row: SubmissionRow, files: Sequence[SubmittedFile]) -> None:
-    row.state, row.state_at, row.state_seq = str(State.RECEIVED), row.received_at, trail.head(session).seq + 1
+    before = trail.head(session)
+    row.state, row.state_at, row.state_seq = str(State.RECEIVED), row.received_at, before.seq + 1
     session.add(row)
     session.flush()
     trail.append(
@@ -130,4 +131,5 @@ def _enter(session: Session, row: SubmissionRow, files: Sequence[SubmittedFile])
             SubmittedFileRow,
             [{"submission_id": row.id, "position": n, **asdict(file)} for n, file in enumerate(files, 1)],
         ),
+        after=before,
     )

@@ -110,9 +110,11 @@ def append(
     reason: str = "",
     payload: Mapping[str, PayloadValue] | None = None,
     rows: Rows | None = None,
+    after: Head | None = None,
 ) -> Head:
-    """Add a link, and the rows it records, in the transaction of the step; return the link as the new head."""
-    before = head(session)
+    """Add a link, and the rows it records, in the transaction of the step; return the link as the new head. ``after``: the
+    head, where this transaction has read it already."""
+    before = after or head(session)
     facts = dict(payload or {})
     if rows is not None:
         facts |= {"table": rows.model.__tablename__, "rows": len(rows.values), "sha256": rows.sha256}

@@ -211,7 +211,8 @@ def identify(visit: Visit) -> Visit:
         known = access.credentials(session, found.user) if found else None
     if found is None or known is None or known.user.disabled:
         return visit
-    if access.is_worth_noting(found, visit.now):
+    # Not before an upload: at the deadline the ledger has other things to write, and the page after it notes it.
+    if access.is_worth_noting(found, visit.now) and not visit.route.uploads:
         with visit.office.ledger.write() as session:
             access.note_seen(session, found, visit.now)
     return replace(visit, user=known.user, session=found, credentials=known)
