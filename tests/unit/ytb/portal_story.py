@@ -40,7 +40,7 @@ def fill(inst: Installation) -> None:
     other = inst.submission("LBJJ", name=f"{'a-very-long-file-name-without-any-space' * 3}.xlsx", reported=True)
     for n in range(20):
         inst.at += timedelta(minutes=1)
-        number = inst.submission(f"QG{n:03d}", soft=n % 4 and 3, hard=n % 5 == 0, name="报表.xlsx")
+        number = inst.submission(f"QG{n:03d}", soft=n % 4 and 3, hard=int(n % 5 == 0), name="报表.xlsx")
         if n % 4 == 0 and n % 5:
             with inst.office.ledger.write() as session:
                 report(session, number, now=inst.at, actor="x")
