@@ -73,7 +73,7 @@ def mart_view(
         several_areas = any(c.name == "area" and c.chosen == ALL for c in choices)
         if wants == ALL and name in MIXED and not (name == "indicator" and several_areas):
             chosen = ALL
-        elif wants in dict(options):
+        elif wants and wants in dict(options):
             chosen = wants
         else:
             chosen = _first(name, [code for code, _ in options], rows, by_indicator)
@@ -131,12 +131,15 @@ def _in_order(rows: pl.DataFrame, varying: Sequence[str], ordering: Ordering) ->
 
 
 def _chart(rows: pl.DataFrame, cells: pl.DataFrame, varying: Sequence[str], title: str) -> str:
-    """Lines where periods differ, intervals where the mart has bounds, else bars; nothing where too much differs at once."""
-    unit = rows["label_unit"][0] if rows.height and rows["label_unit"].n_unique() == 1 else ""
+    """Lines where periods differ, intervals where the mart has bounds, else bars; nothing where too much differs at once,
+    or figures of several units would stand on one axis."""
+    if not rows.height or rows["label_unit"].n_unique() > 1:
+        return ""
+    unit = rows["label_unit"][0]
     if "period" in varying and len(varying) <= 2:
         other = next((d for d in varying if d != "period"), "area")
         return _lines(rows, other, title, unit)
-    if len(varying) > 2 or rows.height > BARS_DRAWN or not rows.height:
+    if len(varying) > 2 or rows.height > BARS_DRAWN:
         return ""
     measure = rows["measure"][0]
     if measure in BOUNDS and (cells["measure"].is_in(list(BOUNDS[measure]))).any():

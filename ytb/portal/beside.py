@@ -15,6 +15,7 @@ from schemas.period import Period
 from warehouse.ledger.evaluations import ladder_records
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import rounds
+from warehouse.ledger.register import register_as_of
 from warehouse.snapshots import reader
 from ytb.portal import pages
 from ytb.portal.collection import chosen_period
@@ -36,8 +37,11 @@ def ladder(visit: Visit) -> Response:
         return pages.page(visit, "ladder", definition=None, rows=[], records={}, kinds=KINDS, states=TASK_STATES)
     with visit.office.ledger.read() as session:
         on_file = standings_on_file(session, definition)
-        zones = [one for one in parks(session, visit.now.date()) if one.kind == "zone"]
         steps = ladder_records(session)
+        units = register_as_of(session, visit.now.date())
+        # The register of parks also names parks of other provinces, which targets are compared with.
+        ours = {*on_file, *(units["park"].to_list() if units.height else ())}
+        zones = [one for one in parks(session, visit.now.date()) if one.kind == "zone" and one.code in ours]
     order = {rung.id: n for n, rung in enumerate(definition.rungs)}
     rows = [(one, on_file.get(one.code, Standing(one.code, definition.normal))) for one in zones]
     rows.sort(key=lambda pair: (-order[pair[1].rung.id], pair[0].code))

@@ -80,6 +80,19 @@ def test_a_mart_read_by_indicator_shows_one_area_with_all_of_them(cells: pl.Data
     }  # B has fewer figures
 
 
+def test_figures_of_several_units_are_not_drawn_on_one_axis_and_nothing_asked_is_no_area_without_code(
+    cells: pl.DataFrame,
+) -> None:
+    is_index = pl.col("indicator") == "TOTAL"
+    mixed = cells.filter(period="2016", area="A").filter(pl.col("measure").is_in(["index", "value"]))
+    mixed = mixed.with_columns(
+        measure=pl.lit("value"), unit_measure=pl.when(is_index).then(pl.lit("点")).otherwise(pl.lit("%"))
+    )
+    blank = mixed.with_columns(area=pl.lit(""), row_key=pl.lit("x") + pl.col("row_key")).head(1)
+    view = mart_view(pl.concat([mixed, blank]), {"area": ""}, ORDER, "目标", by_indicator=True)
+    assert view.rows["area"].to_list() == ["A", "A"] and view.chart == ""
+
+
 def test_an_empty_mart_is_an_empty_page(cells: pl.DataFrame) -> None:
     view = mart_view(cells.clear(), {}, ORDER, "指数")
     assert view.rows.is_empty() and view.chart == ""
