@@ -66,9 +66,13 @@ def route_of(path: str) -> Route | None:
     return next((route for route, pattern in _COMPILED if pattern.match(bare)), None)
 
 
-def pages_by_links(context: Any, address: str, first: str = "/", most: int = 120) -> tuple[dict[str, str], list[str]]:
-    """Route name → the path of its fullest page, for every page a signed-in person comes to by links alone; dead links."""
-    waiting, seen, found, dead = [(first, "")], {first}, dict[str, tuple[int, str]](), list[str]()
+def pages_by_links(
+    context: Any, address: str, first: str = "/", most: int = 120
+) -> tuple[dict[str, tuple[object, ...]], list[str]]:
+    """The path of the fullest page of each route that a signed-in person comes to by links alone → what it is made of
+    (its route, how many headings, forms, tables); and dead links."""
+    waiting, seen, dead = [(first, "")], {first}, list[str]()
+    found: dict[str, tuple[int, str, tuple[object, ...]]] = {}
     while waiting:
         path, origin = waiting.pop(0)
         answer = context.request.get(address + path, max_redirects=3)
@@ -79,8 +83,9 @@ def pages_by_links(context: Any, address: str, first: str = "/", most: int = 120
         if answer.status >= 400:
             dead.append(f"{origin} links to {path}: {answer.status}")
             continue
-        if len(text) > found.get(route.name, (0, ""))[0]:
-            found[route.name] = (len(text), answer.url.removeprefix(address))
+        if route.name not in found or len(text) > found[route.name][0]:
+            made_of = (route.name, *(text.count(tag) for tag in ("<h2", "<form", "<table", "<svg")))
+            found[route.name] = (len(text), answer.url.removeprefix(address), made_of)
         for link in re.findall(r'<a [^>]*?href="([^"#]*)', text):
             target = html.unescape(link)
             if target.startswith("?"):
@@ -91,4 +96,4 @@ def pages_by_links(context: Any, address: str, first: str = "/", most: int = 120
             if is_new and len(seen) < most and sum(route_of(one) is onward for one in seen) < 4:
                 seen.add(target)
                 waiting.append((target, path))
-    return {name: path for name, (_, path) in found.items()}, dead
+    return {path: made_of for _, path, made_of in found.values()}, dead
