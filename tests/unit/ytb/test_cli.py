@@ -135,7 +135,9 @@ def test_the_list_of_commands_says_what_they_say_and_loads_none(capsys: pytest.C
     said = {name: everything[name].help.strip() for name in HELP_LINES}
     assert said == HELP_LINES, "a docstring has changed: put its new first words into ytb/cli/help_lines.py"
     listed = typer.main.get_command(app_for(["--help"])).commands  # type: ignore[attr-defined]
-    assert listed.keys() == everything.keys()
+    assert listed.keys() == everything.keys() == HELP_LINES.keys(), (
+        "a new command: give it a line in ytb/cli/help_lines.py"
+    )
     assert all(listed[name].help.strip() == everything[name].help.strip() for name in everything)
     code, out, _ = run(capsys, "--help")
     assert code == 0 and "check" in out and "serve" in out
