@@ -16,7 +16,7 @@ from schemas.period import Period
 from warehouse.ledger.answers import ANSWER_STATUSES, answer_statuses
 from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.enterprise_accounts import enterprise_accounts
-from warehouse.ledger.enterprise_returns import STANDS, EnterpriseReturn, enterprise_returns
+from warehouse.ledger.enterprise_returns import STANDS, EnterpriseReturn, enterprise_returns, last_contacts
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import Round, round_of
 from warehouse.ledger.return_models import ReturnState
@@ -109,10 +109,7 @@ def _contacts(history: History, session: Session, park: str, period: Period) -> 
         basic = history.observations(submission).frames.get("basic") if submission else None
         if basic is not None and CONTACT in basic.columns:
             known |= dict(basic.select("unit_id", CONTACT).drop_nulls().iter_rows())
-    for one in enterprise_returns(session, park):
-        if one.confirmation is not None and one.confirmation.telephone:
-            known[one.unit_id] = f"{one.confirmation.filled_by} {one.confirmation.telephone}"
-    return known
+    return known | last_contacts(session, park)
 
 
 def _standing(found: EnterpriseReturn | None, status: tuple[int, str] | None) -> tuple[str, str]:

@@ -31,6 +31,7 @@ from warehouse.ledger.enterprise_returns import (
     STANDS,
     EnterpriseReturn,
     enterprise_returns,
+    record_mail,
     return_explanations_of,
     standing_returns,
     take_up,
@@ -190,7 +191,11 @@ def enter_mail(
             waiting.append((found, reading))
     done = {one.number: one for one in checked_returns(office, waiting, now=now, actor=actor)} if waiting else {}
     entered = [replace(e, found=done.get(e.found.number, e.found)) if e.found else e for e in entered]
-    return _confirmed(office, entered, confirmations, today, now, actor)
+    told = _confirmed(office, entered, confirmations, today, now, actor)
+    refused = [f"《{one.name}》{one.said}" for one in told if one.found is None]
+    with office.ledger.write() as session:
+        record_mail(session, park, period, len(told) - len(refused), refused, now=now, actor=actor)
+    return told
 
 
 def _owner(reading: FileReading, edition: Edition, programme: Programme) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
+from warehouse.ledger.models import UserRow
 from warehouse.ledger.register import park_of
-from warehouse.ledger.users import ENTERPRISE, User, add_user, users
+from warehouse.ledger.users import ENTERPRISE, User, add_user, user
 
 
 def add_enterprise_account(
@@ -21,9 +23,8 @@ def add_enterprise_account(
     if not title.strip():
         raise RefusalError("请填写企业填报人员的姓名。")
     require_in_register(session, park, unit_id, now.date())
-    taken = {one.name for one in users(session)}
     name, number = unit_id, 1
-    while name in taken:
+    while session.get(UserRow, name) is not None:
         number += 1
         name = f"{unit_id}-{number}"
     return add_user(
@@ -48,7 +49,10 @@ def require_in_register(session: Session, park: str, unit_id: str, day: date) ->
 def enterprise_accounts(session: Session, park: str) -> dict[str, list[User]]:
     """Enterprise → its accounts of this park that are not disabled, in the order they were made."""
     found: dict[str, list[User]] = {}
-    for one in sorted(users(session), key=lambda one: (one.created_at, one.name)):
-        if one.role == ENTERPRISE and one.park == park and one.unit_id and not one.disabled:
-            found.setdefault(one.unit_id, []).append(one)
+    query = select(UserRow.name).where(
+        UserRow.role == ENTERPRISE, UserRow.park == park, UserRow.disabled.is_(False), UserRow.unit_id.is_not(None)
+    )
+    for name in session.scalars(query.order_by(UserRow.created_at, UserRow.name)).all():
+        one = user(session, name)
+        found.setdefault(one.unit_id or "", []).append(one)
     return found

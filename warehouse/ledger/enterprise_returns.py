@@ -162,6 +162,17 @@ def standing_returns(session: Session, park: str, period: Period) -> list[Enterp
     return [newest[unit] for unit in sorted(newest)]
 
 
+def last_contacts(session: Session, park: str) -> dict[str, str]:
+    """Enterprise → who filled in its last confirmed return, and the telephone."""
+    query = (
+        select(EnterpriseReturnRow.unit_id, ReturnConfirmationRow.filled_by, ReturnConfirmationRow.telephone)
+        .join(EnterpriseReturnRow, EnterpriseReturnRow.id == ReturnConfirmationRow.return_id)
+        .where(EnterpriseReturnRow.park == park, ReturnConfirmationRow.telephone != "")
+        .order_by(ReturnConfirmationRow.id)
+    )
+    return {unit: f"{name} {telephone}".strip() for unit, name, telephone in session.execute(query)}
+
+
 def record_return_check(
     session: Session, number: str, check: CheckResult, *, now: datetime, actor: str
 ) -> EnterpriseReturn:
@@ -244,6 +255,34 @@ def take_up(session: Session, numbers: Sequence[str], submission: str, *, now: d
         if row.state != ReturnState.TAKEN_UP:
             payload: dict[str, trail.PayloadValue] = {"submission": submission}
             _step(session, row, ReturnState.TAKEN_UP, action="return_taken_up", now=now, actor=actor, payload=payload)
+
+
+@dataclass(frozen=True)
+class MailEntered:
+    """One batch of workbooks that came by mail: how many were taken, and what was not, with the reason."""
+
+    taken: int
+    refused: Sequence[str]
+    at: datetime
+    by: str
+
+
+def record_mail(
+    session: Session, park: str, period: Period, taken: int, refused: Sequence[str], *, now: datetime, actor: str
+) -> None:
+    """Put on the trail what became of a batch: who walked away while it was read finds it again."""
+    payload: dict[str, trail.PayloadValue] = {"taken": taken, "refused": list(refused)}
+    trail.append(session, at=now, actor=actor, action="mail_entered", subject=f"mail/{park}/{period}", payload=payload)
+
+
+def last_mail(session: Session, park: str, period: Period) -> MailEntered | None:
+    """The last batch of a round; None where there was none."""
+    found = trail.events(session, f"mail/{park}/{period}")
+    if not found:
+        return None
+    taken, refused = found[-1].payload["taken"], found[-1].payload["refused"]
+    assert isinstance(taken, int) and not isinstance(refused, str | int | None)
+    return MailEntered(taken, tuple(refused), found[-1].at, found[-1].actor)
 
 
 def _step(

@@ -35,7 +35,7 @@ ACTIONS = {
     "withdrawn": "撤回发布", "release_requested": "申请发布", "release_confirmed": "确认发布", "release_declined": "不同意发布",
     "release_made": "发布完成", "release_failed": "发布未完成", "proposals_recorded": "名录变更申请",
     "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
-    "answer_statuses": "登记回答状态", "register_applied": "申请名录变动", "units_confirmed": "登记企业确认", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
+    "answer_statuses": "登记回答状态", "register_applied": "申请名录变动", "units_confirmed": "登记企业确认", "mail_entered": "录入邮件收来的工作簿", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
     "return_check_again": "重新审核企业自填表", "return_explained": "企业填写情况说明", "return_confirmed": "企业确认",
     "return_taken_up": "园区汇集", "application_approved": "同意名录变动申请", "application_declined": "不同意名录变动申请",
     "parks_recorded": "登记园区", "notice_posted": "发通知", "notice_withdrawn": "撤回通知",
@@ -45,19 +45,26 @@ ACTIONS = {
     "message_sent": "发出消息", "message_failed": "消息没有发出", "message_unsure": "消息是否发出不确定", "message_again": "再发消息",
     "message_dropped": "作废消息", "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验",
 }  # fmt: skip
+USERS_SHOWN = 300
 NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}
 
 
 def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
     """Everybody, with their roles; ``code`` is the one-time code just made, shown this once."""
     with visit.office.ledger.read() as session:
-        found = users(session)
+        every = users(session)
+        # Thousands of enterprises would bury everybody else.
+        role, who = visit.query("role"), visit.query("who")
+        found = [one for one in every if (one.role == role if role else one.role != ENTERPRISE)]
+        found = [one for one in found if who in one.name or who in one.title][:USERS_SHOWN]
         known = {one.name: access.credentials(session, one.name) for one in found}
         places = nodes(session, visit.now.date())
     return pages.page(
         visit,
         "users",
         found=found,
+        count=len(every),
+        filters={"role": role, "who": who},
         known=known,
         places=places,
         kinds=NODE_KINDS,

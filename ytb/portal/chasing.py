@@ -21,6 +21,7 @@ from ytb.portal import pages, passwords, problems
 from ytb.portal.enterprise import unit_name
 from ytb.portal.visit import Visit
 
+SHOWN = 300
 MOST_CODES = 50
 """A code is hashed at the cost of a password: more at once would keep others from signing in."""
 HEADS = (
@@ -48,7 +49,7 @@ def listing(visit: Visit) -> Response:
     counts = {key: sum(one.standing == key for one in found) for key in STANDINGS}
     return pages.page(
         visit, "chase", park=park, period=period, round=every[period], periods=sorted(every, reverse=True), found=found,
-        shown=shown, counts=counts, standings=STANDINGS, filters={n: visit.query(n) for n in ("standing", "unit")},
+        shown=shown[:SHOWN], count=len(shown), counts=counts, standings=STANDINGS, filters={n: visit.query(n) for n in ("standing", "unit")},
         query=str(visit.request.url.query), outstanding=sum(one.is_outstanding for one in found),
         without_account=sum(not one.accounts for one in found), most_codes=MOST_CODES, open=every[period].is_open_for(park.code, visit.now),
     )  # fmt: skip

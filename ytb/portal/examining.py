@@ -79,6 +79,10 @@ class Examiner:
             number, lambda: examine_return(self.office, number, self.pool, now=self.clock(), actor=actor)
         )
 
+    def run(self, name: str, work: Callable[[], T]) -> Future[T]:
+        """Put any other long piece of work in the queue, under a name of its own."""
+        return self._queue(name, work)
+
     def _queue(self, number: str, work: Callable[[], T]) -> Future[T]:
         def job() -> T:
             self._clear.wait(LONGEST_WAY)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import date
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from starlette.responses import Response
 
@@ -15,16 +18,19 @@ from pipelines.collating import CONFIRMATION_HEADS, GivenConfirmation, read_conf
 from pipelines.collating_returns import collate_returns, enter_mail, gathered
 from pipelines.handing_back import typed_explanations
 from pipelines.own_returns import confirm_for as put_on_record
-from schemas.errors import RefusalError, SubmissionError
+from schemas.errors import DefinitionError, RefusalError, SubmissionError
 from sources.book_archive import members
 from sources.evidence import inspect_evidence
+from warehouse.ledger.enterprise_returns import last_mail
 from warehouse.ledger.intake import clean_file_name
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.states import State
 from ytb.portal import pages, problems
+from ytb.portal.examining import Waiting
 from ytb.portal.park import EXTENSIONS
 from ytb.portal.visit import BEIJING, Visit
 
+T = TypeVar("T")
 PAPERS = (".pdf", ".png", ".jpg", ".jpeg")
 _OWN_HEADS = {"unit_id", CONFIRMATION_HEADS["unit_id"]}
 
@@ -34,11 +40,12 @@ def page(visit: Visit) -> Response:
     park, period = visit.of
     with visit.office.ledger.read() as session:
         current = rounds(session).get(period)
+        last = last_mail(session, park.code, period)
     if current is None:
         raise problems.NOT_FOUND
     found = gathered(visit.office, park.code, period)
     return pages.page(
-        visit, "collate", park=park, period=period, round=current, ready=found, State=State, open=current.is_open_for(park.code, visit.now),
+        visit, "collate", park=park, period=period, round=current, ready=found, State=State, mail=last, open=current.is_open_for(park.code, visit.now),
         extensions=",".join(EXTENSIONS),
     )  # fmt: skip
 
@@ -58,11 +65,27 @@ def collate(visit: Visit) -> Response:
     leave_out = bool(visit.form.get("leave_out"))
     if leave_out and not visit.form.get("confirmed"):
         raise RefusalError("请勾选确认:有错误的企业本次不报,按未报列名。")
-    made = collate_returns(
-        visit.office, books, visit.portal.pool, park=park.code, period=period, now=visit.now, actor=visit.who.name,
-        explanations=given, leave_out=leave_out,
+    future = visit.portal.examiner.run(
+        f"collate/{park.code}/{period}",
+        lambda: collate_returns(
+            visit.office, books, visit.portal.pool, park=park.code, period=period, now=visit.now, actor=visit.who.name,
+            explanations=given, leave_out=leave_out,
+        ),
     )  # fmt: skip
-    return pages.go(f"/submissions/{made.outcome.submission.number}")
+    return _once_done(visit, future, lambda made: pages.go(f"/submissions/{made.outcome.submission.number}"))
+
+
+def _once_done(visit: Visit, future: Future[T], answer: Callable[[T], Response]) -> Waiting:
+    """What came of the work, or why it was refused; where that takes long, the page that says it is under way."""
+    park, period = visit.of
+
+    def then() -> Response:
+        try:
+            return answer(future.result())
+        except (RefusalError, SubmissionError, DefinitionError) as refused:
+            return page(replace(visit, error=str(refused)))
+
+    return Waiting(pages.go(f"/park/{park.code}/{period}/collate", "under_way"), future, then)
 
 
 def mail(visit: Visit) -> Response:
@@ -74,11 +97,16 @@ def mail(visit: Visit) -> Response:
     given: list[GivenConfirmation] = []
     for name, rows in lists:
         given += read_confirmations(name, rows, lambda paper: _paper(visit, papers, paper))
-    entered = enter_mail(
-        visit.office, books, visit.portal.pool, park=park.code, period=period, confirmations=given,
-        today=visit.now.astimezone(BEIJING).date(), now=visit.now, actor=visit.who.name,
+    future = visit.portal.examiner.run(
+        f"mail/{park.code}/{period}",
+        lambda: enter_mail(
+            visit.office, books, visit.portal.pool, park=park.code, period=period, confirmations=given,
+            today=visit.now.astimezone(BEIJING).date(), now=visit.now, actor=visit.who.name,
+        ),
     )  # fmt: skip
-    return pages.page(visit, "mail_entered", park=park, period=period, entered=entered)
+    return _once_done(
+        visit, future, lambda entered: pages.page(visit, "mail_entered", park=park, period=period, entered=entered)
+    )
 
 
 def _sorted(visit: Visit) -> tuple[list[IncomingBook], list[tuple[str, list[dict[str, str]]]], dict[str, bytes]]:

@@ -63,6 +63,7 @@ SAID = {
     "approval_asked": "已提交本园区审核人;审核同意后即报送。",
     "approval_declined": "已退回填报人员。",
     "approved": "审核同意,已报送。",
+    "under_way": "已收下,正在读取和审核。请过一会儿刷新本页看结果;不要重复提交。",
     "applied": "申请已提交,等待统计人员认定;认定前名录不变。",
     "confirmed_own": "已确认。园区汇集后随园区报送。",
     "confirmed_for": "已登记企业的确认。",

@@ -86,7 +86,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             access.set_password(session, name, kept, one_time=False, now=NOW, actor="x")
     pool = Pool(workers=1, preload=("sources.reader",))
     clock = lambda: NOW + timedelta(minutes=5)  # noqa: E731
-    portal = portal_of(tiny.home, clock, Settings(hasher=CHEAP), office=of, pool=pool, publish=lambda *_: None)
+    portal = portal_of(
+        tiny.home, clock, Settings(hasher=CHEAP, patience=300), office=of, pool=pool, publish=lambda *_: None
+    )
     app = create_app(portal)
     park, firm = Browser(app), Browser(app, client="10.0.0.2")
     assert park.sign_in("park", PASSWORD).status == firm.sign_in(units[0], PASSWORD).status == 303
