@@ -93,9 +93,11 @@ def publish_command(
     wanted = Period.parse(period)
     if preview:
         shown = make_preview(CALL.office, CALL.home, wanted, now=CALL.now, actor=CALL.who, progress=progress)
-        emit(
-            shown, f"{wanted} 预览:{shown.figures} 个数,{shown.hidden} 个不公布,{shown.exposed} 个仍可被推算;没有发布。"
-        )
+        if not (check and CALL.json):  # one document on stdout
+            emit(
+                shown,
+                f"{wanted} 预览:{shown.figures} 个数,{shown.hidden} 个不公布,{shown.exposed} 个仍可被推算;没有发布。",
+            )
     if check:
         items = release_checklist(CALL.office, CALL.home, wanted, now=CALL.now)
         signs = {"done": "✓", "open": "✕", "note": "·"}
