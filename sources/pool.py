@@ -147,7 +147,9 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """End all children, waiting for those at work."""
+        """End all children, waiting for those at work. Twice is once."""
+        if self._is_closed:
+            return
         self._is_closed = True
         for _ in range(self.workers):
             if child := self._idle.get():

@@ -220,3 +220,12 @@ def test_every_attack_is_refused_in_the_child_too(pool: Pool) -> None:
     for name, (_, _, code), result in zip(names, attacks, results, strict=True):
         assert isinstance(result, SubmissionError), name
         assert result.code == code, name
+
+
+def test_a_pool_that_is_closed_twice_is_closed_once() -> None:
+    pool = Pool(workers=2)
+    pool.close()
+    ended = threading.Thread(target=pool.close, daemon=True)
+    ended.start()
+    ended.join(timeout=30)
+    assert not ended.is_alive()
