@@ -26,7 +26,7 @@ from pipelines.methods.targets import targets_progress, threshold_list
 from pipelines.methods.warnings import monitoring_warnings
 from pipelines.population import Population
 from pipelines.quality import quality_findings
-from pipelines.quarter_rounds import quarters_back, round_of, warning_rounds
+from pipelines.quarter_rounds import priced_round, quarters_back, round_of, warning_rounds
 from pipelines.records_comparison import records_reconciliation
 from pipelines.weights import weighted
 from schemas.marts import MARTS
@@ -62,8 +62,8 @@ def compute(
 
 
 def _monitoring(inputs: Inputs, period: Period) -> dict[str, Product]:
-    population = inputs.population("effective")
-    round_ = round_of(inputs, population, period)
+    population, annual = inputs.population("effective"), inputs.population("in_force")
+    round_ = priced_round(inputs, population, annual, period)
     return {"monitoring_figures": monitoring_figures(round_, inputs.programme)}
 
 

@@ -28,6 +28,7 @@ from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation_disclosure import with_sums_kept_back
+from pipelines.methods.monitoring_chain import published_chains
 from pipelines.methods.product import Product, composite_parts
 from pipelines.production import compute, store
 from schemas.canonical import frame_bytes
@@ -108,11 +109,17 @@ def _complete_parts(product: Product, edition: Edition) -> pl.DataFrame:
     return pl.concat([product.parts, composite_parts(bare)], how="diagonal") if bare.height else product.parts
 
 
-def published_frames(protected: Protected, release: str) -> dict[str, pl.DataFrame]:
-    """Mart → cells as published: with release, display text and marks."""
+def published_frames(
+    protected: Protected, release: str, period: Period, earlier: pl.DataFrame | None = None
+) -> dict[str, pl.DataFrame]:
+    """Mart → cells as published: with release, display text and marks. ``earlier``: published monitoring figures of earlier quarters;
+    chains of growth are made of what is published, after disclosure control."""
     frames = {}
-    for (mart,), cells in protected.cells.group_by(["mart"], maintain_order=True):
-        shown = with_display(cells.drop("mart")).with_columns(release=pl.lit(release))
+    for (mart,), of_mart in protected.cells.group_by(["mart"], maintain_order=True):
+        cells = of_mart.drop("mart")
+        if mart == "monitoring_figures":
+            cells = pl.concat([cells, published_chains(cells, earlier, period)], how="diagonal_relaxed")
+        shown = with_display(cells).with_columns(release=pl.lit(release))
         frames[str(mart)] = shown.select(pl.col(c).cast(t) for c, t in PUBLISHED_COLUMNS.items()).sort("row_key")
     return dict(sorted(frames.items()))
 
@@ -157,7 +164,7 @@ def publish(
         found = compute(inputs, period, progress=progress, to_publish=True)
         progress("披露控制")
         protected = _protected(found, office.programme, period, atoms_before(home, period, release_id), progress)
-        frames = published_frames(protected, release_id)
+        frames = published_frames(protected, release_id, period, earlier_figures(home, period, series))
         progress("写发布文件")
         folder = home.releases / f".{release_id}.partial"
         shutil.rmtree(folder, ignore_errors=True)
@@ -350,7 +357,9 @@ def reproduce(
         )
         found = compute(inputs, period, progress=progress, to_publish=True)
     protected = protect_products(found, office.programme, period, atoms_before(home, period, release_id))
-    frames = published_frames(protected, release_id)
+    frames = published_frames(
+        protected, release_id, period, earlier_figures(home, period, document.get("earlier_releases") or [])
+    )
     released_at = datetime.fromisoformat(document["released_at"])
     meta = release_meta(
         office.programme,

@@ -55,17 +55,18 @@ def round_of(inputs: Inputs, population: Population, period: Period, *, with_imp
     )  # fmt: skip
 
 
+def priced_round(inputs: Inputs, population: Population, annual: Population, quarter: Period) -> MonitoringRound:
+    """The round with the year's context figures at its fourth quarter: price indices are annual, and so are that quarter's figures."""
+    round_, year = round_of(inputs, population, quarter), Period(quarter.year)
+    if quarter.quarter != 4 or not annual.has(year):
+        return round_
+    return replace(round_, now=replace(round_.now, context=annual.bare(year).context))
+
+
 def warning_rounds(
     inputs: Inputs, population: Population, annual: Population, period: Period
 ) -> Mapping[str, MonitoringRound]:
     """The rounds warnings look at: this quarter and the ones before, as far back as they are on file without a gap."""
-
-    def at_prices(quarter: Period) -> MonitoringRound:
-        """Price indices are annual: once they are on file they deflate the fourth quarter, whose figures are the year's."""
-        round_, year = round_of(inputs, population, quarter), Period(quarter.year)
-        if quarter.quarter != 4 or not annual.has(year):
-            return round_
-        return replace(round_, now=replace(round_.now, context=annual.bare(year).context))
 
     found = [period]
     warnings = population.edition(period).warnings
@@ -75,7 +76,7 @@ def warning_rounds(
         if not population.has(before):
             break
         found.append(before)
-    return _Rounds({str(p): partial(at_prices, p) for p in found})
+    return _Rounds({str(p): partial(priced_round, inputs, population, annual, p) for p in found})
 
 
 class _Rounds(Mapping[str, MonitoringRound]):

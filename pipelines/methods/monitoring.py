@@ -7,17 +7,24 @@ Source: survey_system.md 8.6, index_system.md 5; documented in docs/methods/moni
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import polars as pl
 
-from pipelines.methods.area_figures import BREAKDOWNS, classified, surveyed
-from pipelines.methods.areas import areas_of, lookups
+from pipelines.methods.area_figures import BREAKDOWNS, TOTAL, area_figures, classified, surveyed
+from pipelines.methods.areas import Area, areas_of, lookups
 from pipelines.methods.monitoring_imputation import ImputationRules
-from pipelines.methods.monitoring_measures import BESIDE, MEASURES, Frame, cells_of_indicators, parts_of_indicators
+from pipelines.methods.monitoring_measures import (
+    BESIDE,
+    MEASURES,
+    NO_PRICES,
+    Frame,
+    cells_of_indicators,
+)
 from pipelines.methods.monitoring_names import names_of
+from pipelines.methods.monitoring_parts import parts_of_indicators
 from pipelines.methods.monitoring_ratios import ratio_product
 from pipelines.methods.monitoring_sides import (
     MonitoringRound,
@@ -28,7 +35,7 @@ from pipelines.methods.monitoring_sides import (
 )
 from pipelines.methods.monitoring_terms import estimated_cells, joined, terms_of
 from pipelines.methods.product import Product, product_of
-from schemas.environment import environment_for
+from schemas.environment import Environment, environment_for
 from schemas.errors import RefusalError
 from schemas.model import Edition, Programme
 from schemas.period_data import PARK, PeriodData
@@ -80,7 +87,8 @@ def monitoring_figures(
     shown = pl.DataFrame(
         [(b, m) for b, measures in published.items() for m in measures], schema=["breakdown", "measure"], orient="row"
     )
-    cells = cells_of_indicators(terms, indicators, frame, str(period)).join(
+    prices = price_levels(round_.now, edition, areas, chosen, env)
+    cells = cells_of_indicators(terms, indicators, frame, str(period), prices).join(
         shown, on=["breakdown", "measure"], how="semi"
     )
     parts = [parts_of_indicators(cells, terms, frame)]
@@ -94,6 +102,31 @@ def monitoring_figures(
             parts.append(behind)
     names = names_of(programme, edition, areas, period)
     return product_of([names.named(t) for t in tables], parts)
+
+
+def price_levels(
+    data: PeriodData, edition: Edition, areas: Mapping[str, Area], chosen: Sequence[str], env: Environment
+) -> pl.DataFrame:
+    """Price level against last year (1 = unchanged) by area, total or zone, and indicator of ``[constant_prices]``; nothing where the
+    context has no index. An index of the area counts, else of its city or province (``Environment.areas``)."""
+    deflators: Mapping[str, str] = edition.parameters.get("constant_prices", {})
+    if not deflators or data.context.is_empty():
+        return NO_PRICES
+    found = area_figures({c: c for c in sorted(set(deflators.values()))}, data, areas, chosen, ["total"], env).values
+    tables = [NO_PRICES]
+    for code, deflator in deflators.items():
+        known = found.filter(pl.col(deflator) > 0).select(
+            "area", indicator=pl.lit(code), price=pl.col(deflator) / 100, deflator=pl.lit(deflator)
+        )
+        total = known.with_columns(breakdown=pl.lit("total"), category=pl.lit(TOTAL))
+        zones = [
+            total.filter(area=zone).with_columns(area=pl.lit(area), breakdown=pl.lit("zone"), category=pl.lit(zone))
+            for area in chosen
+            if areas[area].kind == "area"
+            for zone in areas[area].zones
+        ]
+        tables += [t.select(NO_PRICES.columns) for t in (total, *zones)]
+    return pl.concat(tables)
 
 
 def measures_by_breakdown(edition: Edition) -> dict[str, tuple[str, ...]]:

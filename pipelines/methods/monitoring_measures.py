@@ -1,4 +1,4 @@
-"""From terms to cells: the measures of monitoring, each with its value, its note, and the sums behind it.
+"""From terms to cells: the measures of monitoring, each with its value, its note, and the names of the sums behind it.
 
 A measure that cannot be given is a cell with status ``M`` and a Chinese note that says why; a measure that has no meaning
 for an indicator (a discrete quarter of a stock) is no cell at all.
@@ -13,15 +13,14 @@ from typing import Final
 import polars as pl
 
 from pipelines.methods import growth
-from pipelines.methods.area_figures import TOTAL
 from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
-from pipelines.methods.product import administrative_parts, shaped_parts
 from pipelines.methods.series.imputing import METHODS as METHOD_NAMES
 from schemas.marts import row_key
 from schemas.model import Indicator
 
 TABLE: Final = "figures"
 PERCENT: Final = "%"
+HUNDRED: Final = 100.0
 POINTS: Final = "百分点"
 MOST_DECIMALS: Final = 6
 UNITS: Final = "户"
@@ -85,6 +84,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "units_reported": Measure("已报单位数", UNITS, 0, ()),
     "units_due": Measure("应报单位数", UNITS, 0, ()),
     "coverage": Measure("填报率", PERCENT, 1, ()),
+    "cumulative_constant": Measure("本年累计(上年价格)", None, None, (("level", "level"),)),
+    "growth_real": Measure("同比(不变价)", PERCENT, 1, (*COMPARED, ("rest", "level"), ("entrants", "level"))),
     "cumulative_reported": Measure("填报单位合计", None, None, (("answered", "level"), ("estimates", "level"))),
     "growth_reported": Measure(
         "同比(填报单位)",
@@ -101,13 +102,15 @@ FORMULAS: Final = {
     "discrete_quarter": "SUM({x})-prev(SUM({x}))",
     "year_earlier_restated": "yoy(SUM({x}))",
     "growth_restated": "(SUM({x})/yoy(SUM({x}))-1)*100",
+    "growth_real": "(SUM({x})/yoy(SUM({x}))-1)*100",
 }
 STOCK_NAME: Final = "期末数"
 ALWAYS_SHOWN: Final = ("total", "zone")
 COUNTS: Final = ("units_reported", "units_due", "coverage", "units_imputed", "units_unknown")
 RESPONDENTS: Final = ("growth_matched", "year_earlier_matched", "cumulative_reported", "growth_reported")
 COMPARED_BEFORE: Final = ("discrete_quarter", "correction", "perimeter", "year_earlier_published", "growth_nominal")
-BESIDE: Final = ("cumulative_reported", "growth_reported", "imputed_share", "units_imputed", "units_unknown")
+CONSTANT: Final = ("cumulative_constant", "growth_real")
+BESIDE: Final = (*CONSTANT, "cumulative_reported", "growth_reported", "imputed_share", "units_imputed", "units_unknown")
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     thin, thin_all = mostly_imputed(frame), mostly_imputed(frame, "_all")
     told = pl.when(~thin).then(level)  # the level as published
     some_imputed = c("imputed").fill_null(0) > 0
+    priced = c("price").is_not_null() & c("breakdown").is_in(ALWAYS_SHOWN)
     covered = c("coverage").fill_null(1.0) >= frame.coverage_minimum
     covered_all = c("coverage_all").fill_null(1.0) >= frame.coverage_minimum
     later = flow & pl.lit(not frame.first_quarter)
@@ -241,6 +245,14 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
         "units_reported": (c("reported"), missing, c("due").is_not_null()),
         "units_due": (c("due"), missing, c("due").is_not_null()),
         "coverage": (growth.share_pct(c("reported"), c("due")), missing, c("due").is_not_null()),
+        "cumulative_constant": (told / c("price"), pl.lit(MOSTLY_IMPUTED), priced & level.is_not_null()),
+        "growth_real": (
+            (pl.when(covered).then(growth.growth_pct(comparable, base)) / HUNDRED + 1) / c("price") * HUNDRED - HUNDRED,
+            pl.when(covered | base.is_null())
+            .then(growth.growth_note(comparable, base))
+            .otherwise(pl.lit(LOW_COVERAGE)),
+            priced,
+        ),
         "cumulative_reported": (c("answered"), missing, some_imputed),
         "growth_reported": (
             pl.when(covered).then(growth.growth_pct(c("answered_now"), c("answered_base"))),
@@ -273,14 +285,26 @@ def _status(code: str, frame: Frame) -> pl.Expr:
     return pl.when(estimated).then(pl.lit("E")).otherwise(pl.lit("P"))
 
 
-def cells_of_indicators(terms: Terms, indicators: Sequence[Indicator], frame: Frame, period: str) -> pl.DataFrame:
-    """One row a cell, with the codes of its dimensions; names are added afterwards."""
+NO_PRICES: Final = pl.DataFrame(
+    schema={"area": pl.String(), "breakdown": pl.String(), "category": pl.String(), "indicator": pl.String(),
+            "price": pl.Float64(), "deflator": pl.String()}
+)  # fmt: skip
+
+
+def cells_of_indicators(
+    terms: Terms, indicators: Sequence[Indicator], frame: Frame, period: str, prices: pl.DataFrame = NO_PRICES
+) -> pl.DataFrame:
+    """One row a cell, with the codes of its dimensions; names are added afterwards.
+
+    ``prices`` (as ``NO_PRICES``): the price level against last year of what an indicator is deflated by; without one there is no figure
+    at constant prices."""
     described = pl.DataFrame(
         [(i.code, i.name, i.unit_measure, i.decimals, i.flow, i.nonneg) for i in indicators],
         schema=["indicator", "indicator_name", "indicator_unit", "indicator_decimals", "flow", "nonneg"],
         orient="row",
     )
     rows = with_totals(terms.values).join(described, on="indicator", how="inner", maintain_order="left")
+    rows = rows.join(prices, on=DIMENSIONS, how="left", validate="1:1", maintain_order="left")
     # A category in which no side has a figure is no row; a total without one says why.
     some = pl.any_horizontal(pl.col(t).is_not_null() for t in ("level", "previous", "printed", "published"))
     rows = rows.filter(some | pl.col("breakdown").is_in(ALWAYS_SHOWN))
@@ -323,6 +347,13 @@ def _note(code: str, frame: Frame) -> pl.Expr:
     said = pl.when(known).then(sign).otherwise("why")
     if code in (*COUNTS, *RESPONDENTS):
         return said
+    if code in CONSTANT:
+        prices = pl.format("按{}缩减", "deflator")
+        return (
+            pl.when(known)
+            .then(pl.concat_str([pl.when(sign != "").then(sign), prices], separator="。", ignore_nulls=True))
+            .otherwise(said)
+        )
     weighted = pl.lit("按权数推算") if frame.weighted and code == "cumulative" else nothing
     imputed = pl.when(pl.col("imputed").fill_null(0) > 0).then(_imputed_note()).otherwise(weighted)
     both = pl.concat_str(pl.when((sign != "") & (imputed != "")).then(pl.lit("。")).otherwise(nothing), imputed)
@@ -359,24 +390,3 @@ def _formula(code: str, frame: Frame) -> pl.Expr:
 
 def _filled(text: str) -> pl.Expr:
     return pl.format(text.replace("{x}", "{}"), *([pl.col("indicator")] * text.count("{x}")))
-
-
-def parts_of_indicators(cells: pl.DataFrame, terms: Terms, frame: Frame) -> pl.DataFrame:
-    """The parts of every cell: its own sums, for shares and contributions the total's, and one administrative row for
-    counts of units, which the register and the ledger know without any answer."""
-    tables = []
-    for code, measure in MEASURES.items():
-        own = cells.filter(pl.col("measure") == code).select("row_key", *DIMENSIONS)
-        keys = own.rename({"breakdown": "cell_breakdown", "category": "cell_category"})
-        behind = (("level", "level"),) if code == "discrete_quarter" and frame.first_quarter else measure.behind
-        for term, role in behind:
-            found = terms.parts.filter(pl.col("term") == term)
-            tables.append(own.join(found, on=DIMENSIONS).with_columns(pl.lit(role).alias("role")))
-        totals = terms.parts.filter((pl.col("breakdown") == "total") & (pl.col("category") == TOTAL))
-        for term, role in measure.whole:
-            # About the area's total, not about the category of the cell: the group stands with the part.
-            found = totals.filter(pl.col("term") == term)
-            tables.append(keys.join(found, on=["area", "indicator"]).with_columns(pl.lit(role).alias("role")))
-        if code in COUNTS:
-            tables.append(administrative_parts(own, code))
-    return pl.concat([shaped_parts(t) for t in tables])
