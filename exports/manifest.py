@@ -17,6 +17,8 @@ MANIFEST: Final = "manifest.json"
 FORMAT: Final = "yitaobiao-release/1"
 CHINA: Final = timezone(timedelta(hours=8))
 
+STAGES: Final = {"flash": "快报", "preliminary": "初步数", "final": "最终数"}
+
 
 @dataclass(frozen=True)
 class SubmissionRef:
@@ -69,6 +71,11 @@ class ReleaseMeta:
         return self.publisher or self.edition.authority
 
     @property
+    def standing_text(self) -> str:
+        """How firm the figures are, with who had filed; empty where the release does not say."""
+        return standing_text(self.parameters.get("standing", {}))
+
+    @property
     def released_text(self) -> str:
         """Release time as printed, China standard time."""
         return self.released_at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
@@ -92,6 +99,15 @@ class Manifest:
     files: tuple[FileEntry, ...]
     content_sha256: str
     document: Mapping[str, Any]
+
+
+def standing_text(standing: Mapping[str, Any]) -> str:
+    """``parameters.standing`` of a manifest as a phrase."""
+    if not standing:
+        return ""
+    rate = standing.get("response_rate")
+    told = f"{STAGES[standing['stage']]}(应报园区{standing['parks_due']}个,已报{standing['parks_filed']}个,已验收{standing['parks_accepted']}个"
+    return told + (f";单位报送率{rate}%)" if rate is not None else ")")
 
 
 def file_sha256(path: Path) -> str:

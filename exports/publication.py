@@ -125,6 +125,8 @@ def _cover(sheet: Sheet, plan: BookPlan, meta: ReleaseMeta) -> None:
         ("法律依据", meta.edition.legal_basis),
         ("使用许可", f"{meta.licence_title}({meta.licence_name})"),
     ]
+    if meta.standing_text:
+        facts.insert(4, ("发布状态", meta.standing_text))
     if meta.previous:
         facts.append(("修订", f"本次发布修订 {meta.previous}。{meta.reason}修订对照见“修订对照”文件。"))
     at = 8

@@ -67,13 +67,17 @@ class Inputs:
         return quarters.bare(period) if quarters.has(period) else None
 
 
-def register_frames(session: Session, periods: Iterable[Period]) -> dict[str, pl.DataFrame]:
-    """Period → register at its end with the answer status that counts: unit_id, park, sub_park, status, B codes."""
+def register_frames(
+    session: Session, periods: Iterable[Period], *, known: datetime | None = None
+) -> dict[str, pl.DataFrame]:
+    """Period → register at its end with the answer status that counts: unit_id, park, sub_park, status, B codes.
+
+    ``known``: only from what was recorded before then."""
     found = {}
     wanted = list(periods)
-    registers = registers_as_of(session, [period.end for period in wanted])
+    registers = registers_as_of(session, [period.end for period in wanted], known=known)
     for period in wanted:
-        statuses = answer_statuses(session, period).select("unit_id", "status")
+        statuses = answer_statuses(session, period, known=known).select("unit_id", "status")
         found[str(period)] = registers[period.end].join(statuses, on="unit_id", how="left", maintain_order="left")
     return found
 

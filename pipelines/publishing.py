@@ -31,6 +31,7 @@ from pipelines.methods.evaluation_disclosure import with_sums_kept_back
 from pipelines.methods.monitoring_chain import published_chains
 from pipelines.methods.product import Product, composite_parts
 from pipelines.production import compute, store
+from pipelines.release_standing import standing_of
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.marts import PUBLISHED_COLUMNS
@@ -237,6 +238,7 @@ def release_meta(
             p: {park: at.isoformat() for park, at in sorted(d.items())} for p, d in sorted(inputs.deadlines.items())
         },
         "released_at": {p: at.isoformat() for p, at in sorted(inputs.released_at.items())},
+        "standing": standing_of(inputs, period, now),
     }
     if inputs.provided_through:
         parameters["evaluation_figures"] = inputs.provided_through

@@ -87,6 +87,33 @@ def test_the_release_is_reproduced_and_its_manifest_says_what_was_put_in(without
     assert not list(Path(own.home / "releases" / release).rglob("*imputed*"))
 
 
+def test_as_known_before_the_return_everything_is_there_and_nothing_stored_changes(
+    without_a_zone: Any, tmp_path: Path
+) -> None:
+    own, figures = without_a_zone
+    then = tmp_path / "then"
+    code, found, said = own.ytb("run", "monitoring", "--period", "2015-Q2", "--as-of", "2016-01-01", "-o", str(then))
+    assert code == 0 and found["as_of"] == "2016-01-01", said
+    known = pl.read_csv(then / "monitoring_figures.csv", infer_schema_length=None)
+    first = pl.read_parquet(own.home / "releases" / "2015-Q2.r1" / "tables" / "monitoring_figures.parquet")
+    for area in ("LBSYQ", MISSING):
+        assert figure(known, area, "cumulative")["value"] == figure(first, area, "cumulative")["value"]
+    assert figure(known, "LBSYQ", "cumulative")["value"] != figure(figures, "LBSYQ", "cumulative")["value"]
+    code, _, said = own.ytb("run", "monitoring", "--period", "2015-Q2", "--as-of", "2015-01-01", "-o", str(then))
+    assert code == 1 and "还没有报送" in said
+
+
+def test_the_manifest_says_how_firm_a_release_is(without_a_zone: Any) -> None:
+    own, figures = without_a_zone
+    code, listed, said = own.ytb("releases")
+    assert code == 0, said
+    standing = {r["id"]: r["standing"] for r in listed}
+    assert standing["2015-Q2.r1"]["stage"] == "final" and standing["2015-Q2.r1"]["parks_filed"] == 4
+    now = standing[figures["release"][0]]
+    assert (now["stage"], now["parks_due"], now["parks_filed"]) == ("flash", 4, 3)
+    assert now["units_reported"] < now["units_due"] and now["response_rate"] < 75
+
+
 def test_the_full_release_before_it_had_nothing_put_in(province: Any) -> None:
     figures = pl.read_parquet(province.home / "releases" / "2015-Q2.r1" / "tables" / "monitoring_figures.parquet")
     assert figures.filter(pl.col("measure").is_in(["imputed_share", "cumulative_reported"])).is_empty()

@@ -85,10 +85,14 @@ def record_answer_statuses(
     return len(rows)
 
 
-def answer_statuses(session: Session, period: Period, units: Collection[str] | None = None) -> pl.DataFrame:
+def answer_statuses(
+    session: Session, period: Period, units: Collection[str] | None = None, *, known: datetime | None = None
+) -> pl.DataFrame:
     """Of each unit, or of ``units``, the status that counts: (unit_id, park, status, evidence), by unit_id. A unit
-    without an entry has not been dealt with and is not listed."""
+    without an entry has not been dealt with and is not listed. ``known``: only entries recorded before then."""
     newest = select(func.max(AnswerStatusRow.id)).where(AnswerStatusRow.period == str(period))
+    if known is not None:
+        newest = newest.where(AnswerStatusRow.recorded_at < known)
     query = select(AnswerStatusRow.unit_id, AnswerStatusRow.park, AnswerStatusRow.status, AnswerStatusRow.evidence)
     rows: list[Row[tuple[str, str, int, str]]] = []
     # The units of one park are looked up by the index, not read out of a nation's.

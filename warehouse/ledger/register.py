@@ -126,10 +126,15 @@ def register_as_of(
     return _as_frame({unit_id: unit for unit_id, unit in units.items() if park is None or unit["park"] == park})
 
 
-def registers_as_of(session: Session, days: Iterable[date]) -> dict[date, pl.DataFrame]:
-    """What ``register_as_of`` gives for each day; the events, many in a nation, are read once."""
+def registers_as_of(
+    session: Session, days: Iterable[date], *, known: datetime | None = None
+) -> dict[date, pl.DataFrame]:
+    """What ``register_as_of`` gives for each day; the events, many in a nation, are read once. ``known``: only those recorded before then."""
     wanted = sorted(set(days))
-    events = _events(session, select(UnitEventRow).where(UnitEventRow.effective <= wanted[-1])) if wanted else iter(())
+    query = select(UnitEventRow).where(UnitEventRow.effective <= wanted[-1]) if wanted else None
+    if query is not None and known is not None:
+        query = query.where(UnitEventRow.recorded_at < known)
+    events = _events(session, query) if query is not None else iter(())
     following = next(events, None)
     units: dict[str, _Unit] = {}
     found = {}

@@ -7,17 +7,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 import typer
 
+from exports.manifest import read_manifest, standing_text
 from exports.revision import revision_table
 from pipelines import loading
 from pipelines.inputs import live_inputs
 from pipelines.intake import COLLATED, HISTORY
+from pipelines.known_on import computed_as_known, end_of_day
 from pipelines.methods.series.imputing import METHODS
 from pipelines.previewing import make_preview
 from pipelines.production import DUE, PRODUCTS, compute, store
@@ -59,6 +63,10 @@ def run(
         ),
     ],
     period: Annotated[str, typer.Option()],
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="按这一天终了时所知的报送和名录计算,如 2015-08-01;要有 -o")
+    ] = "",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="另存为 CSV 的目录")] = None,
 ) -> None:
     """计算一期的产品(内部结果,未经披露控制)。"""
     if product not in (*PRODUCTS, "all"):
@@ -67,19 +75,28 @@ def run(
     wanted = PRODUCTS if product == "all" else (product,)
     if product != "all" and not any(MARTS[m].product == product for m in DUE.get(p.round, ())):
         raise RefusalError(f"{product} 在{'季' if p.round == 'Q' else '年'}报轮次不产出;请换报告期。")
-    with facts.writer(CALL.home.live) as con:
-        loading.load_all(CALL.office, con, progress=progress)
-        found = compute(live_inputs(CALL.office, con), p, wanted, progress)
-        with facts.transaction(con):
-            store(con, p, found)
-        publish_snapshot(con, CALL.home.snapshots)
+    if as_of and output is None:
+        raise typer.BadParameter("--as-of 的结果不写入数据仓库,请用 -o 指明目录")
+    if as_of:
+        found = computed_as_known(CALL.office, p, wanted, end_of_day(as_of), progress)
+    else:
+        with facts.writer(CALL.home.live) as con:
+            loading.load_all(CALL.office, con, progress=progress)
+            found = compute(live_inputs(CALL.office, con), p, wanted, progress)
+            with facts.transaction(con):
+                store(con, p, found)
+            publish_snapshot(con, CALL.home.snapshots)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, made in found.items():
+            (output / f"{name}.csv").write_bytes(b"\xef\xbb\xbf" + made.cells.write_csv().encode())
     rows = [
         (name, MARTS[name].title, made.cells.height, made.cells.filter(pl.col("value").is_null()).height)
         for name, made in found.items()
     ]
     emit(
-        {"period": str(p), "marts": {r[0]: {"cells": r[2], "empty": r[3]} for r in rows}},
-        table(f"{p} 已计算", ["表", "名称", "单元格", "其中无数"], rows),
+        {"period": str(p), "as_of": as_of or None, "marts": {r[0]: {"cells": r[2], "empty": r[3]} for r in rows}},
+        table(f"{p} 已计算{f'(按 {as_of} 所知)' if as_of else ''}", ["表", "名称", "单元格", "其中无数"], rows),
     )
 
 
@@ -132,14 +149,19 @@ def releases_command(
         return
     with CALL.office.ledger.read() as session:
         found = releases(session)
-    emit(
-        found,
-        table(
-            "",
-            ["发布", "时间", "发布人", "说明", "撤回"],
-            [(r.id, beijing(r.released_at), r.released_by, r.note, r.withdrawal_reason or "") for r in found],
-        ),
-    )
+    standing = {r.id: _standing(r.id) for r in found}
+    rows = [
+        (r.id, beijing(r.released_at), standing_text(standing[r.id]), r.released_by, r.note, r.withdrawal_reason or "") for r in found
+    ]  # fmt: skip
+    data = [{**asdict(r), "standing": standing[r.id] or None} for r in found]
+    emit(data, table("", ["发布", "时间", "状态", "发布人", "说明", "撤回"], rows))
+
+
+def _standing(release_id: str) -> Mapping[str, Any]:
+    """How firm a release says it is; nothing where its files are not here."""
+    folder = CALL.home.releases / release_id
+    found = read_manifest(folder).document["parameters"].get("standing", {}) if folder.is_dir() else {}
+    return dict(found)
 
 
 def _instant(text: str) -> datetime:
