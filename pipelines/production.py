@@ -12,6 +12,7 @@ from pipelines.evaluation_production import Sources, evaluation_marts
 from pipelines.imputing_quarters import imputed_values, monitoring_imputations
 from pipelines.index_production import index_marts
 from pipelines.inputs import Inputs, doubts
+from pipelines.methods.clusters import monitoring_clusters
 from pipelines.methods.innovation import innovation_tables
 from pipelines.methods.monitoring import monitoring_figures
 from pipelines.methods.monitoring_diagnosis import monitoring_diagnosis
@@ -34,7 +35,7 @@ from schemas.period import Period
 from warehouse import facts
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
-DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_imputations", "projects_rates", "projects_risks", "quality_findings", "records_reconciliation"),
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_imputations", "monitoring_clusters", "projects_rates", "projects_risks", "quality_findings", "records_reconciliation"),
        "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings", "records_reconciliation")}  # fmt: skip
 
 Maker = Callable[[Inputs, Period], dict[str, Product]]
@@ -167,6 +168,10 @@ def _imputations(inputs: Inputs, period: Period) -> dict[str, Product]:
     return {"monitoring_imputations": found}
 
 
+def _clusters(inputs: Inputs, period: Period) -> dict[str, Product]:
+    return {"monitoring_clusters": monitoring_clusters(inputs.population("effective").of(period), inputs.programme)}
+
+
 def _revisions(inputs: Inputs, population: Population, period: Period) -> dict[str, Product]:
     effective, quarter = inputs.population("effective"), period.fourth_quarter()
     if not effective.has(quarter):
@@ -195,6 +200,7 @@ _MAKERS: dict[str, Maker] = {
     "monitoring_series": _series,
     "monitoring_diagnosis": _diagnosis,
     "monitoring_imputations": _imputations,
+    "monitoring_clusters": _clusters,
     "index_scores": _annual(_index),
     "index_coverage": lambda _inputs, _period: {},
     "innovation_tables": _annual(_innovation),

@@ -38,7 +38,7 @@ COMMANDS = {
     "ytb.cli.querying": ("query",),
     "ytb.cli.correspondence": ("notice", "correction", "handover"),
     "ytb.cli.production": (
-        "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
+        "run", "publish", "releases", "withdraw", "diff", "reproduce", "trace", "warnings", "sql", "verify", "rebuild", "backup", "restore", "status", "dagster",
     ),
     "ytb.cli.standalone": ("index", "protect"),
     "ytb.cli.series": ("series",),

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import duckdb
 import polars as pl
 import typer
 
@@ -23,6 +24,7 @@ from pipelines.inputs import live_inputs
 from pipelines.intake import COLLATED, HISTORY
 from pipelines.known_on import computed_as_known, end_of_day
 from pipelines.methods.series.imputing import METHODS
+from pipelines.methods.warning_history import warning_episodes
 from pipelines.previewing import make_preview
 from pipelines.production import DUE, PRODUCTS, compute, store
 from pipelines.publishing import publish, published_again, released_marts, reproduce
@@ -50,7 +52,7 @@ def register(root: typer.Typer) -> None:
     """Hang the commands on the root."""
     for name, command in (
         ("run", run), ("publish", publish_command), ("releases", releases_command), ("withdraw", withdraw), ("diff", diff), ("reproduce", reproduce_command),
-        ("trace", trace_command), ("sql", sql), ("verify", verify), ("rebuild", rebuild), ("backup", backup), ("restore", restore), ("status", status), ("dagster", dagster),
+        ("trace", trace_command), ("warnings", warnings_command), ("sql", sql), ("verify", verify), ("rebuild", rebuild), ("backup", backup), ("restore", restore), ("status", status), ("dagster", dagster),
     ):  # fmt: skip
         root.command(name)(command)
 
@@ -273,6 +275,30 @@ def trace_command(
         },
         lines,
     )
+
+
+def warnings_command(
+    area: Annotated[str, typer.Argument(help="区域代码,缺省为全部")] = "",
+    indicator: Annotated[str, typer.Option(help="预警指标,如 W01;W 为综合等级")] = "",
+) -> None:
+    """历次预警的来龙去脉:何时起、最高几级、何时解除或仍在(内部,按已计算的各季)。"""
+    with reader(CALL.home.snapshots) as con:
+        cells = facts.query(con, "SELECT * FROM mart.monitoring_warnings") if _has_warnings(con) else None
+    if cells is None:
+        raise RefusalError("还没有计算过预警;请先运行 ytb run monitoring。")
+    found = warning_episodes(cells)
+    if area:
+        found = found.filter(pl.col("area") == area)
+    if indicator:
+        found = found.filter(pl.col("indicator") == indicator)
+    heads = ["区域", "指标", "自", "至", "各季等级", "结局", "解除于", "原因"]
+    columns = ["area_name", "indicator_name", "began", "last", "levels", "outcome", "lifted", "reason"]
+    emit(found, table(f"预警 {found.height} 次", heads, found.select(columns).iter_rows()))
+
+
+def _has_warnings(con: duckdb.DuckDBPyConnection) -> bool:
+    query = "SELECT count(*) AS n FROM information_schema.tables WHERE table_schema = 'mart' AND table_name = 'monitoring_warnings'"
+    return bool(facts.query(con, query)["n"][0])
 
 
 def sql(query: str) -> None:
