@@ -29,7 +29,7 @@ from pipelines.population import Population
 from pipelines.quality import quality_findings
 from pipelines.quarter_rounds import priced_round, quarters_back, round_of, warning_rounds
 from pipelines.records_comparison import records_reconciliation
-from pipelines.weights import weighted
+from pipelines.weights import weighted, weighted_at
 from schemas.marts import MARTS
 from schemas.period import Period
 from warehouse import facts
@@ -83,7 +83,8 @@ def _progress(inputs: Inputs, annual: Population, year: Period) -> Product:
     """Target progress at the end of a year; projects and the task register stand in its fourth quarter."""
 
     def progress() -> Product:
-        return targets_progress(annual.of(year), inputs.programme, annual.at, inputs.fourth_quarter)
+        data, _ = weighted(annual, year)
+        return targets_progress(data, inputs.programme, weighted_at(annual), inputs.fourth_quarter, annual.of(year))
 
     return annual.once(("targets", year), progress)
 
@@ -122,7 +123,9 @@ def evaluation_sources(inputs: Inputs, annual: Population) -> Sources:
 
 
 def _breakdown(inputs: Inputs, population: Population, period: Period) -> dict[str, Product]:
-    found = targets_breakdown(population.of(period), inputs.programme, population.at, inputs.fourth_quarter)
+    found = targets_breakdown(
+        weighted(population, period)[0], inputs.programme, weighted_at(population), inputs.fourth_quarter
+    )
     return {"targets_breakdown": found}
 
 

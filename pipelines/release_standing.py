@@ -18,8 +18,8 @@ FILED: Final = (State.REPORTED, State.REOPENED, State.ACCEPTED)
 def standing_of(inputs: Inputs, period: Period, now: datetime) -> dict[str, Any]:
     """What the manifest says under ``standing``; plain JSON values, the same whenever it is made again.
 
-    flash 快报: a park that owes has not filed, or its deadline was still to come. preliminary 初步数: all have filed and the deadlines
-    are past, but not everything is accepted. final 最终数: everything accepted. A round that was never opened has no deadline to wait for.
+    flash 快报: a park that owes has not filed. preliminary 初步数: all have filed, but not everything is accepted. final 最终数: everything
+    is accepted. ``deadlines_past``: whether a park that owes could still be in time; a round that was never opened has none to wait for.
     """
     zones = set(register_of_parks(inputs.programme).filter(kind="zone")["code"])
     register = inputs.register.get(str(period))
@@ -29,7 +29,7 @@ def standing_of(inputs: Inputs, period: Period, now: datetime) -> dict[str, Any]
     accepted = {s.park for s in of_period if s.state is State.ACCEPTED} & owing
     deadlines = inputs.deadlines.get(str(period), {})
     closed = all(at <= now for park, at in deadlines.items() if park in owing)
-    stage = "flash" if filed & owing != owing or not closed else "final" if accepted == owing else "preliminary"
+    stage = "flash" if filed & owing != owing else "final" if accepted == owing else "preliminary"
     counts = answer_counts(inputs.population("effective").bare(period).rosters[ENTERPRISE], [])
     units = counts.row(0, named=True) if counts.height else {"units_due": 0, "units_reported": 0, "response_rate": None}
     rate = units["response_rate"]

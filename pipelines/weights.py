@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from pipelines.methods.weighting import UNIT_COLUMNS, sampling, weigh, with_weights
@@ -18,6 +20,15 @@ INDUSTRY = "section(B07)"
 def weighted(population: Population, period: Period) -> tuple[PeriodData, pl.DataFrame]:
     """(observations with weights and estimates of certain units that did not answer, strata for standard errors)."""
     return population.once(("weights", period), lambda: _weighted(population, period))
+
+
+def weighted_at(population: Population) -> Callable[[int], PeriodData | None]:
+    """Year → its annual observations with weights and estimates; None where that year is not on file."""
+
+    def at(year: int) -> PeriodData | None:
+        return weighted(population, Period(year))[0] if population.has(Period(year)) else None
+
+    return at
 
 
 def _weighted(population: Population, period: Period) -> tuple[PeriodData, pl.DataFrame]:

@@ -98,7 +98,10 @@ def _cells(
         ("part_actual", reached, target.unit_measure, "" if reached is not None else problem),
         ("part_completion", completion_pct(due, reached), "%", "" if reached is not None else problem),
     )
-    return [_cell(target, areas[part.area], m, v, unit, note, data) for m, v, unit, note in figures]
+    made = [_cell(target, areas[part.area], m, v, unit, note, data) for m, v, unit, note in figures]
+    if value is None or not value.is_estimated:
+        return made
+    return [{**c, "status": "E"} if c["status"] == "A" and c["measure"] != "part_target" else c for c in made]
 
 
 def _cell(

@@ -44,12 +44,14 @@ QUARTERLY_ROSTERS: Final = ("projects", "tasks", "incubators")
 
 @dataclass(frozen=True)
 class TargetValue:
-    """``value`` with why it is missing. ``parts``: (part, role, n, max1, max2, total, absolute_total, administrative)."""
+    """``value`` with why it is missing. ``parts``: (part, role, n, max1, max2, total, absolute_total, administrative).
+    ``is_estimated``: units stand for others in it, or are estimated."""
 
     value: float | None
     problem: str = ""
     parts: pl.DataFrame | None = None
     year: int | None = None
+    is_estimated: bool = False
 
 
 def with_quarterly_rosters(annual: PeriodData, quarter: PeriodData | None) -> PeriodData:
@@ -158,8 +160,22 @@ def _evaluated(
             problem = missing_data(target.formula, area, data, env, labels, figures.missing_years.get(name, ()))
         elif share is not None and share < coverage_minimum:
             value, problem = None, f"可比单位占{share * 100:.0f}%,不足{coverage_minimum * 100:.0f}%,不公布"
-        found[target.row_no] = TargetValue(value, problem, parts, year)
+        estimated = value is not None and _is_estimated(target.formula, area, data, env)
+        found[target.row_no] = TargetValue(value, problem, parts, year, estimated)
     return found
+
+
+def _is_estimated(formula: str, area: Area, data: PeriodData, env: Environment) -> bool:
+    """Whether a formula reads enterprises, and some of the area's stand for others or are estimated this year."""
+    codes = {code for code, _ in operands(parse(formula)) if code in env.variables}
+    frame = data.rosters.get(ENTERPRISE)
+    if frame is None or not any(env.variables[c].roster == ENTERPRISE for c in codes):
+        return False
+    if not {"weight", "imputed"} <= set(frame.columns):
+        return False
+    here = pl.col("sub_park") == area.code if area.is_sub_park else pl.col("park").is_in(list(area.zones))
+    filled = pl.col("imputed").fill_null(False) | (pl.col("weight").fill_null(1.0) != 1.0)
+    return bool(frame.select((here & filled).fill_null(False).any()).item())
 
 
 def _over_years(formula: str) -> bool:

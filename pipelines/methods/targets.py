@@ -77,17 +77,22 @@ NO_TARGET: Final = "原文没有目标值"
 NO_COMPLETION: Final = "目标值与基线值相同或完成值为零,不计算完成率"
 LEVEL_OF_TIME: Final = "取目标年份的数"
 
+FROM_THE_PLAN: Final = ("baseline", "target", "expected", "target_planned")
+ESTIMATED: Final = "含估算或按权数推算"
+
 
 def targets_progress(
     data: PeriodData,
     programme: Programme,
     at: At | None = None,
     fourth_quarter: At | None = None,
+    as_filed: PeriodData | None = None,
 ) -> Product:
     """Cells and parts of the mart ``targets_progress`` at the end of a year.
 
     ``data``: the year's annual observations; ``at``: year → annual observations of other years (CUM, BASE, STAGE, CAGR);
     ``fourth_quarter``: year → observations of its last quarter, which hold the projects and the task register.
+    ``as_filed``: the year without weights and estimates, where ``data`` has them: thresholds are met by units that said so.
     """
     year = data.period.year
     edition = programme.edition_for(data.period)
@@ -127,7 +132,8 @@ def targets_progress(
         place = places[target.row_no]
         if target.tracking in ("computed", "task_register"):
             progress = progress_of(target, values[target.row_no].value, year, firsts[target.plan_id], all_targets)
-            rows += _measured(target, place, register, str(data.period), values[target.row_no], progress)
+            measured = _measured(target, place, register, str(data.period), values[target.row_no], progress)
+            rows += [_marked(row) for row in measured] if values[target.row_no].is_estimated else measured
             if target.row_no in changes:
                 change = changes[target.row_no]
                 rows += _as_planned(
@@ -135,12 +141,21 @@ def targets_progress(
                 )
         else:
             rows += _unmeasured(target, place, register, str(data.period))
-    ready = classified(surveyed(now, env), env, subs)
+    filed = with_quarterly_rosters(as_filed, fourth_quarter(year) if fourth_quarter else None) if as_filed else now
+    ready = classified(surveyed(filed, env), env, subs)
     thresholds = [t for t in by_kind.get("threshold", []) if t.row_no in area_of]
     met = threshold_units(thresholds, area_of, register, ready, env)
     counted = [_threshold(t, places[t.row_no], register, str(data.period), met) for t in thresholds]
     cells = _frame([*rows, *counted])
     return product_of([cells], [_parts(cells, values, met)])
+
+
+def _marked(row: dict[str, Any]) -> dict[str, Any]:
+    """A cell that rests on estimates or weights says so; what the plan itself states does not."""
+    if row["status"] != "A" or row["measure"] in FROM_THE_PLAN:
+        return row
+    note = ";".join(filter(None, (row["note"], ESTIMATED))) if row["measure"] == "actual" else row["note"]
+    return {**row, "status": "E", "note": note}
 
 
 def threshold_list(data: PeriodData, programme: Programme, fourth_quarter: PeriodData | None = None) -> pl.DataFrame:

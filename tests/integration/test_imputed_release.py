@@ -96,8 +96,11 @@ def test_as_known_before_the_return_everything_is_there_and_nothing_stored_chang
     assert code == 0 and found["as_of"] == "2016-01-01", said
     known = pl.read_csv(then / "monitoring_figures.csv", infer_schema_length=None)
     first = pl.read_parquet(own.home / "releases" / "2015-Q2.r1" / "tables" / "monitoring_figures.parquet")
-    for area in ("LBSYQ", MISSING):
-        assert figure(known, area, "cumulative")["value"] == figure(first, area, "cumulative")["value"]
+    assert figure(known, "LBSYQ", "cumulative")["value"] == figure(first, "LBSYQ", "cumulative")["value"]
+    assert (
+        figure(known, MISSING, "cumulative")["status"] == "P"
+        and figure(known, MISSING, "units_reported")["value"] == 49
+    )
     assert figure(known, "LBSYQ", "cumulative")["value"] != figure(figures, "LBSYQ", "cumulative")["value"]
     code, _, said = own.ytb("run", "monitoring", "--period", "2015-Q2", "--as-of", "2015-01-01", "-o", str(then))
     assert code == 1 and "还没有报送" in said

@@ -220,3 +220,25 @@ def test_what_is_left_and_the_score_of_the_year() -> None:
     assert PRODUCT.cells.filter(indicator="LB.108", measure="score_final").is_empty()  # 2020 is not over
     behind = PRODUCT.parts.filter(pl.col("row_key") == "LB.136|remaining")
     assert behind.filter(~pl.col("administrative")).height
+
+
+def test_sums_of_enterprises_are_weighted_and_say_so_and_thresholds_are_not() -> None:
+    """Every enterprise stands for one and a half: sums grow by half and are E; sheet figures and counted units do not change."""
+    plain = year(2020, 500_000)
+    frame = plain.rosters["enterprise"].with_columns(weight=pl.lit(1.0), imputed=pl.lit(False))
+    even = PeriodData(plain.period, {"enterprise": frame}, plain.parks)
+    standing_for = frame.with_columns(weight=pl.lit(1.5))
+    heavy = PeriodData(plain.period, {"enterprise": standing_for}, plain.parks)
+    before, after = (
+        targets_progress(data, programme(), as_filed=even).cells.filter(pl.col("value").is_not_null())
+        for data in (even, heavy)
+    )
+    assert before.filter(status="E").is_empty()
+    both = before.join(after, on="row_key", suffix="_after")
+    sums = both.filter((pl.col("measure") == "actual") & (pl.col("formula") == "COUNT(B20==1)"))
+    assert sums.select("value", "value_after", "status_after").rows() == [(4, 6, "E")]
+    assert all("按权数" in note for note in sums["note_after"])
+    sheet = both.filter((pl.col("measure") == "actual") & pl.col("formula").str.contains(r"^K04"))
+    assert sheet.height and sheet["status_after"].unique().to_list() == ["A"]
+    met = both.filter(measure="units_meeting")
+    assert met.height and met["value"].to_list() == met["value_after"].to_list()
