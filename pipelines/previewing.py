@@ -24,6 +24,8 @@ from pipelines.production import compute
 from pipelines.publishing import (
     NOT_IN_FORCE,
     atoms_before,
+    earlier_figures,
+    earlier_releases,
     protect_products,
     published_frames,
     released_marts,
@@ -88,6 +90,7 @@ def make_preview(
         with office.ledger.read() as session:
             basis, release_id = basis_of(session), next_release_id(session, period)
             before = [r for r in releases(session, period) if not r.is_withdrawn]
+            series = earlier_releases(home, session, period)
         inputs = live_inputs(office, con)
         listed = used_submissions(inputs, period)
         if not listed:
@@ -100,7 +103,7 @@ def make_preview(
     # What only an earlier release lets an outsider work out is out already and does not stop a release (``publish``).
     if exposed and earlier.height:
         exposed = protect_products(found, office.programme, period, earlier.clear()).exposed.height
-    frames = published_frames(protected, f"{period}.preview")
+    frames = published_frames(protected, f"{period}.preview", period, earlier_figures(home, period, series))
     previous = before[-1].id if before else ""
     changed = revision_table(released_marts(home.releases / previous), frames).height if previous else 0
     hidden = sum(frame.filter(status="C").height for frame in frames.values())

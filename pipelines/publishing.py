@@ -358,21 +358,21 @@ def reproduce(
             through,
         )
         found = compute(inputs, period, progress=progress, to_publish=True)
+        released_at = datetime.fromisoformat(document["released_at"])
+        meta = release_meta(
+            office.programme,
+            release_id,
+            period,
+            released_at,
+            inputs,
+            document["parameters"]["register"],
+            document.get("previous") or "",
+            document.get("reason") or "",
+            load_config(home).organisation,
+        )
     protected = protect_products(found, office.programme, period, atoms_before(home, period, release_id))
     frames = published_frames(
         protected, release_id, period, earlier_figures(home, period, document.get("earlier_releases") or [])
-    )
-    released_at = datetime.fromisoformat(document["released_at"])
-    meta = release_meta(
-        office.programme,
-        release_id,
-        period,
-        released_at,
-        inputs,
-        document["parameters"]["register"],
-        document.get("previous") or "",
-        document.get("reason") or "",
-        load_config(home).organisation,
     )
     again = write_files(home, frames, folder, meta, document.get("earlier_releases") or [])
     before, after = ({f.path: f.sha256 for f in m.files if f.reproducible} for m in (kept, again))

@@ -152,11 +152,11 @@ def releases_command(
     with CALL.office.ledger.read() as session:
         found = releases(session)
     standing = {r.id: _standing(r.id) for r in found}
-    rows = [
+    told = [
         (r.id, beijing(r.released_at), standing_text(standing[r.id]), r.released_by, r.note, r.withdrawal_reason or "") for r in found
     ]  # fmt: skip
-    data = [{**asdict(r), "standing": standing[r.id] or None} for r in found]
-    emit(data, table("", ["发布", "时间", "状态", "发布人", "说明", "撤回"], rows))
+    listed = [{**asdict(r), "standing": standing[r.id] or None} for r in found]
+    emit(listed, table("", ["发布", "时间", "状态", "发布人", "说明", "撤回"], told))
 
 
 def _standing(release_id: str) -> Mapping[str, Any]:
