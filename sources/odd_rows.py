@@ -19,6 +19,8 @@ _NO_MEASURE = frozenset({"计量单位", "单位", "-", "—", "/"})
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _LABEL_COLUMNS = 4
 _FEWEST = 4
+_MOVED = 2
+"""So many times the numbers may turn back: columns that were moved after they were numbered."""
 
 
 def total_label(cells: Sequence[CellValue], key: CellValue) -> str | None:
@@ -57,17 +59,18 @@ def is_numbering(cells: Sequence[CellValue], headers: Mapping[int, frozenset[str
     if len(filled) < max(_FEWEST, 0.8 * len(headers)):
         return False
     rest = [plain_text(c) if isinstance(c, str) else c for c in filled]
-    stems = 0
-    while stems < min(len(rest), len(_STEMS)) and rest[stems] == _STEMS[stems]:
-        stems += 1
-    numbers = [_number(c) for c in rest[stems:]]
-    if len(numbers) < 2 or any(n is None for n in numbers):
+    # A column that was moved took its 甲 or its number along.
+    stems = [c for c in rest if isinstance(c, str) and len(c) == 1 and c in _STEMS]
+    numbers = [_number(c) for c in rest if c not in stems]
+    if len(set(stems)) < len(stems) or len(numbers) < 2 or any(n is None for n in numbers):
         return False
     whole = [n for n in numbers if n is not None]
+    turns = sum(later <= n for n, later in pairwise(whole))
     return (
-        all(later > n for n, later in pairwise(whole))
-        and whole[-1] - whole[0] <= 2 * len(whole)
-        and whole[0] <= _LABEL_COLUMNS
+        turns <= _MOVED
+        and len(set(whole)) == len(whole)
+        and max(whole) - min(whole) <= 2 * len(whole)
+        and min(whole) <= _LABEL_COLUMNS
     )
 
 

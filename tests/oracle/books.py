@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import pickle
 import random
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,21 +15,17 @@ from functools import lru_cache
 import openpyxl
 import polars as pl
 from openpyxl.cell.cell import Cell
-from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
-from openpyxl.packaging.relationship import RelationshipList
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
-from openpyxl.writer.excel import ExcelWriter
 
 from schemas.catalog import programme
-from schemas.layout import CODE_ROW, CODES_SHEET, LISTS_SHEET, SheetLayout, workbook_layout
+from schemas.layout import CODE_ROW, SheetLayout, workbook_layout
 from schemas.model import Edition, FormKind, Indicator
 from schemas.period import Period
 from sources.template import write_template
 from ytb.demo.figures import Figures
 from ytb.demo.panel import ZONES, Size, draw
 
-CODE_SHEETS = (LISTS_SHEET, CODES_SHEET)
 PERIODS = ("2014-Q2", "2015", "2015-Q4", "2016-Q1", "2016", "2025-Q1", "2025-Q3", "2025")
 Where = tuple[str, str, str]
 """Form, unit, column of the form frame."""
@@ -99,7 +94,9 @@ class Book:
 
     def to_bytes(self) -> bytes:
         """The workbook as a clerk's program writes it."""
-        data = _written(self.workbook, _parsed(self.original.data)[1])
+        buffer = io.BytesIO()
+        self.workbook.save(buffer)
+        data = buffer.getvalue()
         for finish in self.finishing:
             data = finish(data)
         return data
@@ -173,47 +170,15 @@ def _cell(page: Worksheet, row: int, column: int) -> Cell:
     return cell
 
 
-class _Writer(ExcelWriter):
-    """openpyxl's writer, to which the text of some sheets is given."""
-
-    ready: Mapping[str, bytes]
-
-    def write_worksheet(self, ws: Worksheet) -> None:
-        """A sheet that is ready goes in as it is."""
-        if ws.title not in self.ready:
-            super().write_worksheet(ws)
-            return
-        ws._drawing, ws.legacy_drawing = SpreadsheetDrawing(), None
-        ws._rels = RelationshipList()
-        self._archive.writestr(ws.path[1:], self.ready[ws.title])
-        self.manifest.append(ws)
-
-
-def _written(workbook: Workbook, ready: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    workbook.properties.modified = workbook.properties.created
-    writer = _Writer(workbook, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, allowZip64=True))
-    writer.ready = ready
-    writer.save()
-    return buffer.getvalue()
-
-
 @lru_cache(maxsize=64)
-def _parsed(data: bytes) -> tuple[bytes, Mapping[str, bytes]]:
-    """A workbook once parsed, as a pickle without the cells of its code sheets: ten times cheaper to open again than the file;
-    and those sheets as openpyxl writes them: two thirds of all cells, which no fault touches."""
-    workbook = openpyxl.load_workbook(io.BytesIO(data))
-    whole = pickle.loads(pickle.dumps(workbook, protocol=5))
-    with zipfile.ZipFile(io.BytesIO(_written(whole, {}))) as archive:
-        sheets = {title: archive.read(whole[title].path[1:]) for title in CODE_SHEETS}
-    for title in CODE_SHEETS:
-        workbook[title]._cells.clear()
-    return pickle.dumps(workbook, protocol=5), sheets
+def _loaded(data: bytes) -> bytes:
+    """A workbook once parsed, as a pickle: ten times cheaper to open again than the file."""
+    return pickle.dumps(openpyxl.load_workbook(io.BytesIO(data)), protocol=5)
 
 
 def opened(of: Original, chance: random.Random) -> Book:
     """A copy of a correct workbook to work on, with every cell found by form, unit and column."""
-    workbook: Workbook = pickle.loads(_parsed(of.data)[0])
+    workbook: Workbook = pickle.loads(_loaded(of.data))
     for page in workbook.worksheets:  # what a pickle loses: how a dimension is made when first asked for
         page.row_dimensions.default_factory = page._add_row
         page.column_dimensions.default_factory = page._add_column
