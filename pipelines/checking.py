@@ -205,7 +205,7 @@ def _judged(
 ) -> Checked:
     observations = together.observations
     edition = programme.edition_for(period)
-    named = with_slips_named(result.findings, observations, edition, period, park, operands)
+    named = with_slips_named(result, observations, edition, period)
     findings = pl.concat([read_findings, named])
     by_unit = [f.code for f in edition.forms.values() if f.blocks == "unit"]
     hard = findings.filter(BLOCKING)

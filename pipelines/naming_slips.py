@@ -6,7 +6,6 @@ The words stand in the recorded findings, so that the marked workbook, the porta
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import polars as pl
 
@@ -15,27 +14,21 @@ from schemas.expression import operand_column
 from schemas.model import Edition, FormKind, Indicator, ValueType
 from schemas.observations import Observations
 from schemas.period import Period
-from sources.audit import Operands, park_sheet, rosters_of
+from sources.audit import AuditResult
 from sources.causes import SLIP
 
 _OPERAND = re.compile(r"([A-Z]\d{2,3})=")
 
 
-def with_slips_named(
-    findings: pl.DataFrame,
-    observations: Observations,
-    edition: Edition,
-    period: Period,
-    park: str,
-    other: Operands | None,
-) -> pl.DataFrame:
-    """The findings in the same order, those that look like a slip with the words of it behind their message."""
+def with_slips_named(result: AuditResult, observations: Observations, edition: Edition, period: Period) -> pl.DataFrame:
+    """The findings of an audit in the same order, those that look like a slip with the words of it behind their message."""
+    findings = result.findings
     is_asked = (pl.col("outcome") == "failed") & (pl.col("code") == "rule") & pl.col("unit_id").is_not_null()
     asked = findings.with_row_index("n").filter(is_asked & (pl.col("severity") != "trial"))
     if asked.is_empty():
         return findings
     questioned = _questioned(asked)
-    said = _named(questioned, observations, edition, period, park, other or Operands())
+    said = _named(questioned, result, observations, edition, period)
     words: dict[int, str] = {}
     for number, unit, cells in questioned:
         at = next((column for column in cells if (unit, column) in said), None)
@@ -57,11 +50,12 @@ def _questioned(asked: pl.DataFrame) -> list[tuple[int, str, list[str]]]:
 
 
 def _named(
-    questioned: list[tuple[int, str, list[str]]], observations: Observations, edition: Edition, period: Period, park: str,
-    other: Operands,
-) -> dict[tuple[str, str], str]:  # fmt: skip
-    complete = observations.with_all_columns(edition, period)
-    rosters: Mapping[str, pl.DataFrame] = rosters_of(complete, edition, period, other)
+    questioned: list[tuple[int, str, list[str]]],
+    result: AuditResult,
+    observations: Observations,
+    edition: Edition,
+    period: Period,
+) -> dict[tuple[str, str], str]:
     cells = {(unit, column) for _, unit, columns in questioned for column in columns}
     codes = {column for _, column in cells}
     found: dict[tuple[str, str], str] = {}
@@ -69,10 +63,13 @@ def _named(
         numbers = [i for i in form.shown(period) if i.type is ValueType.NUMBER]
         if form.kind is FormKind.CONTEXT or not codes & {i.code for i in numbers}:
             continue
-        wide = (
-            park_sheet(complete, edition, period, other, park) if form.kind is FormKind.SHEET else rosters[form.roster]
-        )
-        frame = _in_printed_order(wide, complete.frames[form.code], form.kind)
+        own = observations.frames.get(form.code)
+        if form.kind is FormKind.SHEET:
+            frame = result.sheet
+        elif own is not None and form.roster in result.rosters:
+            frame = _in_printed_order(result.rosters[form.roster], own)
+        else:
+            continue
         columns = {i.code: _figures(frame, i) for i in numbers if i.code in frame.columns}
         names = {i.code: i.name for i in numbers}
         sheet = Sheet(frame["unit_id"].to_list(), columns, period.quarter or 0, names)
@@ -86,10 +83,8 @@ def _figures(frame: pl.DataFrame, indicator: Indicator) -> Figures:
     return Figures(now, year, quarter, last, indicator.unit_measure, is_flow=indicator.flow)
 
 
-def _in_printed_order(wide: pl.DataFrame, form: pl.DataFrame, kind: FormKind) -> pl.DataFrame:
+def _in_printed_order(wide: pl.DataFrame, form: pl.DataFrame) -> pl.DataFrame:
     """The units of a form as their rows stand in the book; a unit that stands twice is left out."""
-    if kind is FormKind.SHEET:
-        return wide
     own = form.select("unit_id", "_file", "_sheet", "_row").drop_nulls("unit_id").unique("unit_id", keep="none")
     rows = own.sort("_file", "_sheet", "_row").select("unit_id")
     return rows.join(wide.unique("unit_id", keep="none"), on="unit_id", how="inner", maintain_order="left")

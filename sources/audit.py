@@ -31,12 +31,15 @@ __all__ = ["AuditResult", "Operands", "audit", "marked_column", "park_sheet", "r
 @dataclass(frozen=True)
 class AuditResult:
     """``findings`` with every problem; ``outcomes``: rule, holds, failed, undetermined, not_applicable counts;
-    ``not_run``: rules that need figures of other periods or the register, which a check without a home does not have."""
+    ``not_run``: rules that need figures of other periods or the register, which a check without a home does not have;
+    ``rosters``, ``sheet``: the wide frames the rules ran over."""
 
     findings: pl.DataFrame
     outcomes: pl.DataFrame
     not_run: tuple[str, ...]
     rule_set_hash: str
+    rosters: Mapping[str, pl.DataFrame]
+    sheet: pl.DataFrame
 
 
 def rule_set_hash(edition: Edition, period: Period) -> str:
@@ -86,4 +89,4 @@ def audit(
     missing = pl.concat([missing_rows(run), cells_out_of_bounds(run), required_cells(run)])
     results = rule_results(run, missing, operands_known=other.known, register=register)
     findings = located(run, pl.concat([missing, results.findings]))
-    return AuditResult(findings, results.outcomes, results.not_run, rule_set_hash(whole, period))
+    return AuditResult(findings, results.outcomes, results.not_run, rule_set_hash(whole, period), rosters, sheet)

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 COPIED_YEAR = "与上年同期完全相同,像是照抄了上年数"
 COPIED_QUARTER = "与上季累计完全相同,像是照抄了上季数,或本季没有发生额"
@@ -47,9 +48,19 @@ class Figures:
     unit_measure: str = ""
     is_flow: bool = False
 
+    @cached_property
+    def references(self) -> list[float | None]:
+        """The figure to compare each row with: a year ago, else the latest earlier one."""
+        found: list[float | None] = [None] * len(self.now)
+        for figures in (self.quarter, self.last, self.year):
+            for row, figure in enumerate(figures):
+                if figure is not None:
+                    found[row] = figure
+        return found
+
     def reference(self, row: int) -> float | None:
-        """The figure to compare with: a year ago, else the latest earlier one."""
-        return next((s[row] for s in (self.year, self.last, self.quarter) if row < len(s) and s[row] is not None), None)
+        """What one row is compared with."""
+        return self.references[row]
 
 
 @dataclass(frozen=True)
@@ -128,22 +139,17 @@ def _crossed(first: Figures, row: int, second: Figures, other: int) -> bool:
 # ── the unit of measure ─────────────────────────────────────────────────────────────────────────────────────────────
 def _magnitudes(sheet: Sheet, asked: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
     """Powers of ten between a figure and what the unit reported before: one cell, a whole column, the whole form."""
-    powers: dict[str, dict[int, int]] = {}
-    for column, figures in sheet.columns.items():
-        known = {row: _power(figures, row) for row in range(len(sheet.units))}
-        powers[column] = {row: power for row, power in known.items() if power is not None}
-    whole = {column: power for column, of_rows in powers.items() if (power := _of_most(of_rows))}
-    together = Counter(whole.values()).most_common(1)
+    apart = {(row, column): power for row, column in asked if (power := _power(sheet.columns[column], row))}
+    whole = {column: _power_of_most(sheet.columns[column]) for _, column in apart}
+    if any(whole.values()):  # only then does the rest of the form matter
+        whole = {c: whole[c] if c in whole else _power_of_most(figures) for c, figures in sheet.columns.items()}
+    together = Counter(power for power in whole.values() if power).most_common(1)
     book = together[0][0] if together and together[0][1] >= WHOLE_BOOK else 0
     found = {}
-    for row, column in asked:
-        power = powers[column].get(row, 0)
-        if not power:
-            continue
-        said = _magnitude_words(sheet.columns[column].unit_measure, power)
-        whole_column = whole.get(column) == power
+    for (row, column), power in apart.items():
+        whole_column = whole[column] == power
         scope = "整表" if whole_column and power == book else "整列" if whole_column else ""
-        found[row, column] = f"{scope}{said}"
+        found[row, column] = f"{scope}{_magnitude_words(sheet.columns[column].unit_measure, power)}"
     return found
 
 
@@ -157,9 +163,10 @@ def _power(figures: Figures, row: int) -> int | None:
     return nearest if abs(nearest) <= max(_FACTORS) and abs(apart - nearest) <= MAGNITUDE_WINDOW else 0
 
 
-def _of_most(powers: Mapping[int, int]) -> int:
+def _power_of_most(figures: Figures) -> int:
     """The power that most units of a column share, 0 where they share none."""
-    counted = Counter(powers.values()).most_common(1)
+    powers = [power for row in range(len(figures.now)) if (power := _power(figures, row)) is not None]
+    counted = Counter(powers).most_common(1)
     if not counted:
         return 0
     power, count = counted[0]
@@ -180,18 +187,24 @@ def _slid(sheet: Sheet, asked: set[tuple[int, str]]) -> dict[tuple[int, str], st
     rows = len(sheet.units)
     for column in {c for _, c in asked}:
         figures = sheet.columns[column]
+        if not any(figures.references):
+            continue
         for step, said in ((1, "像是整列下移了一行,与单位对不上"), (-1, "像是整列上移了一行,与单位对不上")):
-            slid = {row for run in _runs(figures, rows, step) for row in run}
-            if _is_whole(figures, rows, step):
+            of_neighbour = [_is_of_neighbour(figures, row, row - step, rows) for row in range(rows)]
+            if sum(of_neighbour) < SHORTEST_RUN:
+                continue
+            slid = {row for run in _runs(of_neighbour) for row in run}
+            if _is_whole(figures, of_neighbour, step):
                 slid = set(range(rows))
             found |= {(row, column): said for row in sorted(slid) if (row, column) in asked}
     return found
 
 
-def _is_whole(figures: Figures, rows: int, step: int) -> bool:
+def _is_whole(figures: Figures, of_neighbour: Sequence[bool], step: int) -> bool:
     """Whether most figures that can be compared are the neighbour's and few the unit's own, growth left aside."""
+    rows = len(of_neighbour)
     apart = [row for row in range(rows) if _tells(figures, row, row - step, rows)]
-    theirs = sum(_is_of_neighbour(figures, row, row - step, rows) for row in apart)
+    theirs = sum(of_neighbour[row] for row in apart)
     own = sum(_alike(figures.now[row] or 0, figures.reference(row) or 0, SAME) for row in apart)
     return theirs >= SHORTEST_RUN and 2 * theirs > len(apart) and 4 * own < len(apart)
 
@@ -204,17 +217,15 @@ def _tells(figures: Figures, row: int, other: int, rows: int) -> bool:
     return bool(own and theirs and not _alike(own, theirs, SAME**2))
 
 
-def _runs(figures: Figures, rows: int, step: int) -> Iterator[list[int]]:
+def _runs(of_neighbour: Sequence[bool]) -> Iterator[list[int]]:
     run: list[int] = []
-    for row in range(rows):
-        if _is_of_neighbour(figures, row, row - step, rows):
+    for row, is_theirs in enumerate((*of_neighbour, False)):
+        if is_theirs:
             run.append(row)
             continue
         if len(run) >= SHORTEST_RUN:
             yield run
         run = []
-    if len(run) >= SHORTEST_RUN:
-        yield run
 
 
 def _is_of_neighbour(figures: Figures, row: int, other: int, rows: int) -> bool:

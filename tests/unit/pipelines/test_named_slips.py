@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import polars as pl
 from hypothesis import given
@@ -22,7 +23,7 @@ from schemas.catalog import programme
 from schemas.findings import as_findings
 from schemas.observations import Observations
 from schemas.period import Period
-from sources.audit import Operands
+from sources.audit import Operands, audit
 from sources.causes import SLIP, causes_of
 
 UNITS = ("A", "B", "C", "D", "E", "F")
@@ -132,13 +133,19 @@ def _observations(revenue: list[int]) -> Observations:
     return Observations({"finance": frame})
 
 
+def _named(findings: pl.DataFrame, observations: Observations, before: Operands | None) -> pl.DataFrame:
+    run = audit(observations, PROGRAMME, PERIOD, park="LBGX", operands_of_other_periods=before)
+    edition = PROGRAMME.edition_for(PERIOD)
+    return with_slips_named(replace(run, findings=findings), observations, edition, PERIOD)
+
+
 def test_findings_say_the_slip_behind_their_message_and_are_grouped_by_it() -> None:
     before = Operands({"enterprise": pl.DataFrame({"unit_id": UNITS, "F01_yoy": [int(v) for v in OWN]})}, known=True)
     edition = PROGRAMME.edition_for(PERIOD)
     # The rows of the book run from F to A: seen from there, the column slid down.
     slid = [*(int(v * 1.1) for v in OWN[1:]), 2_400]
     found = _findings("AF99", ("A", "C", "D"))
-    named = with_slips_named(found, _observations(slid), edition, PERIOD, "LBGX", before)
+    named = _named(found, _observations(slid), before)
     assert named["message"].str.ends_with(f"请核实。{SLIP}像是整列下移了一行,与单位对不上。").all()
     assert named.drop("message").equals(found.drop("message"))
     (cause,) = causes_of(named, edition)
@@ -149,7 +156,7 @@ def test_a_slip_in_another_operand_of_the_rule_is_said_of_that_operand() -> None
     before = Operands({"enterprise": pl.DataFrame({"unit_id": UNITS, "F01_yoy": [int(v) for v in OWN]})}, known=True)
     found = _findings("AF99", UNITS[:4]).with_columns(column=pl.lit("F02"), found=pl.lit("F02=3,F01=1"))
     edition = PROGRAMME.edition_for(PERIOD)
-    named = with_slips_named(found, _observations([int(v) * 1000 for v in OWN]), edition, PERIOD, "LBGX", before)
+    named = _named(found, _observations([int(v) * 1000 for v in OWN]), before)
     assert named["message"].str.ends_with(f"{SLIP}“营业收入(F01)”整列像是按元填报,应按千元填报。").all()
     (cause,) = causes_of(named, edition)
     assert cause.title == "“财务状况”的“营业收入(F01)”整列像是按元填报,应按千元填报(4 家单位)"
@@ -157,8 +164,7 @@ def test_a_slip_in_another_operand_of_the_rule_is_said_of_that_operand() -> None
 
 def test_without_figures_of_other_periods_nothing_is_named() -> None:
     found = _findings("AF99", ("A",), "hard")
-    edition = PROGRAMME.edition_for(PERIOD)
-    same = with_slips_named(found, _observations([int(v) for v in OWN]), edition, PERIOD, "LBGX", None)
+    same = _named(found, _observations([int(v) for v in OWN]), None)
     assert same.equals(found)
     nothing = found.clear()
-    assert with_slips_named(nothing, _observations([1] * 6), edition, PERIOD, "LBGX", None).equals(nothing)
+    assert _named(nothing, _observations([1] * 6), None).equals(nothing)
