@@ -7,11 +7,13 @@ STAMP := .venv/.ready
 setup: $(STAMP)
 
 # --no-deps: the lock is complete, and pip's resolver would ask for hashes of extras that it has already pinned.
+# Compiled once here: where Python may not write its caches, every command would otherwise compile its libraries anew.
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("需要 Python 3.11、3.12 或 3.13 / needs Python 3.11 to 3.13") if not (3, 11) <= sys.version_info < (3, 14) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q -j 0 .venv/lib exports pipelines schemas sources warehouse ytb
 	touch $@
 
 # LibreOffice and fonts are wanted by some tests only; where they cannot be installed those tests say so and skip.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from typing import TypeVar
 
 import duckdb
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from warehouse.ledger.trail import events
 from warehouse.snapshots import publish_snapshot
 
 GATED_TOGETHER = 16
+_One = TypeVar("_One")
 LOADED_STATES = STANDING | {State.SUPERSEDED}
 
 
@@ -100,13 +102,11 @@ def load_all(
                 # History is taken over with its findings, which are on record; what parks file passes the gate.
                 filed = [r for r in read if r[0].channel != HISTORY]
                 require_gate(office.programme, period, [r for r in filed if "accepted" in missing[r[0].number]])
-                for submission, observations in read:
-                    number = submission.number
-                    loaded += facts.load(con, office.programme, rows[number], observations, missing[number])
-                    progress(f"入库 {number}")
+                loaded += facts.load(con, office.programme, [(rows[s.number], o, missing[s.number]) for s, o in read])
+                for submission, _ in read:
+                    progress(f"入库 {submission.number}")
     with facts.transaction(con):
-        for gone in set.union(*there.values()) - rows.keys():
-            facts.forget(con, office.programme, gone)
+        facts.forget(con, office.programme, set.union(*there.values()) - rows.keys())
         facts.replace_submissions(con, rows.values())
     return Loaded(len(new), loaded, len(standing) - len(new))
 
@@ -115,7 +115,7 @@ def _stages(row: SubmissionRow) -> list[str]:
     return ["submitted"] + (["accepted"] if row.accepted_from is not None else [])
 
 
-def _batches(own: Sequence[Submission]) -> Iterator[Sequence[Submission]]:
+def _batches(own: Sequence[_One]) -> Iterator[Sequence[_One]]:
     """Few enough at a time that memory does not grow with the number of parks."""
     for first in range(0, len(own), GATED_TOGETHER):
         yield own[first : first + GATED_TOGETHER]
@@ -130,14 +130,14 @@ def _was_reported(session: Session, found: Submission) -> bool:
 def load_listed(office: Office, con: duckdb.DuckDBPyConnection, listed: Iterable[Submission]) -> None:
     """Load just these submissions into an empty warehouse, in the states they are given with."""
     facts.create(con, office.programme)
-    rows = []
-    with office.ledger.read() as session, facts.transaction(con):
-        for submission in listed:
-            row = _row_as_given(warehouse_row(session, submission), submission)
-            rows.append(row)
-            stages = _stages(row)
-            facts.load(con, office.programme, row, observations_of(office.vault, submission), stages)
-        facts.replace_submissions(con, rows)
+    with office.ledger.read() as session:
+        given = [(s, _row_as_given(warehouse_row(session, s), s)) for s in listed]
+    with facts.transaction(con):
+        for batch in _batches(given):
+            facts.load(
+                con, office.programme, [(row, observations_of(office.vault, s), _stages(row)) for s, row in batch]
+            )
+        facts.replace_submissions(con, [row for _, row in given])
 
 
 def _row_as_given(row: SubmissionRow, given: Submission) -> SubmissionRow:

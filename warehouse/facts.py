@@ -7,7 +7,7 @@ the vault and can be deleted at any time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -200,43 +200,66 @@ def _cells_of(programme: Programme, code: str) -> str:
 def load(
     con: duckdb.DuckDBPyConnection,
     programme: Programme,
-    row: SubmissionRow,
-    observations: Observations,
-    stages: Iterable[str],
+    batch: Sequence[tuple[SubmissionRow, Observations, Collection[str]]],
 ) -> int:
-    """Put one submission's observations into ``stages``, replacing whatever stood there under its id; returns the rows.
+    """Put the observations of some submissions into the stages named with each, replacing what stood there under its id.
 
-    Must run inside ``transaction``.
+    Returns the rows. Must run inside ``transaction``. One statement a form and stage, for what a statement costs does not
+    depend on its rows.
     """
-    forget(con, programme, row.submission_id, stages)
+    into = {stage: [row.submission_id for row, _, stages in batch if stage in stages] for stage in STAGES}
+    for stage, ids in into.items():
+        forget(con, programme, ids, [stage])
     loaded = 0
-    for code, frame in observations.frames.items():
+    for code in sorted({code for _, observations, _ in batch for code in observations.frames}):
         columns = columns_of(programme, code)
-        ordered = frame.select(
-            pl.lit(row.submission_id).alias("submission_id"),
-            pl.lit(row.period).alias("period"),
-            *(pl.col(n).cast(d) if n in frame.columns else pl.lit(None, dtype=d).alias(n) for n, d in columns.items()),
+        body = pl.concat(
+            _stored(row, frame, columns)
+            for row, observations, _ in batch
+            if (frame := observations.frames.get(code)) is not None
         )
-        con.register("incoming", ordered.to_arrow())
-        for stage in stages:
-            con.execute(f'INSERT INTO {stage}."{code}" BY NAME SELECT * FROM incoming')
-        con.unregister("incoming")
-        loaded += ordered.height
-    addresses = observations.cell_map.select(pl.lit(row.submission_id).alias("submission_id"), *CELL_MAP_COLUMNS)
-    con.register("incoming", addresses.to_arrow())
-    con.execute("DELETE FROM meta.cell_map WHERE submission_id = ?", [row.submission_id])
-    con.execute("INSERT INTO meta.cell_map BY NAME SELECT * FROM incoming")
-    con.unregister("incoming")
+        for stage, ids in into.items():
+            _insert(con, f'{stage}."{code}"', body.filter(pl.col("submission_id").is_in(ids)))
+        loaded += body.height
+    maps = [
+        o.cell_map.select(pl.lit(row.submission_id).alias("submission_id"), *CELL_MAP_COLUMNS) for row, o, _ in batch
+    ]
+    con.execute(
+        "DELETE FROM meta.cell_map WHERE submission_id IN (SELECT unnest(?))", [[r.submission_id for r, *_ in batch]]
+    )
+    _insert(con, "meta.cell_map", pl.concat(maps))
     return loaded
 
 
+def _stored(row: SubmissionRow, frame: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    return frame.select(
+        pl.lit(row.submission_id).alias("submission_id"),
+        pl.lit(row.period).alias("period"),
+        *(pl.col(n).cast(d) if n in frame.columns else pl.lit(None, dtype=d).alias(n) for n, d in columns.items()),
+    )
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, body: pl.DataFrame) -> None:
+    if body.height:
+        con.register("incoming", body.to_arrow())
+        con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+        con.unregister("incoming")
+
+
 def forget(
-    con: duckdb.DuckDBPyConnection, programme: Programme, submission_id: str, stages: Iterable[str] = STAGES
+    con: duckdb.DuckDBPyConnection,
+    programme: Programme,
+    submission_ids: Collection[str],
+    stages: Iterable[str] = STAGES,
 ) -> None:
-    """Remove one submission from ``stages``."""
+    """Remove submissions from ``stages``."""
+    if not submission_ids:
+        return
     for code in form_codes(programme):
         for stage in stages:
-            con.execute(f'DELETE FROM {stage}."{code}" WHERE submission_id = ?', [submission_id])
+            con.execute(
+                f'DELETE FROM {stage}."{code}" WHERE submission_id IN (SELECT unnest(?))', [list(submission_ids)]
+            )
 
 
 def loaded_ids(con: duckdb.DuckDBPyConnection, stage: str) -> set[str]:

@@ -12,6 +12,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from multiprocessing.context import SpawnContext
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +78,10 @@ class Office:
         self.now = datetime(2014, 12, 1, 9, 0, tzinfo=BEIJING)
         CALL.clock = lambda: self.now
 
-    def ytb(self, *words: str, expect: tuple[int, ...] = (0,)) -> Any:
-        """One command; its JSON result. Raises RuntimeError where it ends otherwise than expected."""
-        out, err = io.StringIO(), io.StringIO()
+    def ytb(self, *words: str, expect: tuple[int, ...] = (0,), err: io.StringIO | None = None) -> Any:
+        """One command; its JSON result. ``err`` takes what it says on the way. Raises RuntimeError where it ends otherwise
+        than expected."""
+        out, err = io.StringIO(), err or io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(["--home", str(self.root), "--json", *words])
         if code not in expect:
@@ -95,7 +98,8 @@ def run_demo(
     releases: Sequence[str] = RELEASES,
 ) -> Story:
     """The whole story, or its ``periods`` and ``releases``, into ``root``, which must be new."""
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as workers:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawn) as workers, Publisher(spawn) as publisher:
         for _ in range(2):
             workers.submit(_at_work)  # they start while the register is made
         of = programme()
@@ -105,20 +109,78 @@ def run_demo(
         books = root / "demo"
         books.mkdir(parents=True, exist_ok=True)
         _register(office, figures, books)
-        due: Period | None = None  # closed and not published yet
         for period in map(Period.parse, periods):
-            if due and period.year > due.year + 1:
-                _publish(office, story, due, progress)
-                due = None
+            publisher.report(story, progress)
             progress(f"{period}:下发模板,填报,审核,验收")
             at_work = _open(office, figures, period, books, workers)
-            if due:  # while the parks fill in the next round
-                _publish(office, story, due, progress)
             _close(office, story, figures, period, books, at_work)
-            due = period if str(period) in releases else None
-        if due:
-            _publish(office, story, due, progress)
+            if str(period) in releases:
+                publisher.finish(story, progress)
+                publisher.start(office, period)
+        publisher.finish(story, progress)
     return story
+
+
+class Publisher:
+    """The publisher's desk: a process of its own, for the parks' next round does not wait for a release.
+
+    A release rests on what was in force when it was begun. The story goes on only once that has been read, so that it comes
+    out the same however long either side takes.
+    """
+
+    def __init__(self, context: SpawnContext) -> None:
+        self._begun = context.Event()
+        self._desk = ProcessPoolExecutor(1, context, initializer=_at_desk, initargs=(self._begun,))
+        self._job: Future[Any] | None = None
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._desk.shutdown()
+
+    def start(self, office: Office, period: Period) -> None:
+        """Publish ``period``; returns when the inputs of the release have been read."""
+        self._begun.clear()
+        self._job = self._desk.submit(_published, office.root, office.now, period)
+        while not self._begun.wait(0.05) and not self._job.done():
+            pass
+
+    def report(self, story: Story, progress: Callable[[str], None]) -> None:
+        """Tell of a release that has come out in the meantime."""
+        if self._job is not None and self._job.done():
+            self.finish(story, progress)
+
+    def finish(self, story: Story, progress: Callable[[str], None]) -> None:
+        """Wait for the release that is being made, if one is. Raises RuntimeError where it could not be made."""
+        if self._job is not None:
+            made = self._job.result()
+            story.releases.append(made["release"])
+            progress(f"已发布 {made['release']}({made['files']} 个文件)")
+        self._job = None
+
+
+_BEGUN: list[Event] = []  # of the publisher's process: set when the inputs of a release have been read
+
+
+def _at_desk(begun: Event) -> None:
+    _BEGUN.append(begun)
+    programme()
+
+
+class _Said(io.StringIO):
+    """What ``ytb publish`` says; with its first calculation its inputs have been read."""
+
+    def write(self, text: str) -> int:
+        if text.startswith("计算"):
+            _BEGUN[0].set()
+        return super().write(text)
+
+
+def _published(root: Path, now: datetime, period: Period) -> Any:
+    office = Office(root)
+    office.now = now
+    return office.ytb("publish", "--period", str(period), err=_Said())
 
 
 def _at_work() -> None:
@@ -237,12 +299,6 @@ def _close(
     office.ytb("review", "accept", *numbers)
     story.accepted += len(numbers)
     office.ytb("period", "close", str(period), "--reason", "按期关网")
-
-
-def _publish(office: Office, story: Story, period: Period, progress: Callable[[str], None]) -> None:
-    made = office.ytb("publish", "--period", str(period))
-    story.releases.append(made["release"])
-    progress(f"已发布 {made['release']}({made['files']} 个文件)")
 
 
 def _refusals(office: Office, figures: Figures, period: Period) -> set[str]:

@@ -43,7 +43,7 @@ def fill(con: duckdb.DuckDBPyConnection, order: list[str]) -> None:
     rows = {"s1": (row("s1", 1, JAN, FEB), 100), "s2": (row("s2", 2, FEB, None), 120)}
     with facts.transaction(con):
         for name in order:
-            facts.load(con, PARK, rows[name][0], observations(rows[name][1]), facts.STAGES)
+            facts.load(con, PARK, [(rows[name][0], observations(rows[name][1]), facts.STAGES)])
         facts.replace_submissions(con, [rows["s1"][0], rows["s2"][0]])
 
 
@@ -84,7 +84,7 @@ def test_a_snapshot_stays_readable_while_the_writer_goes_on(tmp_path: Path) -> N
 
 def test_a_failed_transaction_leaves_nothing_half_done(con: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(StorageError), facts.transaction(con):
-        facts.load(con, PARK, row("s1", 1, JAN, None), observations(1), facts.STAGES)
+        facts.load(con, PARK, [(row("s1", 1, JAN, None), observations(1), facts.STAGES)])
         con.execute("SELECT * FROM nowhere")
     assert con.sql("SELECT count(*) FROM accepted.finance").fetchall() == [(0,)]
 
