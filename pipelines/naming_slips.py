@@ -6,6 +6,7 @@ The words stand in the recorded findings, so that the marked workbook, the porta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -66,29 +67,53 @@ def _named(
         own = observations.frames.get(form.code)
         if form.kind is FormKind.SHEET:
             frame = result.sheet
+            units = frame.select("unit_id").with_row_index("row")
         elif own is not None and form.roster in result.rosters:
-            frame = _in_printed_order(result.rosters[form.roster], own)
+            frame = result.rosters[form.roster]
+            units = _in_printed_order(frame, own)
         else:
             continue
-        columns = {i.code: _figures(frame, i) for i in numbers if i.code in frame.columns}
+        columns = _Columns(frame, units["row"], {i.code: i for i in numbers if i.code in frame.columns})
         names = {i.code: i.name for i in numbers}
-        sheet = Sheet(frame["unit_id"].to_list(), columns, period.quarter or 0, names)
+        sheet = Sheet(units["unit_id"].to_list(), columns, period.quarter or 0, names)
         found |= named_slips(sheet, [cell for cell in cells if cell[1] in columns])
     return found
 
 
-def _figures(frame: pl.DataFrame, indicator: Indicator) -> Figures:
-    year, quarter, last = (_floats(frame, operand_column(indicator.code, lag)) for lag in ("yoy", "prev", "last"))
-    now = _floats(frame, indicator.code)
-    return Figures(now, year, quarter, last, indicator.unit_measure, is_flow=indicator.flow)
+class _Columns(Mapping[str, Figures]):
+    """The columns of a form, each made when it is looked at: of a wide form few are questioned."""
+
+    def __init__(self, frame: pl.DataFrame, rows: pl.Series, indicators: Mapping[str, Indicator]) -> None:
+        self._frame, self._rows, self._indicators = frame, rows, indicators
+        self._made: dict[str, Figures] = {}
+
+    def __getitem__(self, code: str) -> Figures:
+        if code not in self._made:
+            self._made[code] = self._figures(self._indicators[code])
+        return self._made[code]
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._indicators
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._indicators)
+
+    def __len__(self) -> int:
+        return len(self._indicators)
+
+    def _figures(self, indicator: Indicator) -> Figures:
+        year, quarter, last = (self._floats(operand_column(indicator.code, lag)) for lag in ("yoy", "prev", "last"))
+        now = self._floats(indicator.code)
+        return Figures(now, year, quarter, last, indicator.unit_measure, is_flow=indicator.flow)
+
+    def _floats(self, column: str) -> list[float | None]:
+        if column not in self._frame.columns:
+            return []
+        return self._frame[column].gather(self._rows).cast(pl.Float64).to_list()
 
 
 def _in_printed_order(wide: pl.DataFrame, form: pl.DataFrame) -> pl.DataFrame:
-    """The units of a form as their rows stand in the book; a unit that stands twice is left out."""
+    """unit_id and its ``row`` in ``wide``, as the rows of the form stand in the book; a unit that stands twice is left out."""
     own = form.select("unit_id", "_file", "_sheet", "_row").drop_nulls("unit_id").unique("unit_id", keep="none")
-    rows = own.sort("_file", "_sheet", "_row").select("unit_id")
-    return rows.join(wide.unique("unit_id", keep="none"), on="unit_id", how="inner", maintain_order="left")
-
-
-def _floats(frame: pl.DataFrame, column: str) -> list[float | None]:
-    return frame[column].cast(pl.Float64).to_list() if column in frame.columns else []
+    known = wide.select("unit_id").with_row_index("row").unique("unit_id", keep="none")
+    return own.sort("_file", "_sheet", "_row").select("unit_id").join(known, on="unit_id", maintain_order="left")
