@@ -15,6 +15,7 @@ Places = npt.NDArray[np.intp]
 Words = npt.NDArray[np.uint64]
 
 PAD = b"\0" * 16
+MORE = 4
 
 
 class NotPlainError(Exception):
@@ -44,8 +45,11 @@ class Chunk:
         self.word4 = as_strided(np.frombuffer(self.data, "<u4", count=1), shape=(count + 12,), strides=(1,))
         self.word8 = as_strided(np.frombuffer(self.data, "<u8", count=1), shape=(count + 8,), strides=(1,))
         self._octets = octets[:count]
-        self.starts = np.flatnonzero(self._octets == ord("<"))
-        self._words = words = self.word4[self.starts + 1]
+        # Four tags more than there are, at the end and unlike any other: what follows the last one may be asked for.
+        self._tags = np.append(np.flatnonzero(self._octets == ord("<")), [count] * MORE)
+        self.starts = self._tags[:-MORE]
+        self._words = words = self.word4[self._tags + 1]
+        words[-MORE:] = 0
         words2 = words & 0xFFFF
         self.is_cell = words == CELL
         self._is_value = words2 == VALUE
@@ -62,7 +66,7 @@ class Chunk:
 
     def _check_tags(self, words2: npt.NDArray[np.integer], is_formula: npt.NDArray[np.bool_]) -> None:
         """Every opening tag must be a known one; comments, CDATA, instructions and prefixed names are none."""
-        count, words = np.count_nonzero, self._words
+        count, words, words2 = np.count_nonzero, self._words[:-MORE], words2[:-MORE]
         unknown = len(words) - int(count(self.is_cell) + count(self._is_value) + count(is_formula))
         unknown -= int(count((words & 0xFF) == CLOSING))
         if unknown:
@@ -77,12 +81,11 @@ class Chunk:
     def row_tags(self) -> tuple[list[int], list[int]]:
         """Where the tags of rows begin and where what follows them begins."""
         rows = np.flatnonzero(self._words == ROW)
-        ends = np.append(self.starts, self.count)[rows + 1]
-        return self.starts[rows].tolist(), ends.tolist()
+        return self._tags[rows].tolist(), self._tags[rows + 1].tolist()
 
     def valued(self) -> tuple[Places, Places, Places]:
         """Of the cells with a value next to their tag: the tag, the value, and where the reference has ended."""
-        follows = np.append(self._is_value, False)[self.cell_tokens + 1]
+        follows = self._is_value[self.cell_tokens + 1]
         self.valued_count = int(np.count_nonzero(follows))
         if self.valued_count == len(self.cells):
             return self.cells, self.starts[self.cell_tokens + 1], self._after_reference
@@ -140,10 +143,8 @@ class Chunk:
     def calculated(self, tokens: Places, *, zero_counts: bool) -> npt.NDArray[np.bool_]:
         """Which formulas are followed by a result, in a cell without a type or of type number, boolean or text."""
         is_figure, is_text = self._result_types(tokens)
-        words3 = np.append(self._words & 0xFFFFFF, [0, 0])
-        is_value = np.append(self._is_value, [False, False])
-        has_value = (words3[tokens + 1] == FORMULA_END) & is_value[tokens + 2]
-        value = self.word4[np.append(self.starts, [0, 0])[tokens + 2] + 3]
+        has_value = (self._words[tokens + 1] & 0xFFFFFF == FORMULA_END) & self._is_value[tokens + 2]
+        value = self.word4[self._tags[tokens + 2] + 3]
         has_value &= (value & 0xFF) != ord("<")
         if not zero_counts:
             has_value &= (value & 0xFFFF) != word_of(b"0<")
@@ -156,20 +157,17 @@ class Chunk:
         The formula is written out, or it is ``<f t="shared" si="12"/>``.
         """
         is_figure, is_text = self._result_types(tokens)
-        starts, words3 = np.append(self.starts, [self.count] * 4), np.append(self._words & 0xFFFFFF, [0] * 4)
-        is_value = np.append(self._is_value, [False] * 4)
-        is_shared = self._is_shared(tokens) & is_value[tokens + 1]
-        is_written = (words3[tokens + 1] == FORMULA_END) & is_value[tokens + 2]
+        is_shared = self._is_shared(tokens) & self._is_value[tokens + 1]
+        is_written = (self._words[tokens + 1] & 0xFFFFFF == FORMULA_END) & self._is_value[tokens + 2]
         value = tokens + np.where(is_shared, 1, 2)
-        is_empty = (
-            (is_shared | is_written) & (starts[value + 1] == starts[value] + 3) & (words3[value + 1] == VALUE_END)
-        )
-        is_empty &= words3[value + 2] == CELL_END
+        is_empty = (is_shared | is_written) & (self._tags[value + 1] == self._tags[value] + 3)
+        is_empty &= self._words[value + 1] & 0xFFFFFF == VALUE_END
+        is_empty &= self._words[value + 2] & 0xFFFFFF == CELL_END
         return is_empty & is_figure, is_empty & is_text
 
     def _is_shared(self, tokens: Places) -> npt.NDArray[np.bool_]:
         """Which formulas are ``<f t="shared" si="…"/>`` with a number of one to five digits, and nothing else."""
-        at, following = self.starts[tokens], np.append(self.starts, self.count)[tokens + 1]
+        at, following = self._tags[tokens], self._tags[tokens + 1]
         is_open = (self.word8[at] == np.uint64(word_of(b'<f t="sh'))) & (following - at <= SHARED_LENGTH + 5)
         is_open &= self.word8[np.minimum(at + 8, self.count)] == np.uint64(word_of(b'ared" si'))
         is_open &= (self.word4[np.minimum(at + 16, self.count)] & 0xFFFF) == word_of(b'="')
@@ -223,10 +221,9 @@ class Chunk:
         """Values that belong to a formula."""
         if not len(self.formula_tokens):
             return 0
-        is_value = np.append(self._is_value, [False, False])
-        is_closing = np.append((self._words & 0xFFFFFF) == FORMULA_END, [False, False])
         following = self.formula_tokens + 1
-        return int(np.count_nonzero(is_value[np.where(is_closing[following], following + 1, following)]))
+        is_closing = self._words[following] & 0xFFFFFF == FORMULA_END
+        return int(np.count_nonzero(self._is_value[following + is_closing]))
 
 
 def shaped(words: Words, letters: int, digits: int, closing: int) -> npt.NDArray[np.bool_]:

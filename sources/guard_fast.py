@@ -119,8 +119,6 @@ class FastSheet:
 
     def _rows(self, chunk: Chunk) -> None:
         """Hidden rows."""
-        if chunk.data.find(b"hidden", 0, chunk.count) < 0:
-            return
         for start, end in zip(*chunk.row_tags(), strict=True):
             tag = chunk.data[start:end]
             if b"hidden" in tag and _HIDDEN.search(tag):
