@@ -24,6 +24,7 @@ from pipelines.drop_moves import Clearing, Move, clear, file_hash, finish, notes
 from pipelines.drop_scan import PROCESSED, Batch, Group, Look, Seen, is_too_large, scan
 from pipelines.handing_back import marked_books, typed_explanations
 from pipelines.intake import Office, Outcome, submit
+from pipelines.letting_in import let_in
 from schemas.errors import DefinitionError, RefusalError, StorageError, SubmissionError
 from schemas.period import Period
 from sources.pool import ChildError, Pool
@@ -144,6 +145,29 @@ def _take_group(
         results = [_quarantine(home, away, TOO_LARGE, now)]
         rest = [b for b in books if b not in away]
         return results + (_take_group(office, home, group, rest, pool, now, actor) if rest else [])
+    refused: list[Result] = []
+    if infected := _infected(office, books, now, actor):
+        if group.is_submission:
+            return [_quarantine(home, books, "\n".join(infected.values()), now)]
+        refused = [_quarantine(home, [b], infected[b.seen.path], now) for b in books if b.seen.path in infected]
+        books = [b for b in books if b.seen.path not in infected]
+    return refused + (_take_clean(office, home, group, books, pool, now, actor) if books else [])
+
+
+def _infected(office: Office, books: Sequence[_Book], now: datetime, actor: str) -> dict[str, str]:
+    """The files the scanner does not let in: path → the sentence for its owner. Raises StorageError without a verdict."""
+    found = {}
+    for one in books:
+        try:
+            let_in(office, [(one.book.name, one.book.data)], now=now, actor=actor)
+        except SubmissionError as refusal:
+            found[one.seen.path] = str(refusal)
+    return found
+
+
+def _take_clean(
+    office: Office, home: Home, group: Group, books: Sequence[_Book], pool: Pool, now: datetime, actor: str
+) -> list[Result]:
     with office.ledger.read() as session:
         known = {p.code for p in parks(session)}
     park = group.park if group.park in known else None

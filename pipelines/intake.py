@@ -20,6 +20,7 @@ from schemas.findings import NEEDS_EXPLANATION
 from schemas.model import Programme
 from schemas.observations import Observations
 from schemas.period import Period
+from sources.antivirus import Scanner
 from sources.pool import Pool
 from sources.reader import READER_VERSION, FileReading
 from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
@@ -49,6 +50,8 @@ class Office:
     vault: Vault
     ledger: Ledger
     programme: Programme
+    scanner: Scanner | None = None
+    """What looks at files from outside (``pipelines.letting_in``); None where nothing is configured."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,10 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.intake import Office
-from schemas.catalog import programme
+from pipelines.letting_in import open_office
 from schemas.errors import DefinitionError, RefusalError, StorageError
 from sources.pool import Pool
-from warehouse.home import Home, home_path, load_config, open_home
-from warehouse.ledger.migrate import open_ledger
-from warehouse.vault import Vault
+from warehouse.home import Home, home_path, open_home
 
 WAREHOUSE = "warehouse"
 """The pool of everything that writes the warehouse; its limit is 1 (deploy/dagster.yaml)."""
@@ -38,11 +36,11 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     def office(self) -> Iterator[tuple[Office, Home]]:
         """Vault, ledger and programme of the home; database connections are given back afterwards."""
         home = self.home_of()
-        ledger = open_ledger(home)
+        office = open_office(home)
         try:
-            yield Office(Vault.open(home.vault), ledger, programme(load_config(home).programme)), home
+            yield office, home
         finally:
-            ledger.engine.dispose()
+            office.ledger.engine.dispose()
 
     @contextmanager
     def step(self) -> Iterator[tuple[Office, Home]]:

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from pipelines.applying import apply_for
-from schemas.errors import DefinitionError, SubmissionError
+from schemas.errors import DefinitionError
 from warehouse.ledger import applications as papers
 from warehouse.ledger.register import EVENT_KINDS
+from ytb.cli.incoming import taken_in
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import CALL
 
@@ -45,11 +46,7 @@ def register_apply(
     set_: Annotated[list[str] | None, typer.Option("--set", help="登记事项,代码=值,如 B02=某公司")] = None,
 ) -> None:
     """申请名录变动:附证明文件,等待统计人员认定;认定前名录不变。"""
-    files = []
-    for path in evidence:
-        if not path.is_file():
-            raise SubmissionError("no_file", f"找不到证明文件 {path};请核对文件名。")
-        files.append((path.name, path.read_bytes()))
+    files = [(paper.name, paper.data) for paper in taken_in(evidence, "证明文件")]
     values: dict[str, str | None] = {}
     for item in set_ or ():
         code, equals, value = item.partition("=")

@@ -17,7 +17,8 @@ from schemas.period import Period
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import receipt
 from warehouse.ledger.states import STANDING
-from ytb.cli.collection import as_json, books_of, hand_back, lines_of, read_explanations
+from ytb.cli.collection import as_json, hand_back, lines_of, read_explanations
+from ytb.cli.incoming import taken_in
 from ytb.cli.output import emit, progress
 from ytb.cli.session import CALL
 
@@ -41,7 +42,7 @@ def collate_command(
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
 ) -> None:
     """汇集企业自填的工作簿成为园区的报送:园区不增改企业的数,缺报和两处报的企业列名。"""
-    books = books_of(_workbooks(files, {p.resolve() for p in (confirm, explain) if p}))
+    books = taken_in(_workbooks(files, {p.resolve() for p in (confirm, explain) if p}))
     given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
     given |= read_explanations(explain) if explain else {}
     made = collate(
@@ -101,10 +102,8 @@ def _confirmations(path: Path) -> list[GivenConfirmation]:
         raise SubmissionError("no_file", f"找不到企业确认登记表 {path};请核对文件名。")
 
     def paper(name: str) -> bytes:
-        found = path.parent / name
-        if not found.is_file():
-            raise SubmissionError("no_file", f"找不到证明文件 {found};证明文件放在登记表所在的目录。")
-        return found.read_bytes()
+        (found,) = taken_in([path.parent / name], "登记表所在目录中的证明文件")
+        return found.data
 
     with path.open(encoding="utf-8-sig", newline="") as handle:
         return read_confirmations(path.name, csv.DictReader(handle), paper)

@@ -24,6 +24,7 @@ from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.signatories import Signatories, typed_signatories
 from warehouse.ledger.states import STANDING
+from ytb.cli.incoming import books_of, taken_in
 from ytb.cli.output import emit, progress
 from ytb.cli.remote import Server, submit_to
 from ytb.cli.session import BEIJING, CALL
@@ -80,16 +81,6 @@ def _park_of(unit: str, period: Period) -> str:
     if found.is_empty():
         raise RefusalError(f"{unit} 在 {period} 期末不在名录库;先进库,后有数。")
     return str(found["park"][0])
-
-
-def books_of(files: Sequence[Path]) -> list[IncomingBook]:
-    """The files with their bytes. Raises SubmissionError for one that is not there."""
-    found = []
-    for path in files:
-        if not path.is_file():
-            raise SubmissionError("no_file", f"找不到文件 {path};请核对文件名。")
-        found.append(IncomingBook(path.name, path.read_bytes()))
-    return found
 
 
 def as_json(path: Path | None, checked: Checked) -> dict[str, object]:
@@ -244,7 +235,7 @@ def submit_command(
     signed: Annotated[str, typer.Option(help="签署人:单位负责人,统计负责人,填表人,联系电话;印在回执上")] = "",
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
-    books = books_of(files)
+    books = books_of(files) if server else taken_in(files)
     given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
     given |= read_explanations(explain) if explain else {}
     names = typed_signatories(signed) if signed else None

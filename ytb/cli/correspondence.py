@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from pipelines import corrections as deciding
-from schemas.errors import RefusalError, SubmissionError
+from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import corrections, handovers, notices
 from warehouse.ledger.users import user
+from ytb.cli.incoming import taken_in
 from ytb.cli.output import beijing, emit, plain
 from ytb.cli.session import BEIJING, CALL
 
@@ -78,12 +79,7 @@ def correction_ask(
     evidence: Annotated[list[Path], typer.Option(help="证明材料,可多次")],
 ) -> None:
     """园区申请在关网后更正或补报。"""
-    papers = []
-    for path in evidence:
-        try:
-            papers.append((path.name, path.read_bytes()))
-        except OSError as cause:
-            raise SubmissionError("unreadable", f"文件 {path} 不能读取:{cause.strerror}。") from None
+    papers = [(paper.name, paper.data) for paper in taken_in(evidence, "证明材料")]
     made = deciding.ask(
         CALL.office, park, Period.parse(period), reason, papers, CALL.pool, now=CALL.now, actor=CALL.who
     )  # fmt: skip

@@ -9,10 +9,9 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from pipelines.checking import IncomingBook
 from pipelines.history import HistoryLoad, HistoryPlan, commit_history, plan_history
 from schemas.history_map import read_history_map
-from ytb.cli.collection import books_of
+from ytb.cli.incoming import taken_in
 from ytb.cli.output import emit, progress
 from ytb.cli.session import CALL
 
@@ -31,10 +30,8 @@ def import_history(
 ) -> None:
     """从其他版式的工作簿导入历史数据:先试运行,列出将入库的、没有对应的、单位换算和已有的数据。"""
     mapping = read_history_map(map_)
-    (book,) = books_of([file])
-    plan = plan_history(
-        CALL.office, book, IncomingBook(map_.name, map_.read_bytes()), mapping, CALL.pool, progress=progress
-    )
+    book, of_map = taken_in([file, map_])
+    plan = plan_history(CALL.office, book, of_map, mapping, CALL.pool, progress=progress)
     done = commit_history(CALL.office, plan, now=CALL.now, actor=CALL.who) if commit else []
     data = {
         "file": book.name,

@@ -16,12 +16,11 @@ from pipelines.administrative_records import (
     reconciliation,
     withdraw_records,
 )
-from pipelines.checking import IncomingBook
 from pipelines.methods.reconciliation import OUTCOMES, TO_VERIFY, summary
 from schemas.period import Period
 from schemas.records_map import read_records_map
 from warehouse import facts
-from ytb.cli.collection import books_of
+from ytb.cli.incoming import taken_in
 from ytb.cli.output import beijing, emit, progress, table
 from ytb.cli.session import CALL
 
@@ -47,10 +46,8 @@ def import_records(
 ) -> None:
     """按映射导入税务、市场监管等部门记录:先试运行;单独保存,从不改动填报数。"""
     mapping = read_records_map(map_)
-    (book,) = books_of([file])
-    plan = plan_records(
-        CALL.office, book, IncomingBook(map_.name, map_.read_bytes()), mapping, CALL.pool, progress=progress
-    )
+    book, of_map = taken_in([file, map_])
+    plan = plan_records(CALL.office, book, of_map, mapping, CALL.pool, progress=progress)
     kept = commit_records(CALL.office, plan, now=CALL.now, actor=CALL.who) if commit else None
     data = {
         "file": book.name, "sha256": book.sha256, "kind": plan.kind, "authority": plan.authority, "title": plan.title,

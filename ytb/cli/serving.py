@@ -39,7 +39,7 @@ def serve(
     # Only here: starting a server is the one command that needs these.
     import uvicorn
 
-    from ytb.portal.application import create_app, office_of, portal_of
+    from ytb.portal.application import create_app, portal_of
     from ytb.portal.server import FirmProtocol
     from ytb.portal.visit import Settings
 
@@ -55,7 +55,7 @@ def serve(
         second_factor=is_https if second_factor is None else second_factor,
         workers=count,
     )
-    portal = portal_of(CALL.home, CALL.clock, settings, office=office_of(CALL.home))
+    portal = portal_of(CALL.home, CALL.clock, settings, office=CALL.office)
     atexit.register(portal.pool.close)
     # Connections that stall hold a descriptor each; the usual 1,024 would leave none for the files of honest uploads.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -75,11 +75,9 @@ class Call:
     @cached_property
     def office(self) -> Office:
         """Vault, ledger and programme together."""
-        from pipelines.intake import Office
-        from warehouse.ledger.migrate import open_ledger
-        from warehouse.vault import Vault
+        from pipelines.letting_in import open_office
 
-        return Office(Vault.open(self.home.vault), open_ledger(self.home), self.programme)
+        return open_office(self.home, self.programme)
 
     @cached_property
     def pool(self) -> Pool:

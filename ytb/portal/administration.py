@@ -44,6 +44,7 @@ ACTIONS = {
     "lockout_lifted": "解除登录锁定", "recovery_codes_made": "生成恢复码", "recovery_code_used": "用恢复码登录",
     "message_sent": "发出消息", "message_failed": "消息没有发出", "message_unsure": "消息是否发出不确定", "message_again": "再发消息",
     "message_dropped": "作废消息", "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验",
+    "infected_refused": "拒收未通过病毒检查的文件",
 }  # fmt: skip
 USERS_SHOWN = 300
 NODE_KINDS = {"province": "省", "city": "市", "area": "区域", "zone": "园区", "sub_park": "分园", "base": "分园"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import shlex
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -16,13 +15,10 @@ from starlette.routing import Route as Address
 from starlette.types import ASGIApp
 
 from pipelines.intake import Office
-from schemas.catalog import programme
+from pipelines.letting_in import open_office
 from schemas.period import Period
-from sources.antivirus import Scanner
 from sources.pool import Pool
 from warehouse.home import Home, load_config, receipt_key, secret_of
-from warehouse.ledger.migrate import open_ledger
-from warehouse.vault import Vault
 from ytb.portal.courier import Courier
 from ytb.portal.door import Door
 from ytb.portal.examining import Examiner
@@ -33,11 +29,6 @@ from ytb.portal.previews import Previews, previews
 from ytb.portal.publishing import fail_interrupted, publisher
 from ytb.portal.routes import ROUTES
 from ytb.portal.visit import Portal, Settings
-
-
-def office_of(home: Home) -> Office:
-    """Vault, ledger and programme of a home."""
-    return Office(Vault.open(home.vault), open_ledger(home), programme(load_config(home).programme))
 
 
 def portal_of(
@@ -51,7 +42,7 @@ def portal_of(
     preview: Callable[[Period, str], str] | None = None,
 ) -> Portal:
     """Everything the pages work with. The key of forms and second factors is derived from that of the receipts."""
-    the_office = office or office_of(home)
+    the_office = office or open_office(home)
     config = load_config(home)
     messengers = messengers_of(home, config)
     the_pool = pool or Pool(workers=settings.workers, preload=("sources.reader",))
@@ -66,7 +57,6 @@ def portal_of(
         settings=settings,
         publish=publish or publisher(the_office, home, clock),
         courier=Courier(the_office, messengers, clock, config.organisation) if messengers else None,
-        scanner=Scanner(shlex.split(config.uploads.scanner)) if config.uploads.scanner.strip() else None,
         daily_quota=config.uploads.daily_quota,
         provider=Provider(config.oidc, secret_of(home, "oidc")) if config.oidc else None,
         previews=Previews(preview) if preview else previews(home),

@@ -16,13 +16,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from pipelines.letting_in import let_in
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
 from schemas.period import Period
-from sources.antivirus import Scanner
 from warehouse.ledger import access, scopes, trail
 from warehouse.ledger.applications import application
 from warehouse.ledger.enterprise_returns import enterprise_return
-from warehouse.ledger.intake import clean_file_name
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.register import park_of
 from warehouse.ledger.submissions import submission
@@ -138,9 +137,9 @@ class Door:
             if not secrets.compare_digest(form.get("_csrf").encode(), wanted.encode()):
                 form.close()
                 raise problems.STALE_FORM
-        if form.files and self.portal.scanner is not None:
+        if form.files:
             try:
-                await run_in_threadpool(looked_at, form, self.portal.scanner)
+                await run_in_threadpool(looked_at, visit, form)
             except BaseException:
                 form.close()
                 raise
@@ -188,11 +187,10 @@ def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
         loop.call_soon_threadsafe(done.set)
 
 
-def looked_at(form: Form, scanner: Scanner) -> None:
+def looked_at(visit: Visit, form: Form) -> None:
     """Let the scanner see every file before anything else does. Raises SubmissionError, StorageError."""
-    for one in form.files:
-        if one.staged.size:
-            scanner.look_at(one.staged.path, clean_file_name(one.name))
+    actor = visit.user.name if visit.user else ""
+    let_in(visit.office, [(one.name, one.staged) for one in form.files], now=visit.now, actor=actor)
 
 
 def _no_page(_: Visit) -> Response:

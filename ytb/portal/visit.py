@@ -13,7 +13,6 @@ from starlette.requests import Request
 
 from pipelines.intake import Office
 from schemas.period import Period
-from sources.antivirus import Scanner
 from sources.pool import Pool
 from warehouse.home import Home
 from warehouse.ledger.access import Credentials, SignedIn
@@ -74,7 +73,6 @@ class Portal:
     provider: Provider | None = None
     courier: Courier | None = None
     """Where messages can be sent at all."""
-    scanner: Scanner | None = None
     daily_quota: int = 0
     hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,10 @@ from pipelines.intake import Office
 from pipelines.templates import template_for
 from schemas.errors import StorageError
 from schemas.period import Period
+from sources.antivirus import Scanner
 from sources.pool import Pool
 from tests.tiny_office import SHANGHAI, TinyOffice, tiny_office
+from tests.unit.sources.test_antivirus import STAND_IN
 from warehouse.home import Home
 from warehouse.ledger.migrate import open_ledger
 from warehouse.ledger.submissions import submissions
@@ -197,6 +202,31 @@ def test_a_huge_file_is_not_even_read(
     results = taken(office, pool).results
     assert [r.quarantined for r in results] == [drop_folder.TOO_LARGE, ""]
     assert [r.state for r in results] == ["", "reported"]
+
+
+def test_an_infected_file_is_put_aside_unopened_and_the_others_go_on(
+    office: tuple[Office, Home], pool: Pool, made: tuple[TinyOffice, bytes]
+) -> None:
+    lay(office[1], "坏.xlsx", b"EICAR")
+    lay(office[1], "一季度.xlsx", made[1])
+    lay(office[1], "LBXQ/2015-Q1/坏.xlsx", b"x EICAR")
+    lay(office[1], "LBXQ/2015-Q1/好.xlsx", b"belongs to it")
+    guarded = replace(office[0], scanner=Scanner([sys.executable, "-c", STAND_IN]))
+    results = taken((guarded, office[1]), pool).results
+    refused = [r for r in results if r.quarantined]
+    assert {r.files for r in refused} == {("坏.xlsx",), ("LBXQ/2015-Q1/坏.xlsx", "LBXQ/2015-Q1/好.xlsx")}
+    assert all("《坏.xlsx》没有通过病毒检查" in r.quarantined for r in refused)
+    assert [r.state for r in results if not r.quarantined] == ["reported"] and below(office[1].inbox / "LBXQ") == []
+    assert not office[0].vault.has(hashlib.sha256(b"EICAR").hexdigest())
+
+
+def test_without_a_verdict_everything_stays_in_the_inbox(
+    office: tuple[Office, Home], pool: Pool, made: tuple[TinyOffice, bytes]
+) -> None:
+    lay(office[1], "一季度.xlsx", made[1])
+    result = taken((replace(office[0], scanner=Scanner(["/nonexistent"])), office[1]), pool)
+    assert not result.results and "病毒检查暂时不能进行" in result.faults[0]
+    assert below(office[1].inbox) == ["一季度.xlsx"]
 
 
 def test_a_file_changed_since_the_look_is_left(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from pipelines.letting_in import INFECTED, open_office
 from sources.antivirus import Scanner
 from sources.pool import Pool
 from tests.unit.sources.test_antivirus import STAND_IN
 from tests.unit.ytb.portal_browser import Answer, Browser
 from tests.unit.ytb.portal_office import CHEAP, PASSWORD, Installation, installation
 from warehouse.home import load_config
+from warehouse.ledger import trail
 from warehouse.ledger.submissions import submissions
 from ytb.portal.application import create_app, portal_of
 from ytb.portal.visit import Portal, Settings
@@ -34,7 +37,8 @@ def inst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def portal(inst: Installation, **changed: Any) -> Portal:
     # Nothing is checked here: the answer is the acknowledgement.
-    made = portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP, patience=0.0), office=inst.office)
+    office = replace(inst.office, scanner=changed.pop("scanner", None))
+    made = portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP, patience=0.0), office=office)
     return replace(made, **changed)
 
 
@@ -59,6 +63,10 @@ def test_an_infected_file_is_refused_with_a_code_and_leaves_nothing(inst: Instal
     page = clerk.upload(f"{ROUND}/submissions", [("报表.xlsx", b"EICAR")], page=ROUND)
     assert page.status == 422 and "没有通过病毒检查" in page.text
     assert filed(inst) == [] and not list((inst.home.vault / "tmp").iterdir())
+    with inst.office.ledger.read() as session:
+        told = [one for one in trail.events(session) if one.action == INFECTED]
+    assert [(one.actor, one.payload["name"]) for one in told] == [(CLERK, "报表.csv"), (CLERK, "报表.xlsx")]
+    assert told[0].payload["sha256"] == hashlib.sha256(b"EICAR").hexdigest()
     assert send(inst, guarded, b"clean").status == 201
     silent = portal(inst, scanner=Scanner(["/nonexistent"]))
     assert send(inst, silent, b"other").status == 503 and len(filed(inst)) == 1
@@ -96,6 +104,7 @@ def test_a_key_that_is_none_is_refused(inst: Installation, key: str) -> None:
 def test_the_configuration_names_scanner_and_quota(inst: Installation) -> None:
     with inst.home.config_file.open("a", encoding="utf-8") as file:
         file.write('\n[uploads]\ndaily_quota = 7\nscanner = "clamdscan --fdpass {file}"\n')
-    made = portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP), office=inst.office)
+    opened = open_office(inst.home, inst.office.programme)
+    made = portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP), office=opened)
     assert made.daily_quota == load_config(inst.home).uploads.daily_quota == 7
-    assert made.scanner is not None and list(made.scanner.command) == ["clamdscan", "--fdpass", "{file}"]
+    assert opened.scanner is not None and list(opened.scanner.command) == ["clamdscan", "--fdpass", "{file}"]
