@@ -86,14 +86,14 @@ def notices_of(session: Session, event: trail.Event, sender: str) -> Iterator[No
     what = f"{found.period.title}报表({found.number})"
     register = parks(session, found.period.end)
     if event.action == "accept":
-        people, text = _people(session, REPORTER, found.park, register), f"{what}已验收。"
+        people, text = people_of(session, REPORTER, found.park, register), f"{what}已验收。"
     elif event.action == "return":
-        people = _people(session, REPORTER, found.park, register)
+        people = people_of(session, REPORTER, found.park, register)
         text = f"{what}已退回。退回原因请登录系统查看,改正后重新上传、报送。"
     elif event.action == ASKED:
-        people, text = _people(session, APPROVER, found.park, register), f"{what}等待您审核同意后报送。"
+        people, text = people_of(session, APPROVER, found.park, register), f"{what}等待您审核同意后报送。"
     else:
-        people = _people(session, REPORTER, found.park, register)
+        people = people_of(session, REPORTER, found.park, register)
         text = f"{what}没有获得本园区审核人同意,原因请登录系统查看。"
     for one in people:
         yield Notice(one, f"{sender}:{what}", f"{one.title}:\n{text}\n{sender}")
@@ -103,7 +103,7 @@ def _reminders(session: Session, event: trail.Event, sender: str) -> Iterator[No
     rows = session.scalars(select(SentReminderRow).where(SentReminderRow.trail_seq == event.seq))
     for row in rows:
         if row.way == BY_SYSTEM:
-            for one in _people(session, REPORTER, row.park, parks(session, event.at.date())):
+            for one in people_of(session, REPORTER, row.park, parks(session, event.at.date())):
                 yield Notice(one, f"{sender}:催报 {row.period}", f"{row.text}\n{sender}")
 
 
@@ -119,12 +119,13 @@ def _correspondence(session: Session, event: trail.Event, sender: str) -> Iterat
     else:
         what, text = f"{period} 更正申请", f"{period} 的更正申请没有同意,原因请登录系统查看。"
     wanted = [one.code for one in register if one.kind == "zone"] if park == "all" else [park]
-    people = {one.name: one for code in wanted for one in _people(session, REPORTER, code, register)}
+    people = {one.name: one for code in wanted for one in people_of(session, REPORTER, code, register)}
     for one in people.values():
         yield Notice(one, f"{sender}:{what}", f"{one.title}:\n{text}\n{sender}")
 
 
-def _people(session: Session, role: str, park: str, register: list[Park]) -> list[User]:
+def people_of(session: Session, role: str, park: str, register: list[Park]) -> list[User]:
+    """Who acts for a park in a role and can sign in."""
     return [
         one for one in users(session)
         if one.role == role and not one.disabled and park in within(register, one.park or "")

@@ -14,6 +14,7 @@ from pipelines.comparing import cell_changes
 from pipelines.intake import Office, findings_of, observations_of
 from pipelines.matters import park_effects, what_matters
 from pipelines.querying import outcomes_of, settle
+from pipelines.reminding import require_sendable
 from pipelines.second_check import second_check
 from schemas.errors import RefusalError
 from schemas.period import Period
@@ -24,7 +25,7 @@ from warehouse.ledger.periods import Timeliness, timeliness
 from warehouse.ledger.proposals import NewProposal, record_proposals
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.second_checks import bound_of, first_opinion, record_first_opinion
-from warehouse.ledger.sent_reminders import record_sent
+from warehouse.ledger.sent_reminders import BY_SYSTEM, record_sent
 from warehouse.ledger.states import STANDING, State, require_step
 from warehouse.ledger.submissions import Submission, submission, submissions
 
@@ -279,9 +280,10 @@ def record_reminders(
     now: datetime,
     actor: str,
 ) -> int:
-    """Enter the reminders of the chosen parks as sent by hand, with the words of this moment. How many.
+    """Enter the reminders of the chosen parks as sent by hand, or (``BY_SYSTEM``) send them, with the words of this moment. How many.
 
-    Raises RefusalError for a park that owes nothing any more, and as ``record_sent``.
+    Raises RefusalError for a park that owes nothing any more, as ``record_sent``, and where the system cannot reach a park or has
+    done so today (``pipelines.reminding``).
     """
     texts = {one.park: text for one, text in reminders(office, period, now=now, owing=owing)}
     done = [park for park in chosen if park not in texts]
@@ -289,6 +291,8 @@ def record_reminders(
         raise RefusalError(f"{'、'.join(done[:5])} 已报送或不应报,不必催报。")
     with office.ledger.write() as session:
         sent = [(park, texts[park]) for park in dict.fromkeys(chosen)]
+        if way == BY_SYSTEM:
+            require_sendable(session, period, [park for park, _ in sent], now)
         return record_sent(session, period, sent, way, now=now, actor=actor)
 
 

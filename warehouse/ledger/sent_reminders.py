@@ -21,9 +21,9 @@ WAYS = {
     "letter": "公函",
     "message": "即时通信",
     "other": "其他",
-    BY_SYSTEM: "本系统代发",
+    BY_SYSTEM: "本系统通知",
 }
-"""How a reminder can have gone out by hand; or (``BY_SYSTEM``) that the outbox sends it."""
+"""How a reminder can have gone out by hand; or (``BY_SYSTEM``) that the park reads it in the portal and the outbox sends it."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,16 @@ def sent_reminders(session: Session, period: Period) -> dict[str, list[SentRemin
     for row in session.scalars(query):
         found.setdefault(row.park, []).append(SentReminder(period, row.park, row.way, row.text, row.at, row.by))
     return found
+
+
+def sent_to(session: Session, park: str, way: str) -> list[SentReminder]:
+    """The reminders of a park that went out in one way, of every period, the newest first."""
+    query = (
+        select(SentReminderRow)
+        .where(SentReminderRow.park == park, SentReminderRow.way == way)
+        .order_by(SentReminderRow.id.desc())
+    )
+    return [
+        SentReminder(Period.parse(row.period), row.park, row.way, row.text, row.at, row.by)
+        for row in session.scalars(query)
+    ]

@@ -304,9 +304,11 @@ def reopen(number: str, reason: Annotated[str, typer.Option()]) -> None:
 def remind(
     period: str,
     parks: Annotated[list[str] | None, typer.Option("--park", help="只催这些园区,可写几次")] = None,
-    sent: Annotated[str, typer.Option("--sent", help=f"登记为已用这种方式发出:{'、'.join(WAYS)}")] = "",
+    sent: Annotated[
+        str, typer.Option("--sent", help=f"由本系统通知(system),或登记为已用这种方式发出:{'、'.join(WAYS)}")
+    ] = "",
 ) -> None:
-    """催报:列出没有完成报送的园区和催报文字,缺报影响大的在前。文字里没有任何数值;本系统不代发,发出后用 --sent 登记。"""
+    """催报:列出没有完成报送的园区和催报文字,缺报影响大的在前。文字里没有任何数值。--sent system 由本系统通知园区账户,其余方式是登记已经发出的。"""
     p, now = Period.parse(period), CALL.now.astimezone(BEIJING)
     owing = owing_parks(CALL.office, p)
     found = [r for r in review.reminders(CALL.office, p, now=now, owing=owing) if not parks or r[0].park in parks]

@@ -14,6 +14,7 @@ from pipelines.applying import edition_of
 from pipelines.intake import findings_of
 from pipelines.matters import park_effects
 from pipelines.querying import ENDING_TITLES, ending_counts, finding_endings
+from pipelines.reminding import reach
 from pipelines.review import by_effect, record_reminders, reminders
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
@@ -134,23 +135,23 @@ def reminder_texts(visit: Visit) -> Response:
         found = by_effect(found, effects)
     with visit.office.ledger.read() as session:
         sent = sent_reminders(session, period) if period is not None else {}
+        reached = reach(session, [one.park for one, _ in found], visit.now.astimezone(BEIJING).date())
     return pages.page(
         visit, "reminders", period=period, periods=sorted(every, reverse=True), found=found, sent=sent, ways=WAYS,
-        offered=([BY_SYSTEM] if visit.portal.courier else []) + [way for way in WAYS if way != BY_SYSTEM],
-        chosen=visit.form.all("park"),
+        offered=[BY_SYSTEM, *(way for way in WAYS if way != BY_SYSTEM)], chosen=visit.form.all("park"), reached=reached,
+        channels=tuple(visit.portal.courier.messengers) if visit.portal.courier else (),
     )  # fmt: skip
 
 
 def log_reminders(visit: Visit) -> Response:
-    """Enter the chosen reminders as sent by hand, or let the outbox send them."""
-    if visit.form.get("way") == BY_SYSTEM and visit.portal.courier is None:
-        raise RefusalError("本系统没有设置邮件或短信,不能代发。")
+    """Enter the chosen reminders as sent by hand, or send them: to the notices of the park, and by mail where that is set up."""
     period = Period.parse(visit.form.get("period"))
     record_reminders(
         visit.office, period, visit.form.all("park"), visit.form.get("way"), owing=owing_parks(visit, period),
         now=visit.now.astimezone(BEIJING), actor=visit.who.name,
     )  # fmt: skip
-    return pages.go(f"/reminders?period={period}", "reminded")
+    done = "reminded_by_system" if visit.form.get("way") == BY_SYSTEM else "reminded"
+    return pages.go(f"/reminders?period={period}", done)
 
 
 def rules_that_fire(visit: Visit) -> Response:

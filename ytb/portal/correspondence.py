@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from starlette.responses import Response
 
 from pipelines import corrections as deciding
+from pipelines.reminding import standing_reminders
 from schemas.errors import RefusalError
 from schemas.period import Period
 from sources.evidence import KINDS
@@ -25,10 +26,11 @@ def notices_page(visit: Visit) -> Response:
         found = notices(session, park=visit.who.park, withdrawn=may)
         periods = sorted(rounds(session), reverse=True) if may else []
         names = {one.code: one.name for one in parks(session, visit.now.date()) if one.kind == "zone"}
+        urged = standing_reminders(session, visit.who.park or "")
     wanted = visit.query("period")
     shown = [one for one in found if not wanted or one.period is None or str(one.period) == wanted]
     return pages.page(
-        visit, "notices", found=shown, may=may, periods=periods, names=names, wanted=wanted,
+        visit, "notices", found=shown, may=may, periods=periods, names=names, wanted=wanted, urged=urged,
         typed={name: visit.form.get(name) for name in ("title", "text", "period", "park")},
     )  # fmt: skip
 

@@ -74,6 +74,7 @@ SAID = {
     "announced": "发布日程已登记。",
     "previewing": "正在计算预览;完成后刷新本页。",
     "reminded": "已登记催报。",
+    "reminded_by_system": "催报已发出:园区的填报账户登录后可见,有邮箱、手机号并已设置邮件、短信的另行发送。",
     "taken": "已领取,由您审核。",
     "given_back": "已交回。",
     "assigned": "已分派。",

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from pipelines.intake import COLLATED, require_open
 from pipelines.receiving import hash_of, receive
+from pipelines.reminding import standing_reminders
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
@@ -37,6 +38,7 @@ def due(visit: Visit) -> Response:
         mine = submissions(session, park=code)
         every = rounds(session)
         told = notices(session, park=code)[:3]
+        urged = standing_reminders(session, code)
     newest = {one.period: one for one in mine}
     standing = {one.period: one for one in mine if one.state in STANDING}
     may = {period for period, r in every.items() if r.is_open_for(code, visit.now)}
@@ -47,7 +49,7 @@ def due(visit: Visit) -> Response:
         for r in sorted(every.values(), key=lambda r: r.period, reverse=True)
         if r.period not in may
     ]
-    return pages.page(visit, "park_due", park=park, cards=cards, past=past, notices=told)
+    return pages.page(visit, "park_due", park=park, cards=cards, past=past, notices=told, urged=urged)
 
 
 def one_round(visit: Visit) -> Response:
@@ -58,6 +60,7 @@ def one_round(visit: Visit) -> Response:
         filed = submissions(session, park=park.code, period=period)
         asked_to_correct = corrections(session, park=park.code, period=period)
         told = [one for one in notices(session, park=park.code) if one.period == period]
+        urged = [one for one in standing_reminders(session, park.code) if one.period == period]
     if current is None:
         raise problems.NOT_FOUND
     edition = visit.office.programme.edition_for(period)
@@ -65,7 +68,7 @@ def one_round(visit: Visit) -> Response:
     return pages.page(
         visit, "park_round", park=park, period=period, round=current, filed=filed[::-1], edition=edition, asked=asked,
         extensions=",".join(EXTENSIONS), open=current.is_open_for(park.code, visit.now), corrections=asked_to_correct,
-        notices=told,
+        notices=told, urged=urged,
     )  # fmt: skip
 
 

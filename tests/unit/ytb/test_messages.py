@@ -21,10 +21,10 @@ from schemas.errors import RefusalError, StorageError
 from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import CHEAP, PASSWORD, Installation, installation
 from warehouse.home import load_config
-from warehouse.ledger import outbox
+from warehouse.ledger import outbox, trail
 from warehouse.ledger.decisions import accept, return_to_park
 from warehouse.ledger.outbox import Message
-from warehouse.ledger.users import set_contact
+from warehouse.ledger.users import disable_user, set_contact
 from warehouse.ledger.verify import verify_ledger
 from ytb.portal.application import create_app, portal_of
 from ytb.portal.courier import Courier
@@ -170,17 +170,54 @@ def test_the_approver_is_told_that_a_report_waits_and_only_that_parks(inst: Inst
     assert sender.once() == 1 and mail.sent[0].user == "park_approver"
 
 
-def test_reminders_go_out_by_the_system_only_where_it_can_send(inst: Installation) -> None:
+def test_a_reminder_by_the_system_is_read_in_the_portal_and_sent_once_where_messages_are_set_up(
+    inst: Installation,
+) -> None:
     mail = Told()
     plain = portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP), office=inst.office)
     sender = courier(inst, mail=mail)
     fields = {"period": "2015-Q1", "park": ["LBGX", "LBJJ"], "way": "system"}
-    for made, status in ((plain, 422), (replace(plain, courier=sender), 303)):
-        office = Browser(create_app(made))
-        office.sign_in("province_statistician", PASSWORD)
-        assert ("本系统代发" in office.get("/reminders?period=2015-Q1").text) is (status == 303)
-        assert office.post("/reminders", fields, page="/reminders?period=2015-Q1").status == status
+    office = Browser(create_app(replace(plain, courier=sender)))
+    office.sign_in("province_statistician", PASSWORD)
+    page = "/reminders?period=2015-Q1"
+    assert "填报账户 1 个,有邮箱 1 个" in office.get(page).text
+    sent = office.post("/reminders", fields, page=page)
+    assert sent.location == f"{page}&done=reminded_by_system"
     assert sender.once() == 1 and "尚未报送" in mail.sent[0].body and mail.sent[0].user == CLERK
+    again = office.post("/reminders", fields, page=page)  # the other click, or a colleague
+    assert again.status == 422 and "LBGX、LBJJ 今天已由系统催报过" in again.text and sender.once() == 0
+    clerk, neighbour = Browser(create_app(plain)), Browser(create_app(plain))
+    clerk.sign_in(CLERK, PASSWORD)
+    neighbour.sign_in("park_reporter-LBJJ", PASSWORD)
+    for at in ("/park", "/park/LBGX/2015-Q1", "/notices"):
+        assert "催报" in clerk.get(at).text and "兰州高新区:您单位" in clerk.get(at).text
+    assert (
+        "兰州经济区:您单位" in neighbour.get("/notices").text and "兰州高新区:您" not in neighbour.get("/notices").text
+    )
+    inst.submission("LBGX", reported=True)
+    assert "您单位" not in clerk.get("/park").text and "您单位" not in clerk.get("/notices").text
+    inst.at += timedelta(days=1)
+    office.sign_in("province_statistician", PASSWORD)
+    assert "不必催报" in office.post("/reminders", fields, page=page).text
+    assert office.post("/reminders", fields | {"park": ["LBJJ"]}, page=page).status == 303 and sender.once() == 0
+    with inst.office.ledger.read() as session:
+        told = [one for one in trail.events(session, "round/2015-Q1") if one.action == "reminded"]
+        assert [(one.payload["way"], one.payload["parks"]) for one in told] == [
+            ("system", ["LBGX", "LBJJ"]), ("system", ["LBJJ"])
+        ]  # fmt: skip
+
+
+def test_a_park_without_an_account_is_not_reminded_by_the_system(inst: Installation) -> None:
+    with inst.office.ledger.write() as session:
+        disable_user(session, "park_reporter-LBJJ", now=inst.at, actor="root", reason="离职")
+    made = portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP), office=inst.office)
+    office, page = Browser(create_app(made)), "/reminders?period=2015-Q1"
+    office.sign_in("province_statistician", PASSWORD)
+    assert "没有填报账户,系统发不到" in office.get(page).text
+    refused = office.post("/reminders", {"period": "2015-Q1", "park": ["LBJJ"], "way": "system"}, page=page)
+    assert refused.status == 422 and "LBJJ 没有可用的填报账户" in refused.text
+    fields = {"period": "2015-Q1", "park": ["LBJJ"], "way": "letter"}
+    assert office.post("/reminders", fields, page=page).location == f"{page}&done=reminded"
 
 
 def test_a_code_sent_by_mail_is_not_shown(inst: Installation) -> None:
