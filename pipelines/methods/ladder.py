@@ -76,6 +76,7 @@ class Standing:
     appeal: LadderEvent | None = None  # open
     moves: tuple[LadderEvent, ...] = ()  # that stand, oldest first
     dismissed: frozenset[int] = frozenset()
+    tasks_before: Mapping[int, tuple[Task, ...]] = field(default_factory=dict)  # move → the tasks it put an end to
 
     @property
     def unverified(self) -> tuple[Task, ...]:
@@ -100,7 +101,7 @@ def standing_of(park: str, events: Iterable[LadderEvent], ladder: Ladder) -> Sta
             case Kind.MOVE:
                 found = replace(
                     found, rung=ladder.rung(event.to_rung), move=event, due=event.due, tasks=(),
-                    moves=(*found.moves, event),
+                    moves=(*found.moves, event), tasks_before={**found.tasks_before, event.id: found.tasks},
                 )  # fmt: skip
             case Kind.TASK:
                 task = Task(event.id, event.text, event.due, event.responsible, "open")
@@ -126,12 +127,13 @@ def _with_task(found: Standing, event: LadderEvent, state: str, result: str) -> 
 
 
 def _undone(found: Standing, event: LadderEvent, ladder: Ladder) -> Standing:
-    """The move the appeal was about no longer stands: the park is where it was before, with the term of that time."""
+    """The move the appeal was about no longer stands: the park is where it was before, with the term and tasks of that time."""
     undone = next((m for m in found.moves if m.id == event.about), None)
     kept = tuple(m for m in found.moves if m.id != event.about)
     last = kept[-1] if kept else None
     rung = ladder.rung(undone.from_rung) if undone else found.rung
-    return replace(found, rung=rung, move=last, due=last.due if last else None, tasks=(), appeal=None, moves=kept)
+    tasks = found.tasks_before.get(undone.id, ()) if undone else found.tasks
+    return replace(found, rung=rung, move=last, due=last.due if last else None, tasks=tasks, appeal=None, moves=kept)
 
 
 # -- evidence and proposals -------------------------------------------------------------------------------------------

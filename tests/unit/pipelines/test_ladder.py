@@ -215,6 +215,19 @@ def test_an_appeal_stops_decisions_and_undoes_the_move_if_it_is_right() -> None:
         checked_appeal(dismissed, LADDER, DAY)
 
 
+def test_an_appeal_that_is_right_gives_the_park_back_the_tasks_and_term_it_had() -> None:
+    term = date(2018, 5, 31)
+    events = [
+        move(1, 2016, "warning", "rectify", due=term), event(2, Kind.TASK, 1, text="盘活用地", responsible="管委会"),
+        event(3, Kind.REPORT, 2, text="完成"), event(4, Kind.VERIFY, 2, text="属实"), event(5, Kind.TASK, 1, text="补缴税款", responsible="税务局"),
+        move(6, 2017, "rectify", "leave", on=date(2018, 6, 1)), event(7, Kind.APPEAL, 6, text="已补缴"), event(8, Kind.UPHELD, 6, text="更正"),
+    ]  # fmt: skip
+    back = at(*events)
+    assert (back.rung.id, back.due) == ("rectify", term)
+    assert [(t.id, t.state) for t in back.tasks] == [(2, "verified"), (5, "open")]
+    assert task_of(back, 5, "open").text == "补缴税款"
+
+
 def test_praise_cannot_be_appealed_against() -> None:
     with pytest.raises(RefusalError, match="没有可以申诉"):
         checked_appeal(at(move(1, 2016, "normal", "praise")), LADDER, DAY)
