@@ -27,7 +27,6 @@ from sources.reader import FileReading
 from warehouse.ledger.answers import answer_statuses
 from warehouse.ledger.enterprise_returns import (
     MAIL,
-    OWN,
     STANDS,
     EnterpriseReturn,
     enterprise_returns,
@@ -172,7 +171,7 @@ def enter_mail(
         require_open(round_of(session, period), period, park, now)
         history = History(office.vault, session, office.programme)
         registered = set(register_of(history, period, park)["unit_id"])
-        stands = {one.unit_id for one in standing_returns(session, park, period) if one.channel == OWN}
+        stands = {one.unit_id for one in standing_returns(session, park, period) if one.is_own}
     edition = office.programme.edition_for(period)
     entered: list[Entered] = []
     waiting: list[tuple[EnterpriseReturn, FileReading]] = []

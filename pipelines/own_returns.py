@@ -28,6 +28,7 @@ from schemas.period import Period
 from sources.own_books import owner_of
 from sources.pool import Pool
 from sources.reader import READER_VERSION, FileReading
+from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.enterprise_returns import (
     OWN,
     STANDS,
@@ -68,7 +69,15 @@ def hand_in(
 
 
 def receive_return(
-    office: Office, file: IncomingFile, *, park: str, period: Period, unit: str, now: datetime, actor: str
+    office: Office,
+    file: IncomingFile,
+    *,
+    park: str,
+    period: Period,
+    unit: str,
+    now: datetime,
+    actor: str,
+    channel: str = OWN,
 ) -> EnterpriseReturn:
     """The workbook of an enterprise on disk and acknowledged, not read yet.
 
@@ -77,7 +86,7 @@ def receive_return(
     with office.ledger.read() as session:
         require_open(round_of(session, period), period, park, now)
         require_registered(office, session, park, period, unit)
-    return received(office, file, park=park, period=period, unit=unit, channel=OWN, now=now, actor=actor)
+    return received(office, file, park=park, period=period, unit=unit, channel=channel, now=now, actor=actor)
 
 
 def examine_return(office: Office, number: str, pool: Pool, *, now: datetime, actor: str) -> EnterpriseReturn:
@@ -95,6 +104,29 @@ def examine_return(office: Office, number: str, pool: Pool, *, now: datetime, ac
         if told:
             explain_return(office, found.number, told, now=now, actor=actor)
     return found
+
+
+def settle_return(
+    office: Office,
+    number: str,
+    pool: Pool,
+    *,
+    explanations: Mapping[str, tuple[str, str]],
+    signatories: Signatories | None,
+    now: datetime,
+    actor: str,
+) -> EnterpriseReturn:
+    """Take a return as far as what a program sent along can take it: check, explain, and where everybody who answers for it is
+    named and nothing is in the way, confirm. Raises as ``examine_return`` and ``confirm_own``."""
+    found = examine_return(office, number, pool, now=now, actor=actor)
+    if found.state is not ReturnState.CLEAN:
+        return found
+    left = 0
+    if found.check and found.check.to_explain:
+        left = explain_return(office, number, explanations, now=now, actor=actor).left
+    if left or signatories is None:
+        return found
+    return confirm_own(office, number, signatories, on=now.astimezone(SHANGHAI).date(), now=now, actor=actor)
 
 
 def require_registered(office: Office, session: Session, park: str, period: Period, unit: str) -> None:
@@ -306,7 +338,7 @@ def confirm_for(
     with office.ledger.read() as session:
         found = enterprise_return(session, number)
         require_open(round_of(session, found.period), found.period, found.park, now)
-    if found.channel == OWN:
+    if found.is_own:
         raise RefusalError("企业用自己的账户交来的,由企业自己确认,园区不能代为确认。")
     if found.state in STANDS:
         raise RefusalError(f"{number} 已经确认。")

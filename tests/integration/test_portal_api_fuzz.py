@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.served_portal import serving
-from tests.unit.ytb.portal_office import Installation, installation, user_of
+from tests.unit.ytb.portal_office import UNIT, Installation, installation, user_of
 from ytb.portal.limits import BodyLimits
 
 schemathesis = pytest.importorskip("schemathesis")
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "12"))
-KNOWN = {"park": "LBGX", "period": "2015-Q1", "number": "2015Q1-LBGX-0001"}
+KNOWN = {"park": "LBGX", "period": "2015-Q1", "number": "2015Q1-LBGX-0001", "unit": UNIT}
+RETURN = f"2015Q1-LBGX-{UNIT}-01"
 BOUNDED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -27,6 +28,7 @@ def inst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     made = installation(tmp_path_factory.mktemp("fuzzed") / "home", limits=BodyLimits(size=1 << 20))
     made.submission("LBGX", hard=2, soft=1)
     made.submission("LBJJ", hard=1)
+    made.returned("LBGX", UNIT, hard=1, soft=1)
     yield made
 
 
@@ -37,13 +39,27 @@ def document(inst: Installation) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def head(inst: Installation) -> dict[str, str]:
-    return {"Authorization": f"Bearer {inst.token(user_of('park_reporter'), 'read', 'submit')}"}
+def head(inst: Installation) -> dict[str, dict[str, str]]:
+    """The token of a park, and of an enterprise for what is an enterprise's."""
+    return {
+        role: {"Authorization": f"Bearer {inst.token(user_of(role), 'read', 'submit')}"}
+        for role in ("park_reporter", "enterprise")
+    }
 
 
-def require_conforming(case: Any, head: dict[str, str]) -> int:
+def is_an_enterprises(case: Any) -> bool:
+    return "/enterprises/" in case.path or "/returns/" in case.path
+
+
+def known(case: Any) -> dict[str, str]:
+    of = KNOWN | ({"number": RETURN} if is_an_enterprises(case) else {})
+    return {name: of[name] for name in case.path_parameters or {}}
+
+
+def require_conforming(case: Any, head: dict[str, dict[str, str]]) -> int:
     """Ask, and hold the answer to the document: status, media type, schema; never a fault of ours."""
-    answer = case.call(headers=head, timeout=100)
+    own = head.get("enterprise" if is_an_enterprises(case) else "park_reporter", {})
+    answer = case.call(headers=own, timeout=100)
     case.validate_response(
         answer,
         checks=[
@@ -66,15 +82,15 @@ def for_every_operation(document: Any, look: Callable[[Any], None]) -> int:
     return count
 
 
-def test_whatever_is_asked_the_answer_is_one_of_the_document(document: Any, head: dict[str, str]) -> None:
-    assert for_every_operation(document, lambda case: require_conforming(case, head) and None) == 5
+def test_whatever_is_asked_the_answer_is_one_of_the_document(document: Any, head: dict[str, dict[str, str]]) -> None:
+    assert for_every_operation(document, lambda case: require_conforming(case, head) and None) == 9
 
 
-def test_what_is_there_is_answered_as_the_document_says(document: Any, head: dict[str, str]) -> None:
+def test_what_is_there_is_answered_as_the_document_says(document: Any, head: dict[str, dict[str, str]]) -> None:
     met: set[int] = set()
 
     def look(case: Any) -> None:
-        case.path_parameters = {name: KNOWN[name] for name in case.path_parameters or {}}
+        case.path_parameters = known(case)
         met.add(require_conforming(case, head))
 
     for_every_operation(document, look)
@@ -83,7 +99,7 @@ def test_what_is_there_is_answered_as_the_document_says(document: Any, head: dic
 
 def test_without_a_token_nothing_is_answered(document: Any) -> None:
     def look(case: Any) -> None:
-        case.path_parameters = {name: KNOWN[name] for name in case.path_parameters or {}}
+        case.path_parameters = known(case)
         assert require_conforming(case, {}) == 401
 
     for_every_operation(document, look)

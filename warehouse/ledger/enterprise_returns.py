@@ -29,8 +29,8 @@ from warehouse.ledger.session import Ledger
 from warehouse.ledger.submissions import Check, CheckResult
 from warehouse.vault import Vault
 
-OWN, MAIL = "portal", "mail"
-"""Channels: the enterprise's own account; received by the park by mail and entered for the enterprise."""
+OWN, BY_PROGRAM, MAIL = "portal", "api", "mail"
+"""Channels: the enterprise's own account, at a browser or by a program; received by the park by mail and entered for the enterprise."""
 SUBJECT = "return/"
 _BATCH = 5000
 
@@ -79,6 +79,11 @@ class EnterpriseReturn:
     state_at: datetime
     check: Check | None
     confirmation: ReturnConfirmation | None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the enterprise's own account handed it in."""
+        return self.channel != MAIL
 
 
 def return_number(park: str, period: Period | str, unit_id: str, revision: int) -> str:

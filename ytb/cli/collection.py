@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -231,16 +231,21 @@ def submit_command(
     period: Annotated[str | None, typer.Option()] = None,
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
     server: Annotated[str, typer.Option(help="报送到这个门户(https 地址),不用本机数据目录")] = "",
+    unit: Annotated[str, typer.Option(help="企业用自己的账户交自己的工作簿:统一社会信用代码,与 --server 同用")] = "",
     token: Annotated[str, typer.Option(envvar="YTB_TOKEN", help="门户令牌")] = "",
     signed: Annotated[str, typer.Option(help="签署人:单位负责人,统计负责人,填表人,联系电话;印在回执上")] = "",
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
+    if server and leave_out:
+        raise RefusalError("--leave-out 不能与 --server 同用:请登录门户,在这份报送的页面上勾选“有错误的企业本次不报”。")
+    if unit and not server:
+        raise typer.BadParameter("--unit 须与 --server 同用;园区收来的企业工作簿请用 ytb collate 汇集。")
     books = books_of(files) if server else taken_in(files)
     given = typed_explanations([(b.name, b.data) for b in books], CALL.pool)
     given |= read_explanations(explain) if explain else {}
     names = typed_signatories(signed) if signed else None
     if server:
-        _submit_to_server(Server(server, token), books, given, park, period, names)
+        _submit_to_server(Server(server, token), books, given, park, period, names, unit)
     outcome = submit(
         CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
         explanations=given, leave_out=leave_out, signatories=names, progress=progress,
@@ -279,16 +284,23 @@ def _submit_to_server(
     park: str | None,
     period: str | None,
     names: Signatories | None,
+    unit: str,
 ) -> None:
-    """Submit over the portal; park and period are read from the books where they are not said."""
+    """Submit over the portal; park and period are read from the books where they are not said, and whose own one it is."""
     server.require_sound()
-    if not (park and period):
+    if not (park and period and (unit or len(books) > 1)):
         readings = read_books(books, CALL.programme, CALL.pool)
         park = park or next((r.park for r in readings if r.park), None)
         period = period or next((str(r.period) for r in readings if r.period), None)
+        unit = unit or (readings[0].unit or "" if len(books) == 1 else "")
     if not park or not period:
         raise SubmissionError("unattributed", "文件里找不到园区或报告期;请写明 --park 与 --period。")
-    found = submit_to(server, books, park=park, period=period, explanations=given, signatories=names, progress=progress)
+    found = submit_to(
+        server, books, park=park, period=period, unit=unit, explanations=given, signatories=names, progress=progress
+    )
+    if unit:
+        emit(found, _of_return(found, server))
+        raise typer.Exit(0 if found["confirmed"] else 2 if found["unreadable"] else 1)
     lines = [str(found["receipt"]["text"])]
     if found["state"] == "received":
         lines.append(f"文件已收到,审核还没有轮到;结果请稍后登录门户 {server.url} 查看。")
@@ -296,6 +308,19 @@ def _submit_to_server(
         lines.append(f"尚未报送:错误 {found['blocking']},待说明 {found['to_explain']};请登录门户 {server.url} 查看。")
     emit(found, lines)
     raise typer.Exit(0 if found["reported"] else 2 if found["state"] == "unreadable" else 1)
+
+
+def _of_return(found: dict[str, Any], server: Server) -> list[str]:
+    """How an enterprise's workbook stands, and what is left to do."""
+    lines = [f"{found['return']}:{found['state_label']}。"]
+    if found["state"] == "received":
+        lines.append(f"文件已收到,审核还没有轮到;结果请稍后登录门户 {server.url} 查看。")
+    elif found["state"] == "faulty":
+        lines.append(f"错误 {found['blocking']} 处,改正后再交一次;逐条说明请登录门户 {server.url} 查看。")
+    elif not found["confirmed"]:
+        left = f"还有 {found['unexplained']} 处待说明;" if found["unexplained"] else ""
+        lines.append(f"{left}企业还没有确认:请登录门户确认,或用 --signed 写明签署人再交一次。")
+    return lines
 
 
 def hand_back(outcome: Outcome) -> list[Path]:

@@ -52,14 +52,21 @@ def submit_to(
     *,
     park: str,
     period: str,
+    unit: str = "",
     explanations: Mapping[str, tuple[str, str]],
     signatories: Signatories | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """What the server says of the files, once it has checked them; after ten minutes of waiting, that it has received them. Raises RefusalError, SubmissionError or StorageError in the server's words."""
+    """What the server says of the files, once it has checked them; after ten minutes of waiting, that it has received them.
+
+    ``unit``: the file is the own workbook of this enterprise, handed in with a token of its account. Raises RefusalError,
+    SubmissionError or StorageError in the server's words.
+    """
     server.require_sound()
     body, kind = multipart(books, explanations, signatories)
-    path = f"/api/v1/parks/{quote(park, safe='')}/periods/{quote(period, safe='')}/submissions"
+    of, when = quote(park, safe=""), quote(period, safe="")
+    own = f"/api/v1/parks/{of}/enterprises/{quote(unit, safe='')}/periods/{when}/returns"
+    path = own if unit else f"/api/v1/parks/{of}/periods/{when}/submissions"
     # What is sent again after a broken connection is the same request, also where the park has been given it back by then.
     key = secrets.token_urlsafe(24)
     try:
@@ -73,12 +80,14 @@ def submit_to(
     # Where many report at once the server acknowledges first and checks later.
     pause = FIRST_PAUSE
     while found.get("state") == "received" and pause < LONGEST_PAUSE:
-        progress(f"{found['submission']} 已收到,正在审核……")
+        number = str(found["return" if unit else "submission"])
+        progress(f"{number} 已收到,正在审核……")
         time.sleep(pause)
         pause *= 1.5
-        number = quote(str(found["submission"]), safe="")
-        found |= _ask(server, f"/api/v1/submissions/{number}")
-        found["receipt"] = _ask(server, f"/api/v1/submissions/{number}/receipt")
+        number = quote(number, safe="")
+        found |= _ask(server, f"/api/v1/{'returns' if unit else 'submissions'}/{number}")
+        if not unit:
+            found["receipt"] = _ask(server, f"/api/v1/submissions/{number}/receipt")
     return found
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
 from starlette.responses import Response
 
 from exports.receipt import receipt_text
@@ -13,7 +15,7 @@ from pipelines.intake import findings_of
 from schemas.errors import RefusalError
 from sources.marked_list import to_be_listed
 from warehouse.home import receipt_key
-from warehouse.ledger.explanations import explanations_of, finding_key
+from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
 from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.requests import remember_request, submission_of_request
 from warehouse.ledger.signatories import NAMES, Signatories
@@ -23,6 +25,10 @@ from ytb.portal import openapi, park, problems
 from ytb.portal.examining import API, Waiting
 from ytb.portal.multipart import BadFormError
 from ytb.portal.visit import BEIJING, Visit
+
+FINDING_COLUMNS = (
+    "rule", "severity", "form", "unit_id", "sheet", "cell", "row", "column", "indicator", "found", "message", "code", "outcome",
+)  # fmt: skip
 
 
 def answer(visit: Visit, document: Any, status: int = 200, location: str = "") -> Response:
@@ -74,7 +80,7 @@ def submit(visit: Visit) -> Response:
     holder of the token, as with ``ytb submit``.
     """
     the_park, period = visit.of
-    told, signed = _explanations(visit.form.get("explanations")), _signed(visit)
+    told, names = explanations_sent(visit), signed(visit)
     key, digest = idempotency_key(visit), request_digest(visit)
     with visit.office.ledger.read() as session:
         before = submission_of_request(session, visit.who.name, key, digest) if key else None
@@ -87,7 +93,7 @@ def submit(visit: Visit) -> Response:
         with visit.office.ledger.write() as session:
             remember_request(session, visit.who.name, key, digest, found.number, now=visit.now)
     until = visit.portal.examiner.examine(
-        found, actor=visit.who.name, explanations=told, report_at_once=True, signatories=signed
+        found, actor=visit.who.name, explanations=told, report_at_once=True, signatories=names
     )
     return Waiting(_acknowledged(visit, found), until, lambda: _acknowledged(visit, _again(visit, found)))
 
@@ -119,7 +125,7 @@ def _acknowledged(visit: Visit, found: Submission) -> Response:
     return answer(visit, said, 201, f"/api/v1/submissions/{found.number}")
 
 
-def _signed(visit: Visit) -> Signatories | None:
+def signed(visit: Visit) -> Signatories | None:
     """Who answers for the report, where the program says all of it."""
     names = Signatories(*(visit.form.get(name) for name in NAMES))
     if len(names.missing()) == len(NAMES):
@@ -129,8 +135,9 @@ def _signed(visit: Visit) -> Signatories | None:
     return names
 
 
-def _explanations(text: str) -> dict[str, tuple[str, str]]:
+def explanations_sent(visit: Visit) -> dict[str, tuple[str, str]]:
     """Explanations as sent: a JSON object, finding key (rule|form|unit|column) → [reason code, words]."""
+    text = visit.form.get("explanations")
     if not text:
         return {}
     try:
@@ -151,30 +158,18 @@ def findings(visit: Visit) -> Response:
     if found.check and found.check.findings_blob:
         with visit.office.ledger.read() as session:
             told = explanations_of(session, found.number)
-        for row in to_be_listed(findings_of(visit.office.vault, found)).iter_rows(named=True):
-            own = {
-                name: row[name]
-                for name in (
-                    "rule",
-                    "severity",
-                    "form",
-                    "unit_id",
-                    "sheet",
-                    "cell",
-                    "row",
-                    "column",
-                    "indicator",
-                    "found",
-                    "message",
-                    "code",
-                    "outcome",
-                )
-            }
-            given = told.get(finding_key(row))
-            rows.append(
-                own | {"explanation": {"reason_code": given.reason_code, "text": given.text} if given else None}
-            )
+        rows = finding_rows(findings_of(visit.office.vault, found), told)
     return answer(visit, {"submission": found.number, "findings": rows})
+
+
+def finding_rows(found: pl.DataFrame, told: Mapping[str, Explanation]) -> list[dict[str, Any]]:
+    """Findings as programs see them, each with the explanation given for it."""
+    rows = []
+    for row in to_be_listed(found).iter_rows(named=True):
+        given = told.get(finding_key(row))
+        explanation = {"reason_code": given.reason_code, "text": given.text} if given else None
+        rows.append({name: row[name] for name in FINDING_COLUMNS} | {"explanation": explanation})
+    return rows
 
 
 def receipt(visit: Visit) -> Response:

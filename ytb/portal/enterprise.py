@@ -18,7 +18,6 @@ from schemas.errors import RefusalError
 from schemas.observations import ENTERPRISE_ROSTER
 from sources.causes import Cause
 from warehouse.ledger.enterprise_returns import (
-    OWN,
     STANDS,
     EnterpriseReturn,
     enterprise_returns,
@@ -110,7 +109,7 @@ def upload(visit: Visit) -> Response:
 
 def may_act(visit: Visit, found: EnterpriseReturn) -> bool:
     """The enterprise on what it handed in itself, the park on what came to it by mail; nobody for the other."""
-    return (visit.who.unit_id is not None) == (found.channel == OWN)
+    return (visit.who.unit_id is not None) == found.is_own
 
 
 def lines_of(visit: Visit, found: EnterpriseReturn) -> list[Line]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from pipelines.intake import Office, Outcome
-from pipelines.own_returns import examine_return
+from pipelines.own_returns import settle_return
 from pipelines.receiving import examine, unexamined
 from sources.pool import Pool
 from warehouse.ledger.enterprise_returns import EnterpriseReturn, unexamined_returns
@@ -73,11 +73,23 @@ class Examiner:
 
         return self._queue(number, job)
 
-    def examine_return(self, number: str, *, actor: str) -> Future[EnterpriseReturn]:
-        """Put an enterprise's return in the queue."""
-        return self._queue(
-            number, lambda: examine_return(self.office, number, self.pool, now=self.clock(), actor=actor)
-        )
+    def examine_return(
+        self,
+        number: str,
+        *,
+        actor: str,
+        explanations: Mapping[str, tuple[str, str]] | None = None,
+        signatories: Signatories | None = None,
+    ) -> Future[EnterpriseReturn]:
+        """Put an enterprise's return in the queue, with what a program sent along."""
+
+        def job() -> EnterpriseReturn:
+            return settle_return(
+                self.office, number, self.pool, explanations=explanations or {}, signatories=signatories,
+                now=self.clock(), actor=actor,
+            )  # fmt: skip
+
+        return self._queue(number, job)
 
     def run(self, name: str, work: Callable[[], T]) -> Future[T]:
         """Put any other long piece of work in the queue, under a name of its own."""

@@ -6,14 +6,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
-from ytb.portal.route import Route
+from ytb.portal.route import Owner, Route
 
 PARAMETERS = {
     "number": ("报送编号", "2025Q1-LBXQ-0001"),
     "park": ("园区代码", "LBXQ"),
     "period": ("报告期", "2025-Q1"),
+    "unit": ("企业统一社会信用代码", "91620102900001092A"),
 }
+NUMBER_OF_RETURN = ("企业自填表编号", "2025Q1-LBXQ-91620102900001092A-01")
 PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -71,7 +74,14 @@ FINDING = _object(
     cell=MAYBE_TEXT, row=MAYBE_COUNT, column=MAYBE_TEXT, indicator=MAYBE_TEXT, found=MAYBE_TEXT, message=TEXT,
     code=MAYBE_TEXT, outcome=MAYBE_TEXT, explanation={"anyOf": [{"type": "null"}, _object(reason_code=TEXT, text=TEXT)]},
 )  # fmt: skip
-SCHEMAS = {"Problem": PROBLEM, "Submission": SUBMISSION, "Receipt": RECEIPT, "Finding": FINDING}
+RETURN = _object(
+    **{"return": TEXT}, park=TEXT, period=TEXT, unit_id=TEXT, edition=TEXT, revision={"type": "integer", "minimum": 1},
+    state={"enum": [state.value for state in ReturnState]}, state_label=TEXT, confirmed={"type": "boolean"}, received_at=INSTANT,
+    state_at=INSTANT, file=_object(name=TEXT, sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"}, size=COUNT),
+    forms=_list(TEXT), counts={"type": "object", "additionalProperties": COUNT}, blocking=MAYBE_COUNT,
+    to_explain=MAYBE_COUNT, unexplained=MAYBE_COUNT, unreadable=MAYBE_TEXT,
+)  # fmt: skip
+SCHEMAS = {"Problem": PROBLEM, "Submission": SUBMISSION, "Receipt": RECEIPT, "Finding": FINDING, "Return": RETURN}
 #: Route → what it answers where all went well.
 ANSWERS: dict[str, dict[str, Any]] = {
     "api_submit": {"allOf": [_named("Submission"), _object(receipt=_named("Receipt"))]},
@@ -79,6 +89,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "api_submission": _named("Submission"),
     "api_findings": _object(submission=TEXT, findings=_list(_named("Finding"))),
     "api_receipt": _named("Receipt"),
+    "api_hand_in": _named("Return"),
+    "api_returns": _object(returns=_list(_named("Return"))),
+    "api_return": _named("Return"),
+    "api_return_findings": _object(**{"return": TEXT}, findings=_list(_named("Finding"))),
 }
 FILES = {
     "required": True,
@@ -123,8 +137,9 @@ def operation(route: Route) -> dict[str, Any]:
         "operationId": route.name,
         "summary": route.title,
         "parameters": [
-            {"name": name, "in": "path", "required": True, "description": PARAMETERS[name][0], "example": PARAMETERS[name][1], "schema": {"type": "string"}}
+            {"name": name, "in": "path", "required": True, "description": words, "example": example, "schema": {"type": "string"}}
             for name in re.findall(r"{(\w+)", route.path)
+            for words, example in [NUMBER_OF_RETURN if name == "number" and route.owner is Owner.RETURN else PARAMETERS[name]]
         ],
         "responses": {
             "201" if route.uploads else "200": {"description": "完成", "content": {"application/json": {"schema": ANSWERS.get(route.name, {"type": "object"})}}},

@@ -9,6 +9,7 @@ from ytb.portal import (
     administration,
     allocating,
     api,
+    api_returns,
     approving,
     beside,
     casefile,
@@ -85,8 +86,8 @@ ROUTES: tuple[Route, ...] = (
     _get("second_factor", "/second-factor", account.second_factor, SIGNED_IN),
     _post("set_second_factor", "/second-factor", account.set_second_factor, SIGNED_IN, account.second_factor),
     _post("make_recovery_codes", "/account/recovery-codes", account.make_recovery_codes, SIGNED_IN, account.account),
-    _post("add_token", "/account/tokens", account.add_token, PARK | OFFICE, account.account),
-    _post("revoke_token", "/account/tokens/revoke", account.revoke_token, PARK | OFFICE, account.account),
+    _post("add_token", "/account/tokens", account.add_token, PARK | ENTERPRISE | OFFICE, account.account),
+    _post("revoke_token", "/account/tokens/revoke", account.revoke_token, PARK | ENTERPRISE | OFFICE, account.account),
     # the park
     _get("park_due", "/park", park.due, PARK, menu="我的报表"),
     _get("park_round", "/park/{park}/{period}", park.one_round, PARK, owner=_R),
@@ -240,6 +241,10 @@ ROUTES: tuple[Route, ...] = (
     _get("api_submission", "/api/v1/submissions/{number}", api.status, PARK | OFFICE, owner=_S, scope="read", title="一份报送的状态"),
     _get("api_findings", "/api/v1/submissions/{number}/findings", api.findings, PARK | OFFICE, owner=_S, reads=True, scope="read", title="一份报送的问题"),
     _get("api_receipt", "/api/v1/submissions/{number}/receipt", api.receipt, PARK | OFFICE, owner=_S, scope="read", title="一份报送的回执"),
+    _post("api_hand_in", "/api/v1/parks/{park}/enterprises/{unit}/periods/{period}/returns", api_returns.hand_in, ENTERPRISE, None, owner=_U, uploads=True, scope="submit", title="企业交自己的工作簿;写明签署人的,没有问题即确认"),
+    _get("api_returns", "/api/v1/parks/{park}/enterprises/{unit}/periods/{period}/returns", api_returns.listing, ENTERPRISE | PARK, owner=_U, scope="read", title="一家企业一期的自填表"),
+    _get("api_return", "/api/v1/returns/{number}", api_returns.status, ENTERPRISE | PARK, owner=_E, scope="read", title="一份企业自填表的状态"),
+    _get("api_return_findings", "/api/v1/returns/{number}/findings", api_returns.findings, ENTERPRISE | PARK, owner=_E, reads=True, scope="read", title="一份企业自填表的问题"),
 )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -30,6 +32,8 @@ from warehouse.ledger.submissions import latest, submission, submissions
 from warehouse.ledger.trail import events
 from warehouse.ledger.users import add_user
 from warehouse.ledger.verify import verify_ledger
+from ytb.cli.main import main
+from ytb.cli.remote import Server
 from ytb.demo.filling import fill, saved
 from ytb.portal.application import create_app, portal_of
 from ytb.portal.visit import Settings
@@ -195,3 +199,43 @@ def test_an_enterprise_that_left_the_register_stays_out_of_the_collation(served:
     page = served.park.get(f"{HERE}/collate").text
     assert f"汇集 {len(served.units) - 1} 家" in page and "不在本期名录的" in page
     assert served.park.get(f"/enterprises/{PARK}/{gone}/{Q2}/template").status == 404
+
+
+def test_an_enterprise_hands_in_by_a_program_and_stands_by_it(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit, token = served.units[0], "the-token-of-a-program"
+    with served.tiny.office.ledger.write() as session:
+        access.add_token(
+            session, token, unit, label="t", scopes=("read", "submit"), expires_at=NOW + timedelta(days=1), now=NOW
+        )
+
+    def asked(server: Server, path: str, body: bytes | None = None, kind: str = "", key: str = "") -> Any:
+        headers = {"Authorization": f"Bearer {server.token}", "Content_Type": kind, "Idempotency_Key": key or "-"}
+        own = Browser(served.app, client="10.0.0.3")
+        answer = own.ask("POST" if body else "GET", path, [body] if body else [], **headers)
+        return json.loads(answer.body) | {"status": answer.status}
+
+    monkeypatch.setattr("ytb.cli.remote._ask", asked)
+    template = template_for(served.tiny.office, served.tiny.office.programme, Q2, PARK, unit=unit, as_of=Q2.end)
+    book = openpyxl.load_workbook(io.BytesIO(served.filled(template)))
+    book.properties.creator = "会计系统"  # other bytes, the same figures
+    file = tmp_path / "本单位.xlsx"
+    file.write_bytes(saved(book))
+    words = ["--json", "submit", str(file), "--server", "https://tj.example.cn", "--token", token]
+    assert main(words) == 1  # it says itself whose it is; nobody has put a name to it
+    first = json.loads(capsys.readouterr().out)
+    assert (first["unit_id"], first["state"], first["blocking"], first["confirmed"]) == (unit, "clean", 0, False)
+    names = ",".join(SIGNED.values())
+    assert main([*words, "--signed", names]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert (second["return"], second["state"], second["unexplained"]) == (first["return"], "confirmed", 0)
+    with served.tiny.office.ledger.read() as session:
+        kept = enterprise_return(session, first["return"])
+    assert kept.channel == "api" and kept.is_own
+    assert kept.confirmation is not None and kept.confirmation.confirmed_by == SIGNED["unit_head"]
+    assert asked(Server("", token), f"/api/v1/returns/{kept.number}/findings")["findings"] == []
+    other = f"/api/v1/parks/{PARK}/enterprises/{served.units[1]}/periods/{Q2}/returns"
+    assert asked(Server("", token), other)["status"] == 404
+    assert main(["submit", str(file), "--unit", unit]) == 2
+    assert main([*words, "--leave-out"]) == 1

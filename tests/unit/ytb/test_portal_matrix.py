@@ -45,7 +45,9 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["static", "sign_in_page", "sign_in", "leave_for_provider", "come_back_from_provider", "verify", "help", "alive", "api_document"], PUBLIC),
     **dict.fromkeys(["home", "sign_out", "account", "password", "change_password", "second_factor", "set_second_factor"], ALL),
     "make_recovery_codes": ALL,
-    **dict.fromkeys(["add_token", "revoke_token"], PARK | OFFICE),
+    **dict.fromkeys(["add_token", "revoke_token"], PARK | ENTERPRISE | OFFICE),
+    "api_hand_in": ENTERPRISE,
+    **dict.fromkeys(["api_returns", "api_return", "api_return_findings"], ENTERPRISE | PARK),
     **dict.fromkeys(["park_due", "park_round", "template", "upload", "submission", "submission_state", "explanations", "give_explanations"], PARK),
     **dict.fromkeys(["leave_out", "reporting", "report", "api_submit"], PARK),
     **dict.fromkeys(["marked"], PARK | OFFICE),
@@ -225,7 +227,14 @@ def test_what_is_another_enterprises_of_the_same_park_or_of_another_does_not_exi
     route: Route, owner: tuple[str, str], inst: Installation, browsers: dict[str, Browser]
 ) -> None:
     browser, path = browsers["enterprise"], path_of(route, *owner)
-    foreign = browser.get(path) if route.method == "GET" else browser.post(path, {}, page="/own")
+    token = inst.token("enterprise", route.scope) if route.is_api else ""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if route.method == "GET":
+        foreign = browser.get(path, **headers)
+    elif route.is_api:
+        foreign = browser.upload(path, [("a.xlsx", b"x")], **headers)
+    else:
+        foreign = browser.post(path, {}, page="/own")
     assert foreign.status == 404, path
     assert owner[1] == UNIT or owner[1] not in foreign.text
 
