@@ -45,10 +45,9 @@ def index_values(
     context: list[pl.DataFrame] = []
     reach = max(i.window for i in system.indicators) - 1
     for year in years_needed(system, last):
-        data = population.at(year)
-        if data is None:
+        if not population.has(Period(year)):
             continue
-        context.append(data.context)
+        context.append(population.bare(Period(year)).context)
         if first is None or year >= first - reach:
             found, pieces = _year(population, system, areas, codes, year, completed)
             yearly.append(found)

@@ -41,6 +41,7 @@ class Population:
     as_of: datetime | None = None
     register: Callable[[Period], pl.DataFrame] | None = None
     _recent: Recent = field(default_factory=Recent, repr=False)
+    _has: dict[Period, bool] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _on_file(self) -> frozenset[str]:
@@ -52,10 +53,11 @@ class Population:
         return self.programme.edition_for(period)
 
     def has(self, period: Period) -> bool:
-        """Whether anything was filed for ``period``."""
-        return any(frame.height for frame in self.bare(period).rosters.values()) or bool(
-            self.bare(period).parks.filter(pl.col("filed")).height
-        )
+        """Whether anything was filed for ``period``, or stands in the register of it."""
+        if period not in self._has:
+            bare = self.bare(period)
+            self._has[period] = any(f.height for f in bare.rosters.values()) or bool(bare.parks["filed"].any())
+        return self._has[period]
 
     def at(self, year: int) -> PeriodData | None:
         """Annual data of ``year``, None where that year is not on file; what CUM, BASE, STAGE and CAGR ask."""
