@@ -197,15 +197,21 @@ def _event(row: TrailRow) -> Event:
     )
 
 
-def verify_trail(session: Session, *, expected: Iterable[Head] = ()) -> TrailReport:
-    """Recompute the whole chain and compare the heads kept elsewhere with it."""
+def verify_trail(
+    session: Session, *, expected: Iterable[Head] = (), after: Head | None = None, most: int | None = None
+) -> TrailReport:
+    """Recompute the chain and compare the heads kept elsewhere with it: the whole, or ``after`` a link that was verified before
+    the links behind it, at most so many. That link itself is only compared with what it was."""
     problems: list[str] = []
     wanted: dict[int, set[str]] = {}
     for kept in expected:
         wanted.setdefault(kept.seq, set()).add(kept.hash)
-    links, before = 0, Head(0, GENESIS)
+    links, before = 0, after or Head(0, GENESIS)
+    if after is not None and session.scalar(select(TrailRow.hash).where(TrailRow.seq == after.seq)) != after.hash:
+        problems.append(f"留痕第 {after.seq} 条与核验时的不同,核验之后被改动或删除")
     columns = [getattr(TrailRow, name) for name in (*_HASHED, "hash")]
-    for link in session.execute(select(*columns).order_by(TrailRow.seq).execution_options(yield_per=1000)).mappings():
+    query = select(*columns).where(TrailRow.seq > before.seq).order_by(TrailRow.seq).limit(most)
+    for link in session.execute(query.execution_options(yield_per=1000)).mappings():
         links += 1
         seq = link["seq"]
         if seq != before.seq + 1:

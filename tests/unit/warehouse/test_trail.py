@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from warehouse.home import Home, receipt_key
 from warehouse.ledger import trail
+from warehouse.ledger.chain_checks import check_whole_trail, last_check
 from warehouse.ledger.columns import canonical_json
 from warehouse.ledger.migrate import open_ledger
 from warehouse.ledger.receipts import receipt
@@ -223,3 +224,36 @@ def test_canonical_json_has_one_spelling() -> None:
     assert canonical_json({"b": 1, "a": ["x", None, True]}) == '{"a":["x",null,true],"b":1}'
     with pytest.raises(ValueError, match="Out of range"):
         canonical_json(float("nan"))
+
+
+def test_a_verification_of_the_whole_is_remembered_and_what_follows_is_cheap(busy: Any, tmp_path: Path) -> None:
+    with busy.ledger.read() as session:
+        assert last_check(session) is None
+        end = trail.head(session)
+    made = check_whole_trail(busy.ledger, now=busy.now, actor="auditor")
+    assert (made.links, made.head, made.problems, made.found) == (end.seq, end, 0, ())
+    with busy.ledger.write() as session:
+        trail.append(session, at=busy.now, actor="x", action="viewed", subject="s")
+    with busy.ledger.read() as session:
+        assert last_check(session) == made
+        since = trail.verify_trail(session, after=made.head)
+        assert (since.links, since.head.seq, since.problems) == (2, end.seq + 2, ())  # the check itself, and the view
+        assert trail.verify_trail(session, after=made.head, most=1).head.seq == end.seq + 1
+        assert verify_ledger(session).is_sound
+    for n, (statement, told) in enumerate(
+        {
+            "UPDATE trail SET actor = 'y' WHERE seq = 3": "",  # below what was verified: only the whole shows it
+            f"UPDATE trail SET actor = 'y' WHERE seq = {end.seq + 2}": "已被改动",
+            f"UPDATE trail SET hash = '{'0' * 64}' WHERE seq = {end.seq}": "与核验时的不同",
+            f"DELETE FROM trail WHERE seq = {end.seq}": "与核验时的不同",
+        }.items()
+    ):
+        home = copy_of(busy, tmp_path / str(n))
+        tampered(home, [(statement, ())])
+        ledger = open_ledger(home)
+        with ledger.read() as session:
+            found = ";".join(trail.verify_trail(session, after=made.head).problems)
+        assert told in found and bool(found) is bool(told)
+        again = check_whole_trail(ledger, now=busy.now, actor="auditor")
+        assert again.problems > 0 and again.found
+        ledger.engine.dispose()

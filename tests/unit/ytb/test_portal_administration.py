@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ import pytest
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import PASSWORD, Installation, installation
 from warehouse.ledger import access, trail
+from warehouse.ledger.chain_checks import last_check
 from ytb.portal import passwords
 
 CLERK = "park_reporter-LBGX"
@@ -127,6 +129,20 @@ def test_the_trail_is_filtered_by_person_action_object_and_day(inst: Installatio
     numbers = [int(one["序号"]) for one in rows("from=nonsense")]
     assert len(numbers) > len(on_the_day) and numbers == sorted(numbers, reverse=True)
     assert "条" in auditor.get("/trail?actor=auditor").text
+
+
+def test_the_whole_trail_is_verified_on_request_and_the_page_says_up_to_where(inst: Installation) -> None:
+    auditor = signed_in(inst, "auditor")
+    assert "还没有在这里核验过" in auditor.get("/trail").text
+    assert auditor.post("/trail/verify", page="/trail").location == "/trail?done=verifying"
+    page, until = "", time.monotonic() + 30
+    while "没有问题" not in page and time.monotonic() < until:
+        page = auditor.get("/trail").text
+    with inst.office.ledger.read() as session:
+        made = last_check(session)
+    assert made is not None and made.by == "auditor" and made.problems == 0
+    assert f"核验第 1 至 {made.head.seq} 条,没有问题" in page and "打开本页时已核验,与之衔接" in page
+    assert f"第 {made.head.seq} 条以前的记录,要再核验全部才看得出" in page
 
 
 def test_where_messages_for_a_person_go_is_changed_and_the_trail_does_not_say_to_what(inst: Installation) -> None:

@@ -92,7 +92,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "set_contact", "code_file", "lockouts", "lift_lockout"], SECURITY),
     **dict.fromkeys(["messages", "send_again", "let_be"], ADMINISTRATOR),
     **dict.fromkeys(["sessions", "end_session"], ADMINISTRATOR | SECURITY),
-    **dict.fromkeys(["trail", "trail_csv"], AUDITOR),
+    **dict.fromkeys(["trail", "trail_csv", "verify_trail"], AUDITOR),
     **dict.fromkeys(["health", "health_json"], ADMINISTRATOR | AUDITOR),
 }  # fmt: skip
 

@@ -1,0 +1,100 @@
+"""The auditor's pages of the trail: filtered, as a file, and whether the chain holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime, time, timedelta
+
+from starlette.responses import Response
+
+from exports.safe_text import safe_csv
+from schemas.errors import RefusalError
+from warehouse.ledger import trail
+from warehouse.ledger.chain_checks import check_whole_trail, last_check
+from warehouse.ledger.columns import shown_instant
+from warehouse.ledger.states import State
+from ytb.portal import pages
+from ytb.portal.visit import BEIJING, Visit
+
+WORK = "trail"
+#: Links behind the last verification of the whole that a look at the page verifies; more wait for the next one.
+VERIFIED_AT_A_LOOK = 5000
+EVENTS_SHOWN = 200
+#: What the auditor reads for an action of the trail; one that is not here is shown as it is kept.
+ACTIONS = {
+    "received": "接收", "read": "读取", "checked": "审核", "failed": "审核未通过", "explained": "说明齐全", "reported": "报送",
+    "explanations_given": "填写情况说明", "accept": "验收", "return": "退回", "reopen": "撤销验收", "superseded": "被替代",
+    "check_again": "重新审核", "viewed": "查看", "signed_in": "登录", "signed_out": "退出", "sign_in_failed": "登录失败",
+    "password_set": "更改口令", "password_reset": "重置口令", "second_factor_set": "启用两步验证",
+    "second_factor_removed": "取消两步验证", "token_added": "新建令牌", "token_revoked": "作废令牌", "user_added": "登记用户",
+    "user_disabled": "停用用户", "contact_set": "更改联系方式", "approval_asked": "提交园区审核",
+    "approval_declined": "园区审核退回", "round_open": "开网", "round_close": "关网", "round_extend": "延期", "released": "发布",
+    "withdrawn": "撤回发布", "release_requested": "申请发布", "release_confirmed": "确认发布", "release_declined": "不同意发布",
+    "release_made": "发布完成", "release_failed": "发布未完成", "proposals_recorded": "名录变更申请",
+    "proposal_accepted": "采纳名录变更", "proposal_rejected": "不采纳名录变更", "unit_events": "名录变动",
+    "answer_statuses": "登记回答状态", "register_applied": "申请名录变动", "units_confirmed": "登记企业确认", "mail_entered": "录入邮件收来的工作簿", "return_received": "收到企业自填表", "return_checked": "审核企业自填表",
+    "return_check_again": "重新审核企业自填表", "return_explained": "企业填写情况说明", "return_confirmed": "企业确认",
+    "return_taken_up": "园区汇集", "application_approved": "同意名录变动申请", "application_declined": "不同意名录变动申请",
+    "parks_recorded": "登记园区", "notice_posted": "发通知", "notice_withdrawn": "撤回通知",
+    "correction_asked": "申请关网后更正", "correction_granted": "准予更正", "correction_declined": "不同意更正",
+    "handover_asked": "申请交接", "handover_confirmed": "确认交接", "handover_declined": "退回交接",
+    "lockout_lifted": "解除登录锁定", "recovery_codes_made": "生成恢复码", "recovery_code_used": "用恢复码登录",
+    "message_sent": "发出消息", "message_failed": "消息没有发出", "message_unsure": "消息是否发出不确定", "message_again": "再发消息",
+    "message_dropped": "作废消息", "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验", "trail_verified": "核验全部留痕",
+    "infected_refused": "拒收未通过病毒检查的文件",
+}  # fmt: skip
+
+
+def _wanted(visit: Visit) -> trail.Wanted:
+    """The filters of the address; days are days in Beijing."""
+
+    def midnight(name: str, days: int) -> datetime | None:
+        try:
+            day = date.fromisoformat(visit.query(name))
+        except ValueError:
+            return None
+        return datetime.combine(day, time(0), BEIJING) + timedelta(days=days)
+
+    return trail.Wanted(
+        visit.query("actor"), visit.query("action"), visit.query("subject"), midnight("from", 0), midnight("until", 1)
+    )
+
+
+def trail_page(visit: Visit) -> Response:
+    """The trail, filtered; when the whole chain was verified last, and whether what came since follows on it."""
+    with visit.office.ledger.read() as session:
+        found, count = trail.search(session, _wanted(visit), most=EVENTS_SHOWN)
+        end, checked = trail.head(session), last_check(session)
+        since = trail.verify_trail(session, after=checked.head, most=VERIFIED_AT_A_LOOK) if checked else None
+    actions = sorted(ACTIONS, key=lambda action: ACTIONS[action])
+    query = str(visit.request.url.query)
+    filters = {name: visit.query(name) for name in ("actor", "action", "subject", "from", "until")}
+    return pages.page(
+        visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since,
+        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, words=ACTIONS, states={str(state): state.label for state in State},
+    )  # fmt: skip
+
+
+def verify(visit: Visit) -> Response:
+    """Verify the whole chain, behind the page: with millions of links it takes a while."""
+    examiner, who = visit.portal.examiner, visit.who.name
+    if examiner.place(WORK) is not None:
+        raise RefusalError("正在核验,请稍后刷新本页看结果。")
+    examiner.run(WORK, lambda: check_whole_trail(visit.office.ledger, now=visit.portal.clock(), actor=who))
+    return pages.go("/trail", "verifying")
+
+
+def trail_csv(visit: Visit) -> Response:
+    """The same as a file. Texts that a spreadsheet would take for a formula are made harmless."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["序号", "时间", "人员", "动作", "对象", "原状态", "新状态", "原因", "内容", "校验值"])
+    with visit.office.ledger.read() as session:
+        found, _ = trail.search(session, _wanted(visit))
+    for one in found:
+        payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
+        texts = (one.actor, one.action, one.subject, one.from_state or "", one.to_state or "", one.reason, payload)
+        writer.writerow([one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash])
+    data = "\ufeff" + out.getvalue()
+    return pages.download(data.encode(), "留痕.csv", "text/csv; charset=utf-8")
