@@ -295,13 +295,17 @@ class _Survey:
 
 
 def _categories(row: RowGroup, frame: pl.DataFrame, env: Environment) -> pl.Series:
-    """The category of every unit; null (in no row) where it is not known."""
+    """The category of every unit, so that the rows of a group add up to the whole: ``_`` where its code is not known.
+
+    Null (in no row) where a condition is open, or where the group divides only a part of the units.
+    """
+    nobody = pl.Series([None] * frame.height, dtype=pl.String)
     if row.column:
-        found = frame[row.column] if row.column in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
-        return found.replace(UNKNOWN_CATEGORY, None)
+        found = frame[row.column] if row.column in frame.columns else nobody
+        return found.replace(UNKNOWN_CATEGORY, None) if row.part_of else found.fill_null(UNKNOWN_CATEGORY)
     if row.code:
-        code = frame[row.code].cast(pl.String) if row.code in frame.columns else pl.Series([None] * frame.height)
-        return code.cast(pl.String).str.slice(0, row.digits or None)
+        code = frame[row.code].cast(pl.String) if row.code in frame.columns else nobody
+        return code.str.slice(0, row.digits or None).fill_null(UNKNOWN_CATEGORY)
     if row.categories:
         found = pl.Series([None] * frame.height, dtype=pl.String)
         for category in row.categories:

@@ -121,7 +121,7 @@ def annual_units(con: duckdb.DuckDBPyConnection, year: str) -> None:
     )
     con.execute(
         """CREATE TEMP VIEW units AS SELECT *, PROD OR PROC OR ORG OR MKT AS INNO,
-        PROD OR PROC OR ORG OR MKT OR N17 OR N18 OR R04 > 0 AS ACT FROM zeros"""
+        PROD OR PROC OR ORG OR MKT OR N17 OR N18 OR (R04 > 0 AND (N01 IS NOT NULL OR N17 IS NOT NULL)) AS ACT FROM zeros"""
     )
 
 
