@@ -180,7 +180,7 @@ def _revisions(inputs: Inputs, population: Population, period: Period) -> dict[s
     if not effective.has(quarter):
         return {}
     return {
-        "monitoring_revisions": monitoring_revisions(population.of(period), effective.of(quarter), inputs.programme)
+        "monitoring_revisions": monitoring_revisions(population.bare(period), effective.bare(quarter), inputs.programme)
     }
 
 
