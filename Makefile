@@ -1,9 +1,9 @@
-# make setup | demo | check | unit | test | fuzz | bench      everything from the repository root
+# make setup | demo | check | unit | test | fuzz | vtl | bench      everything from the repository root
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo check unit test fuzz bench system clean
+.PHONY: setup demo check unit test fuzz vtl bench system clean
 setup: $(STAMP)
 
 # --no-deps: the lock is complete, and pip's resolver would ask for hashes of extras that it has already pinned.
@@ -43,8 +43,17 @@ test: setup system
 fuzz: setup
 	HYPOTHESIS_PROFILE=fresh $(BIN)/pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
+# The VTL text of rules carried out by the engine `vtlengine`, against polars. It wants an older pyarrow than the product: a small environment of its own.
+vtl: .venv-vtl/.ready
+	.venv-vtl/bin/python -m pytest -q -n 0 tests/unit/schemas/test_vtl_agreement.py
+
+.venv-vtl/.ready: tests/vtl.lock
+	test -x .venv-vtl/bin/python || $(PYTHON) -m venv .venv-vtl
+	.venv-vtl/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r tests/vtl.lock
+	touch $@
+
 bench: setup
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf .venv demo-home .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .venv-vtl demo-home .mypy_cache .ruff_cache .pytest_cache *.egg-info

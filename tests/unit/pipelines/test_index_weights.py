@@ -123,6 +123,39 @@ def test_entropy_weights_by_hand_and_their_conditions() -> None:
         entropy_weights(np.ones((6, 2)), Step("entropy"), "D1")
 
 
+def test_entropy_weights_of_the_hospital_departments() -> None:
+    """The usual Chinese textbook case of 熵权法: eleven departments, nine kinds of nursing; weights and scores to the two printed digits."""
+    departments = np.array(
+        [
+            [100, 90, 100, 84, 90, 100, 100, 100, 100], [100, 100, 78.6, 100, 90, 100, 100, 100, 100], [75, 100, 85.7, 100, 90, 100, 100, 100, 100],
+            [100, 100, 78.6, 100, 90, 100, 94.4, 100, 100], [100, 90, 100, 100, 100, 90, 100, 100, 80], [100, 100, 100, 100, 90, 100, 100, 85.7, 100],
+            [100, 100, 78.6, 100, 90, 100, 55.6, 100, 100], [87.5, 100, 85.7, 100, 100, 100, 100, 100, 100], [100, 100, 92.9, 100, 80, 100, 100, 100, 100],
+            [100, 90, 100, 100, 100, 100, 100, 100, 100], [100, 100, 92.9, 100, 90, 100, 100, 100, 100],
+        ]
+    )  # fmt: skip
+    weights = entropy_weights(departments, Step("entropy"), "D1").values
+    assert np.round(weights, 2).tolist() == [0.08, 0.22, 0.27, 0.07, 0.11, 0.07, 0.07, 0.07, 0.07]
+    scores = np.round(departments @ weights, 2)
+    assert scores.tolist() == [95.71, 93.14, 93.17, 92.77, 95.84, 98.01, 90.21, 95.17, 95.97, 97.81, 97.02]
+
+
+def test_the_first_component_of_fishers_irises() -> None:
+    """Correlations and first component of the 150 irises as R prints them (cor, prcomp): weights are the squared loadings."""
+    printed = np.array(
+        [
+            [1.0, -0.1175698, 0.8717538, 0.8179411], [-0.1175698, 1.0, -0.4284401, -0.3661259],
+            [0.8717538, -0.4284401, 1.0, 0.9628654], [0.8179411, -0.3661259, 0.9628654, 1.0],
+        ]
+    )  # fmt: skip
+    drawn = np.random.default_rng(1).standard_normal((150, 4))
+    apart, _ = np.linalg.qr(drawn - drawn.mean(axis=0))  # uncorrelated columns, then given the printed correlations
+    found = principal_component_weights(apart @ np.linalg.cholesky(printed).T, "D1")
+    loadings = [0.5210659, 0.2693474, 0.5804131, 0.5648565]
+    assert np.sqrt(found.values).tolist() == pytest.approx(loadings, abs=1e-6)  # from correlations of seven digits
+    assert round(found.details["explained"], 4) == 0.7296
+    assert any("相反" in note for note in found.notes)  # the width of the sepal goes against the rest
+
+
 def test_equal_correlations_make_the_first_component_weigh_equally() -> None:
     base = np.array([1.0, 2, 3, 4, 5, 6])
     scores = np.column_stack([base, base * 2, base + 1])
@@ -152,6 +185,16 @@ def test_benefit_of_the_doubt_by_hand() -> None:
     assert bound.shares.ravel().tolist() == pytest.approx([0.5] * 6)
     with pytest.raises(DefinitionError, match="矛盾"):
         best_case(scores, np.array([0.6, 0.6]), np.ones(2), "T")
+
+
+def test_benefit_of_the_doubt_of_the_seven_branch_offices() -> None:
+    """Cooper, Seiford and Tone, *Data Envelopment Analysis*, table 1.4 (one input, two outputs): D 0.75, A 0.714, B E F G 1."""
+    offices = {"A": (1, 5), "B": (2, 7), "C": (3, 4), "D": (4, 3), "E": (4, 6), "F": (5, 5), "G": (6, 2)}
+    found = best_case(np.array(list(offices.values()), dtype=float), np.zeros(2), np.ones(2), "T")
+    scores = dict(zip(offices, found.scores, strict=True))
+    assert [name for name in offices if scores[name] > 1 - 1e-9] == ["B", "E", "F", "G"]
+    assert (round(scores["A"], 3), round(scores["D"], 2)) == (0.714, 0.75)
+    assert scores["C"] == pytest.approx(0.7)  # on the ray (3, 4) the line from E to F is met at (30, 40)/7
 
 
 def votes(ballots: dict[str, int]) -> tuple[list[str], np.ndarray]:

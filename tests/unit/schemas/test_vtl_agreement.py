@@ -1,4 +1,4 @@
-"""VTL text says what polars says, carried out by the ``vtlengine`` package where it is installed (it is not in the lock)."""
+"""VTL text says what polars says, carried out by the package ``vtlengine``: ``make vtl`` runs it in an environment of its own (tests/vtl.lock)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas.vtl_target import to_vtl, vtl_ruleset
 from tests.generated_expressions import ENV, SCHEMA, conditions, rows
 from tests.generated_rows import records
 
-vtlengine = pytest.importorskip("vtlengine")
+vtlengine = pytest.importorskip("vtlengine", reason="vtlengine wants an older pyarrow than the product: run make vtl")
 pytestmark = pytest.mark.slow
 
 PROGRAMME = programme()
