@@ -65,7 +65,8 @@ class Door:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self.waiting = Counter[str]()
+        # Uploads on their way, in all and by account.
+        self.taken_in, self.waiting = 0, Counter[str]()
         # Uploads whose body is here and that are not acknowledged yet; slow senders are not among them.
         self.arrived = 0
         # Fewer than there are threads, so that pages are served while uploads are taken in.
@@ -115,13 +116,10 @@ class Door:
     async def _serve(self, visit: Visit) -> Response:
         if visit.request.headers.get("host", "").rsplit(":", 1)[0] not in self.portal.settings.hosts:
             raise problems.WRONG_HOST
-        visit = await run_in_threadpool(identify, visit)
-        if (turned := turned_away(visit)) is not None:
-            return turned
-        if visit.request.method in SAFE:
-            return await run_in_threadpool(show, visit)
-        if not visit.route.is_api:
-            require_same_origin(visit)
+        entered = await run_in_threadpool(enter, visit)
+        if isinstance(entered, Response):
+            return entered
+        visit = entered
         if visit.route.uploads:
             return await self._upload(visit)
         form = await self._form(visit)
@@ -137,7 +135,7 @@ class Door:
             if not secrets.compare_digest(form.get("_csrf").encode(), wanted.encode()):
                 form.close()
                 raise problems.STALE_FORM
-        if form.files:
+        if form.files and self.portal.office.scanner is not None:
             try:
                 await run_in_threadpool(looked_at, visit, form)
             except BaseException:
@@ -146,11 +144,10 @@ class Door:
         return form
 
     async def _upload(self, visit: Visit) -> Response:
-        # Whose it is is asked before a byte of the body is read.
-        visit = await run_in_threadpool(owned, visit)
         settings, name = self.portal.settings, visit.who.name
-        if self.waiting.total() >= settings.most_waiting or self.waiting[name] >= settings.most_of_one:
+        if self.taken_in >= settings.most_waiting or self.waiting[name] >= settings.most_of_one:
             raise problems.BUSY
+        self.taken_in += 1
         self.waiting[name] += 1
         try:
             form = await self._form(visit)
@@ -164,7 +161,10 @@ class Door:
                 self.portal.examiner.give_way(self.arrived > RUSH)
                 form.close()
         finally:
-            self.waiting -= Counter({name: 1})
+            self.taken_in -= 1
+            self.waiting[name] -= 1
+            if not self.waiting[name]:
+                del self.waiting[name]
         return await self._better(answer) if isinstance(answer, Waiting) else answer
 
     async def _better(self, answer: Waiting) -> Response:
@@ -195,6 +195,21 @@ def looked_at(visit: Visit, form: Form) -> None:
 
 def _no_page(_: Visit) -> Response:
     raise problems.NOT_FOUND
+
+
+def enter(visit: Visit) -> Visit | Response:
+    """Who it is, may they, did they mean it: the answer for who is turned away and for who only looks, else the visit.
+
+    Whose the thing is is asked before a byte of an upload is read. One step, since every change of thread costs as much.
+    """
+    visit = identify(visit)
+    if (turned := turned_away(visit)) is not None:
+        return turned
+    if visit.request.method in SAFE:
+        return show(visit)
+    if not visit.route.is_api:
+        require_same_origin(visit)
+    return owned(visit) if visit.route.uploads else visit
 
 
 def identify(visit: Visit) -> Visit:
