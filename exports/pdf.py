@@ -1,7 +1,8 @@
-"""PDF pages for paper: A4, Chinese without an installed font, the same content gives the same bytes.
+"""PDF pages for paper: A4, Chinese; on one system the same content gives the same bytes.
 
-The font is STSong-Light, one of the character collections every PDF reader brings along (Adobe-GB1); nothing is embedded.
-It knows no characters beyond the first plane of Unicode: those are printed as 〓, as printers do with a type they lack.
+Where the system has fonts-noto-cjk (SIL Open Font License), the characters used are embedded, and every reader shows them. Elsewhere
+the font is STSong-Light, a name for characters that most readers bring along (Adobe-GB1) and nothing is embedded: a reader without
+Asian fonts shows blanks. What the font lacks (of STSong-Light: all beyond the first plane of Unicode) is printed as 〓, as printers do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, TableStyle
 
-FONT = "STSong-Light"
+from exports import font_file
+from exports.embedded_font import EmbeddedFont, register
+
+EMBEDDED, READERS_OWN = "Embedded-CJK", "STSong-Light"
 MISSING = "〓"
 INK, QUIET, LINE, HEAD = HexColor("#1b2733"), HexColor("#556472"), HexColor("#8a97a3"), HexColor("#e9eff5")
 MARGIN = 18 * mm
@@ -31,6 +35,9 @@ MARGIN = 18 * mm
 def printable(text: str) -> str:
     """Text as the font can print it: no control characters, 〓 for what lies beyond the first plane."""
     shown = (c if c == "\n" or c.isprintable() else " " for c in text)
+    font = pdfmetrics.getFont(_font())
+    if isinstance(font, EmbeddedFont):
+        return "".join(c if c == "\n" or font.has(c) else MISSING for c in shown)
     return "".join(MISSING if ord(c) > 0xFFFF else c for c in shown)
 
 
@@ -40,10 +47,9 @@ def style(
 ) -> ParagraphStyle:
     """A style of paragraph. The font has no bold cut; ``bold`` gives air around a heading instead. ``mono``: for codes and
     hashes, ASCII only."""
-    _font()
     return ParagraphStyle(
         f"s{size}{bold}{centred}{quiet}{mono}",
-        fontName="Courier" if mono else FONT,
+        fontName="Courier" if mono else _font(),
         fontSize=size,
         leading=size * 1.45,
         alignment=1 if centred else 0,
@@ -115,13 +121,12 @@ def qr(text: str, side: float = 34) -> Drawing:
 
 def document(title: str, story: Sequence[Any], *, foot: str, wide: bool = False) -> bytes:
     """The pages of a story with a line at the foot of each. ``wide``: the page lies on its side."""
-    _font()
     target = io.BytesIO()
     size = landscape(A4) if wide else A4
 
     def decorate(canvas: Any, _: Any) -> None:
         canvas.saveState()
-        canvas.setFont(FONT, 8)
+        canvas.setFont(_font(), 8)
         canvas.setFillColor(QUIET)
         canvas.drawString(MARGIN, 10 * mm, printable(foot))
         canvas.drawRightString(size[0] - MARGIN, 10 * mm, f"第 {canvas.getPageNumber()} 页")
@@ -136,5 +141,10 @@ def document(title: str, story: Sequence[Any], *, foot: str, wide: bool = False)
 
 
 @cache
-def _font() -> None:
-    pdfmetrics.registerFont(UnicodeCIDFont(FONT))
+def _font() -> str:
+    """The name of the font for text, known to reportlab from here on."""
+    if (file := font_file.system_font()) is not None:
+        register(EMBEDDED, file, MISSING)
+        return EMBEDDED
+    pdfmetrics.registerFont(UnicodeCIDFont(READERS_OWN))
+    return READERS_OWN

@@ -65,6 +65,7 @@ def receipt_pdf(slip: Receipt, *, organisation: str, titles: Mapping[str, str], 
         table([[paragraph(name, 9.5, quiet=True), value] for name, value in facts], (28, 146), ruled=False),
         paragraph("文件", 11, bold=True),
         table([("文件名", "字节", "SHA-256"), *files], (62, 20, 92), head=1),
+        paragraph(" ", 3),
         paragraph(f"凭回执编号和核验码可在 {verify_at} 核验真伪;或扫描二维码。", 8.5, quiet=True),
     ]
     return document(f"回执 {slip.receipt_number}", story, foot=f"回执 {slip.receipt_number}  核验码 {slip.code}")

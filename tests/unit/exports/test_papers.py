@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import segno
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exports import font_file, pdf
 from exports.check_table import CheckTable, FormLine, ToldLine, check_table_pdf
 from exports.pdf import document, modules, paragraph, printable
 from exports.receipt_pdf import receipt_pdf, verification_address
@@ -32,23 +34,62 @@ AT = "https://stats.example/verify"
 UNESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
-def text_of(pdf: bytes) -> str:
-    """The words of a PDF of ours: streams unpacked, strings read as the UCS-2 that the font's encoding takes."""
+HAS_FONT = font_file.system_font() is not None
+
+
+@pytest.fixture(
+    autouse=True, params=[pytest.param(True, marks=pytest.mark.skipif(not HAS_FONT, reason="no fonts-noto-cjk")), False],
+    ids=["embedded", "the reader's own"],
+)  # fmt: skip
+def is_embedded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+    """Every paper with the font of the system in it, and without one."""
+    if not request.param:
+        monkeypatch.setattr(font_file, "system_font", lambda: None)
+    for cached in (pdf._font, pdf.style):
+        cached.cache_clear()
+    yield bool(request.param)
+    for cached in (pdf._font, pdf.style):
+        cached.cache_clear()
+
+
+def text_of(made: bytes) -> str:
+    """The words of a PDF of ours: streams unpacked, strings read by the document's own map of glyphs to characters, else as the
+    UCS-2 that the reader's font takes."""
     words = []
-    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.S):
-        try:
-            plain = zlib.decompress(base64.a85decode(stream.strip(), adobe=False) if stream.strip()[-2:] != b"~>" else base64.a85decode(b"<~" + stream.strip(), adobe=True))  # fmt: skip
-        except (ValueError, zlib.error):
-            continue
+    streams, known = list(unpacked(made)), {}
+    for plain in streams:
+        if b"beginbfchar" in plain:
+            known = {
+                int(g, 16): bytes.fromhex(c.decode()).decode("utf-16-be")
+                for g, c in re.findall(rb"<(\w{4})> <(\w+)>", plain)
+            }
+    for plain in streams:
         for raw in re.findall(rb"\(((?:\\.|[^\\()])*)\) Tj", plain, re.S):
             shown = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), raw)
             shown = re.sub(rb"\\(.)", lambda m: UNESCAPED.get(m[1].decode(), m[1].decode("latin-1")).encode("latin-1"), shown, flags=re.S)  # fmt: skip
-            words.append(shown.decode("utf-16-be", "replace"))
+            if known and len(shown) % 2 == 0:
+                words.append(
+                    "".join(known.get(int.from_bytes(shown[n : n + 2], "big"), "") for n in range(0, len(shown), 2))
+                )
+            elif not known:
+                words.append(shown.decode("utf-16-be", "replace"))
             words += [shown.decode()] if shown.isascii() else []  # the fixed font takes plain ASCII
     return "".join(words)
 
 
-def test_the_receipt_says_everything_once_and_in_the_same_bytes() -> None:
+def unpacked(made: bytes) -> Iterator[bytes]:
+    """The streams of a PDF that are text: written as letters and packed, or packed alone."""
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", made, re.S):
+        letters = stream.strip()
+        try:
+            yield zlib.decompressobj().decompress(
+                base64.a85decode(b"<~" + letters, adobe=True) if letters.endswith(b"~>") else stream
+            )
+        except (ValueError, zlib.error):
+            continue
+
+
+def test_the_receipt_says_everything_once_and_in_the_same_bytes(is_embedded: bool) -> None:
     first = receipt_pdf(
         SLIP, organisation="测试统计局", titles={"basic": "基本情况", "finance": "财务状况"}, verify_at=AT
     )
@@ -58,8 +99,10 @@ def test_the_receipt_says_everything_once_and_in_the_same_bytes() -> None:
     assert first == again and first.startswith(b"%PDF-")
     text = text_of(first)
     for word in ("2025Q1-LBXQ-0003-K", "已报送", "兰州新区<b>&(LBXQ)", "企业 7 家,填报 90 格", "错误 0,核实 2", "ab" * 16,
-                 "张三", "李四", "王五", "0931-1", "ABCD-EFGH-JKMN-PQRS", "基本情况、财务状况", "财务<i>〓.xlsx", "测试统计局 报送回执"):  # fmt: skip
+                 "张三", "李四", "王五", "0931-1", "ABCD-EFGH-JKMN-PQRS", "基本情况、财务状况", "测试统计局 报送回执"):  # fmt: skip
         assert word in text, word
+    assert f"财务<i>{'𬭊' if is_embedded else '〓'}.xlsx" in text
+    assert (b"/CIDFontType0C" in first) is is_embedded and (b"/STSong-Light" in first) is not is_embedded
     assert receipt_pdf(replace(SLIP, code="ZZZZ"), organisation="", titles={}, verify_at=AT) != first
 
 
@@ -104,10 +147,12 @@ def test_the_qr_code_drawn_is_the_matrix_of_the_address() -> None:
     assert side == len(wanted) and all(4 <= x < side - 4 for x, _ in drawn)
 
 
-@given(st.text())
-def test_any_text_can_be_printed_as_plain_text(text: str) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text())
+def test_any_text_can_be_printed_as_plain_text(text: str, is_embedded: bool) -> None:
     shown = printable(text)
-    assert len(shown) == len(text) and all(ord(c) <= 0xFFFF for c in shown)
+    assert len(shown) == len(text)
+    assert all(c == "\n" or ord(c) <= 0xFFFF or is_embedded for c in shown)
     assert document("x", [paragraph(text)], foot="y") == document("x", [paragraph(text)], foot="y")
 
 
