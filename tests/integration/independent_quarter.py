@@ -25,7 +25,7 @@ def quarters(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute(
         f"""CREATE TEMP TABLE firms AS SELECT b.period, b.park, b.unit_id, b.B07, CASE {_LETTERS} END AS letter,
-        F01, F01_yoy, F13, F13_yoy, F22, F25, P01, P01_yoy, V01, V01_yoy, O12, O12_yoy, L01, L01_yoy,
+        F01, F01_yoy, F03, F03_yoy, F13, F13_yoy, F16, F16_yoy, F22, F22_yoy, F25, F25_yoy, P01, P01_yoy, V01, V01_yoy, O12, O12_yoy, L01, L01_yoy,
         coalesce(O01, CASE WHEN letter NOT IN ('B', 'C', 'D') THEN 0 END) AS O01,
         coalesce(O01_yoy, CASE WHEN letter NOT IN ('B', 'C', 'D') THEN 0 END) AS O01_yoy FROM effective.basic b {joins}"""
     )
@@ -221,3 +221,63 @@ def mean_revision(percents: Sequence[float]) -> float:
 def areas(parks: Sequence[str]) -> list[tuple[str, list[str]]]:
     """(area, its parks): the whole and every park."""
     return [(AREA, list(parks)), *((p, [p]) for p in parks)]
+
+
+# ── ratios, shares and contributions of the quarter ──────────────────────────────────────────────────────────────────
+def _same_units(above: str, below: str, scale: str) -> tuple[str, str]:
+    """(now, a year earlier) of a ratio over the units that report both sides."""
+
+    def one(suffix: str) -> str:
+        top, bottom = f"{above}{suffix}", f"{below}{suffix}"
+        both = f"FILTER ({top} IS NOT NULL AND {bottom} IS NOT NULL)"
+        return f"CAST(sum({top}) {both} AS DOUBLE) / nullif(sum({bottom}) {both}, 0) * {scale}"
+
+    return one(""), one("_yoy")
+
+
+RATIOS = {
+    "M02.profit": _same_units("F13", "F01", "100"),
+    "M02.cost": _same_units("F03", "F01", "100"),
+    "M02.debt": _same_units("F25", "F22", "100"),
+    "M02.tax": _same_units("F16", "F01", "100"),
+    "M02.export": _same_units("O12", "F01", "100"),
+    "M02.energy": _same_units("L01", "O01", "10"),
+    "M02.loss": (
+        "count(CASE WHEN F13 < 0 THEN 1 END) * 100.0 / nullif(count(F13), 0)",
+        "count(CASE WHEN F13_yoy < 0 THEN 1 END) * 100.0 / nullif(count(F13_yoy), 0)",
+    ),
+}
+
+
+def ratios(
+    con: duckdb.DuckDBPyConnection, parks: Sequence[str], letter: str | None
+) -> dict[tuple[str, str], float | None]:
+    """(indicator, measure) → value for some parks together, or for one industry section of them."""
+    found: dict[tuple[str, str], float | None] = {}
+    for code, (now, earlier) in RATIOS.items():
+        row = con.execute(
+            f"SELECT {now}, {earlier} FROM firms WHERE period = '2015-Q2' AND park IN (SELECT unnest(?)) AND (? IS NULL OR letter = ?)",
+            [list(parks), letter, letter],
+        ).fetchone()
+        assert row is not None
+        found[code, "ratio"], found[code, "ratio_year_earlier"] = row
+        found[code, "ratio_change"] = None if None in row else row[0] - row[1]
+    return found
+
+
+def parts_of_growth(con: duckdb.DuckDBPyConnection, code: str, parks: Sequence[str]) -> dict[tuple[str, str], float]:
+    """(section, measure) → share of the total, pull in points, contribution rate, of one indicator of some parks."""
+    rows = con.execute(
+        f"""SELECT letter, CAST(sum({code}) AS DOUBLE), CAST(sum({code}) FILTER ({code}_yoy IS NOT NULL) AS DOUBLE),
+        CAST(sum({code}_yoy) FILTER ({code} IS NOT NULL) AS DOUBLE) FROM firms
+        WHERE period = '2015-Q2' AND park IN (SELECT unnest(?)) GROUP BY letter HAVING sum({code}) IS NOT NULL""",
+        [list(parks)],
+    ).fetchall()
+    level, now, base = (sum(r[n] or 0.0 for r in rows) for n in (1, 2, 3))
+    found = {}
+    for letter, own, own_now, own_base in rows:
+        found[letter, "share"] = own / level * 100
+        found[letter, "contribution_points"] = (own_now - own_base) / base * 100
+        if abs(now - base) >= 0.01 * base:
+            found[letter, "contribution_rate"] = (own_now - own_base) / (now - base) * 100
+    return found

@@ -97,6 +97,35 @@ def test_clusters_are_kept_by_the_run_and_are_what_plain_sql_makes_them(run: Any
     assert compared > 100 and absent < 10
 
 
+def test_ratios_shares_and_contributions_of_the_release_are_what_plain_sql_makes_them(run: Any) -> None:
+    published = pl.read_parquet(run.home / "releases" / "2015-Q2.r1" / "tables" / "monitoring_figures.parquet")
+    told = {(r["area"], r["breakdown"], r["category"], r["indicator"], r["measure"]): r for r in published.to_dicts()}
+    compared, hidden = 0, 0
+
+    def check(key: tuple[str, str, str, str, str], value: float | None) -> None:
+        nonlocal compared, hidden
+        if told[key]["status"] == "C":
+            hidden += 1
+        else:
+            assert told[key]["value"] == (None if value is None else pytest.approx(value, abs=1e-9)), key
+            compared += 1
+
+    with independent.snapshot(run.home) as con:
+        quarter.quarters(con)
+        for area, parks in AREAS:
+            for letter in (None, "C", "I"):
+                place = ("total", "T") if letter is None else ("section", letter)
+                for (indicator, measure), value in quarter.ratios(con, parks, letter).items():
+                    if (area, *place, indicator, measure) in told:  # a section in which nobody has it is no row
+                        check((area, *place, indicator, measure), value)
+                    else:
+                        assert value is None, (area, place, indicator)
+            for code in ("F01", "P01", "O12"):
+                for (letter, measure), value in quarter.parts_of_growth(con, code, parks).items():
+                    check((area, "section", letter, code, measure), value)
+    assert compared > 150 and hidden > 20
+
+
 MAP = """
 kind = "tax"
 authority = "税务局"
