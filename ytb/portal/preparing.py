@@ -23,6 +23,7 @@ from warehouse.ledger.submissions import submission
 from warehouse.snapshots import reader
 from ytb.portal import pages, problems
 from ytb.portal.collection import chosen_period
+from ytb.portal.naming import unit_names
 from ytb.portal.visit import BEIJING, Visit
 from ytb.portal.weighing import weighed
 
@@ -112,5 +113,5 @@ def trace_figure(visit: Visit) -> Response:
     places = {file.sha256: (one.number, n, file.name) for one in listed for n, file in enumerate(one.files, start=1)}
     return pages.page(
         visit, "trace", **shared, found=found, why="", rows=found.sources.head(CELLS_SHOWN).to_dicts(), names=places,
-        submissions=listed,
+        submissions=listed, units=unit_names(visit, visit.now.date()),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages
 from ytb.portal.casefile import case_of
 from ytb.portal.findings import groups_of, lines_and_causes
+from ytb.portal.naming import park_names, unit_names
 from ytb.portal.visit import Visit
 from ytb.portal.weighing import weighed
 
@@ -85,6 +86,7 @@ def matters(visit: Visit) -> Response:
         finding_count=found.findings.height if found else 0,
         missing=found.missing.head(MATTERS_SHOWN).to_dicts() if found else [],
         missing_count=found.missing.height if found else 0,
+        units=unit_names(visit, period.end) if period else {}, parks=park_names(visit),
     )  # fmt: skip
 
 
@@ -111,6 +113,7 @@ def one(visit: Visit) -> Response:
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
         decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
         check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, codes=review.RETURN_REASONS, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
+        units=unit_names(visit, found.period.end, found.park) if heavy or changes else {},
         case=case_of(visit, found, names) if file else None, decidable=decidable, reopenable=found.state is State.ACCEPTED,
     )  # fmt: skip
 
