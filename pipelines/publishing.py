@@ -24,10 +24,12 @@ from pipelines.imputing_quarters import imputed_list, imputed_values
 from pipelines.inputs import Inputs, findings_of, live_inputs
 from pipelines.intake import Office
 from pipelines.loading import load_all, load_listed
+from pipelines.methods.areas import areas_of
 from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.evaluation_disclosure import with_sums_kept_back
+from pipelines.methods.index_disclosure import with_index_sums_kept_back
 from pipelines.methods.monitoring_chain import published_chains
 from pipelines.methods.product import Product, composite_parts
 from pipelines.production import compute, store
@@ -45,6 +47,7 @@ from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submission
 from warehouse.snapshots import publish_snapshot
 
+INDEX = "index_scores"
 NOT_IN_FORCE = "本期还没有已验收的报送,不能发布。"
 
 
@@ -68,14 +71,20 @@ def protect_products(
     protected = protect_jointly(
         {name: (p.cells, _complete_parts(p, edition)) for name, p in found.items()}, rules, spec
     )
-    return _without_telling_sums(protected, edition)
+    return _without_telling_sums(protected, programme, period)
 
 
-def _without_telling_sums(protected: Protected, edition: Edition) -> Protected:
-    """Scores of the evaluation that would give away what is hidden are hidden as well."""
-    is_score = pl.col("mart") == EVALUATION
+def _without_telling_sums(protected: Protected, programme: Programme, period: Period) -> Protected:
+    """Scores of the evaluation and figures of the index that would give away what is hidden are hidden as well."""
+    edition = programme.edition_for(period)
+    is_score, is_index = pl.col("mart") == EVALUATION, pl.col("mart") == INDEX
     kept = with_sums_kept_back(protected.cells.filter(is_score), schemes_of(edition))
-    return replace(protected, cells=pl.concat([protected.cells.filter(~is_score), kept]))
+    areas = areas_of(programme.codelists["parks"].valid(period.end))
+    zones = {a.code: a.zone for a in areas.values() if a.is_sub_park}
+    index = protected.cells.filter(is_index)
+    if index.height:
+        index = with_index_sums_kept_back(index, edition.indexes["development"], zones)
+    return replace(protected, cells=pl.concat([protected.cells.filter(~is_score & ~is_index), kept, index]))
 
 
 def _protected(

@@ -100,7 +100,7 @@ def _of_area(at: Cells, schemes: Sequence[Scheme]) -> Iterator[str]:
         row = _row(one, hidden[one.scheme.id], variables)
         if row is not None and not row.any():
             continue
-        if row is None or _determines([*shown, row]):
+        if row is None or determines([*shown, row]):
             yield at[one.scheme.id, one.node, one.measure][0]
             if one.measure == TOTAL:
                 yield from _cells(at, one.scheme, WITH_TOTAL)
@@ -184,7 +184,7 @@ def _slope(leaf: Leaf) -> float | None:
     return (high - low) / (step.number("best", 1.0) - step.number("worst", 0.0))
 
 
-def _determines(rows: Sequence[Floats]) -> bool:
+def determines(rows: Sequence[Floats]) -> bool:
     """Whether the equations fix one of the unknowns: its unit vector lies in the space of the rows."""
     matrix = np.array(rows, dtype=np.float64)
     scale = np.abs(matrix).max(axis=0)
