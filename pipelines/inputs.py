@@ -17,6 +17,7 @@ from pipelines.loading import LOADED_STATES
 from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, LATE, SOFT
 from pipelines.methods.reconciliation import RECORD_COLUMNS
 from pipelines.population import Population
+from pipelines.recent import Recent
 from pipelines.records_comparison import kept_records
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.model import Programme
@@ -47,12 +48,13 @@ class Inputs:
     provided_through: int = 0
     records: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RECORD_COLUMNS))
     _populations: dict[tuple[str, datetime | None], Population] = field(default_factory=dict, repr=False)
+    _recent: Recent = field(default_factory=Recent, repr=False)
 
     def population(self, source: str, as_of: datetime | None = None) -> Population:
         """Facts of ``source`` (``in_force`` or ``effective``), shared by the products of one run."""
         key = (source, as_of)
         if key not in self._populations:
-            self._populations[key] = Population(self.con, self.programme, source, as_of, self._register)
+            self._populations[key] = Population(self.con, self.programme, source, as_of, self._register, self._recent)
         return self._populations[key]
 
     def _register(self, period: Period) -> pl.DataFrame:

@@ -40,7 +40,7 @@ class Population:
     source: str = "in_force"
     as_of: datetime | None = None
     register: Callable[[Period], pl.DataFrame] | None = None
-    _recent: Recent = field(default_factory=Recent, repr=False)
+    recent: Recent = field(default_factory=Recent, repr=False)
     _has: dict[Period, bool] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -88,7 +88,7 @@ class Population:
 
     def once(self, key: Hashable, make: Callable[[], V]) -> V:
         """What ``make`` gives, made once for all products of a run while it is among what was asked for recently."""
-        return self._recent.get(key, make)
+        return self.recent.get((self.source, self.as_of, key), make)
 
     def zeroed(self, data: PeriodData) -> PeriodData:
         """``with_structural_zeros`` of data of this population, computed once for the same object."""

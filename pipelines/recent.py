@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterator
 from typing import TypeVar, cast
 
@@ -10,7 +11,8 @@ import polars as pl
 from schemas.period_data import PeriodData
 
 V = TypeVar("V")
-KEPT_BYTES = 4 * 2**30
+KEPT_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+"""A quarter of this machine's memory: two years of a nation need 4.5 GiB."""
 
 
 class Recent:

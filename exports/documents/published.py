@@ -126,9 +126,14 @@ def is_zero(row: Row) -> bool:
 
 
 def capitals(number: int) -> str:
-    """一、二、…十一: the number of a section."""
+    """一、二、…十一、…一百零一: the number of a section, up to 9,999 (GB/T 15835-2011, 4.2)."""
     digits = "零一二三四五六七八九"
-    if number < 10:
-        return digits[number]
-    tens, ones = divmod(number, 10)
-    return f"{digits[tens] if tens > 1 else ''}十{digits[ones] if ones else ''}"
+    said = ""
+    for place, word in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = number // place % 10
+        if digit:
+            said += f"{digits[digit]}{word}"
+        elif said and not said.endswith("零"):
+            said += "零"
+    said = said.rstrip("零") or "零"
+    return said.removeprefix("一") if said.startswith("一十") else said

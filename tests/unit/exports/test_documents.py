@@ -207,7 +207,20 @@ def test_a_page_of_a_document_without_tables(meta: ReleaseMeta) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(1, "一"), (9, "九"), (10, "十"), (11, "十一"), (20, "二十"), (23, "二十三")]
+    ("number", "text"),
+    [
+        (1, "一"),
+        (9, "九"),
+        (10, "十"),
+        (11, "十一"),
+        (20, "二十"),
+        (23, "二十三"),
+        (100, "一百"),
+        (101, "一百零一"),
+        (110, "一百一十"),
+        (178, "一百七十八"),
+        (1001, "一千零一"),
+    ],
 )
 def test_sections_are_numbered_in_chinese(number: int, text: str) -> None:
     assert capitals(number) == text
