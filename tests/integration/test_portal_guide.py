@@ -48,11 +48,14 @@ KINDS = ("新材料", "生物制药", "石化装备", "精密仪器", "软件", 
 ROLES = (
     "reviewer", "province_statistician", "publisher", "analyst", "auditor", "park_reporter-LBGX", "park_reporter-LBJJ",
 )  # fmt: skip
+#: What of an A4 page lies between its margins, in the pixels of a browser.
+PAPER = {"width": 680, "height": 960}
 #: Picture → who looks, at which page.
 PAGES = {
     "casefile": ("reviewer", f"/review/{LARGE}#scatter"),
     "unit-history": ("reviewer", f"/review/{LARGE}/units/{UNITS['LBGX'][3]}"),
     "on-site": ("reviewer", f"/review/{LARGE}/on-site"),
+    "check-table": ("reviewer", f"/submissions/{LARGE}/check-table"),
     "matters": ("reviewer", "/matters?period=2015-Q2"),
     "records": ("reviewer", "/records?period=2015-Q1&indicator=F01"),
     "rules-fired": ("reviewer", "/rules-fired?period=2015-Q2"),
@@ -69,7 +72,7 @@ PAGES = {
     "park-changes": ("park_reporter-LBJJ", "/submissions/2015Q2-LBJJ-0002/changes"),
 }  # fmt: skip
 
-WITH_CHARTS = ("casefile", "unit-history", "records", "trace", "park-results")
+WITH_CHARTS = ("casefile", "check-table", "unit-history", "records", "trace", "park-results")
 
 
 def revenue(n: int, period: Period) -> int:
@@ -125,7 +128,9 @@ def released(paper: PaperOffice, release: str, factor: int) -> None:
     for mart in ("monitoring_figures", "monitoring_warnings"):
         changed = pl.when((pl.col("row_key") == "LBGX|total|T|F01|cumulative") & (factor > 1))
         frame = preview_mart(paper.home, EARLIER, mart).with_columns(
-            release=pl.lit(release), display=changed.then(pl.lit("4,400")).otherwise("display")
+            release=pl.lit(release),
+            display=changed.then(pl.lit("4467120")).otherwise("display"),
+            value=changed.then(pl.lit(4_467_120.0)).otherwise("value"),
         )
         frame.write_parquet(folder / "tables" / f"{mart}.parquet")
         marts[mart] = {"parquet": f"tables/{mart}.parquet", "rows": frame.height}
@@ -203,6 +208,10 @@ def test_a_page_with_figures_in_it_can_be_read_by_everybody(picture: str, seats:
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], size
     shot(page, picture, "YTB_PAGES")
+    page.emulate_media(media="print")
+    page.set_viewport_size(PAPER)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER["width"], "cut off on paper"
+    page.emulate_media(media="screen")
     assert not complaints
 
 
