@@ -33,6 +33,9 @@ TITLE_ROW, HEADER_ROW, CODE_ROW, FIRST_ROW = 1, 6, 7, 8
 FOOT = ("单位负责人", "统计负责人", "填表人", "联系电话", "报出日期")
 """Labels of the form foot; a row whose first filled cell starts with one of them ends the data rows."""
 
+PARK_HEAD, PERIOD_HEAD = "填报单位", "报告期"
+"""What the lines of the statutory head begin with that say whose form it is, ``…(CODE)``, and of when."""
+
 IDENTIFICATION = ("B01", "B02")
 """Codes that name the enterprise on every enterprise form; they are collected on the first one only."""
 

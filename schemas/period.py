@@ -10,6 +10,7 @@ from functools import total_ordering
 from schemas.errors import DefinitionError
 
 _FORMS = re.compile(r"(?P<year>(?:19|20)\d\d)(?:-?(?P<kind>[QHqh])(?P<part>[1-4]))?")
+_TITLE = re.compile(r"(?P<year>(?:19|20)\d\d)\s*年\s*(?:1\s*[-‐-―－~～至]\s*(?P<months>3|6|9|12)\s*月|(?!\s*\d))")
 
 
 @total_ordering
@@ -37,6 +38,15 @@ class Period:
         if not part:
             return cls(year)
         return cls(year, quarter=part) if found["kind"] in "Qq" else cls(year, half=part)
+
+    @classmethod
+    def of_title(cls, text: str) -> Period | None:
+        """The collected period that a text names as headings print it (``title``), with any dash; None where it names none."""
+        found = _TITLE.search(text)
+        if not found:
+            return None
+        months = found["months"]
+        return cls(int(found["year"]), quarter=int(months) // 3) if months else cls(int(found["year"]))
 
     def __str__(self) -> str:
         if self.quarter:

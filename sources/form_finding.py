@@ -9,6 +9,8 @@ from schemas.errors import DefinitionError
 from schemas.layout import (
     AUDIT,
     META_SHEET,
+    PARK_HEAD,
+    PERIOD_HEAD,
     SHEET_ANCHORS,
     YEAR_EARLIER_REASON,
     Anchor,
@@ -25,6 +27,7 @@ SCANNED_ROWS = 60
 MOST_NOTES = 3
 _PRINTED_PERIOD = re.compile(r"20\d\d(?:-?Q[1-4])?(?=\s*$)")
 _PARK_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
+_PRINTED_PARK = re.compile(r"[((]([A-Z][A-Z0-9_-]{1,19})[))]$")
 _HEADS = frozenset({*SHEET_ANCHORS, YEAR_EARLIER_REASON, AUDIT})
 
 Located = tuple[Grid, int]
@@ -113,7 +116,7 @@ def looks_like(grid: Grid, layout: SheetLayout) -> bool:
 
 
 def period_of(meta: dict[str, str], located: Sequence[Located]) -> Period | None:
-    """The period ``_meta`` names, else the first one that column B03 or a line of a form's head states."""
+    """The period ``_meta`` names, else the first one that column B03 or a line of a form's head states, as code or in words."""
     for text in _period_texts(meta, located):
         try:
             return Period.parse(text)
@@ -134,10 +137,13 @@ def _period_texts(meta: dict[str, str], located: Sequence[Located]) -> Iterator[
             for cell in cells:
                 if isinstance(cell, str):
                     yield from _PRINTED_PERIOD.findall(cell)
+                    named = Period.of_title(cell) if cell.strip().startswith(PERIOD_HEAD) else None
+                    yield from [str(named)] if named else []
 
 
 def park_in_cells(located: Sequence[Located]) -> str | None:
-    """The one park that column B04 of a form names, where ``_meta`` is lost; a head that is repeated names none."""
+    """The one park that column B04 of a form names, where ``_meta`` is lost, else the one all heads name; a head that is
+    repeated in its column names none."""
     for grid, row in located:
         for n, anchor in anchors_of(grid.rows[row]).items():
             if anchor.code == "B04" and not anchor.lag:
@@ -145,7 +151,11 @@ def park_in_cells(located: Sequence[Located]) -> str | None:
                 found = {text for text in stated if _PARK_CODE.fullmatch(text) and Anchor.parse(text) is None}
                 if len(found) == 1:
                     return found.pop()
-    return None
+    heads = (
+        cell.strip() for grid, row in located for cells in grid.rows[:row] for cell in cells if isinstance(cell, str)
+    )
+    printed = {named[1] for head in heads if head.startswith(PARK_HEAD) and (named := _PRINTED_PARK.search(head))}
+    return printed.pop() if len(printed) == 1 else None
 
 
 def _filled(cell: CellValue) -> bool:

@@ -15,6 +15,8 @@ from schemas.layout import (
     FIRST_ROW,
     FOOT,
     HEADER_ROW,
+    PARK_HEAD,
+    PERIOD_HEAD,
     Column,
     Role,
     SheetLayout,
@@ -115,7 +117,12 @@ def _head(book: Book, sheet: Sheet, layout: SheetLayout, frame: Frame) -> None:
                 put(sheet, 0, column.index, form.title if column.index == 0 else None, title)
             across = column.index
     text = book.style({"font_color": "#404040"})
-    left = (f"填报单位:{frame.park}", f"报告期:{period.title}", f"计量单位:{_usual_unit(layout)}", _cumulative(layout))
+    left = (
+        f"{PARK_HEAD}:{frame.park}",
+        f"{PERIOD_HEAD}:{period.title}",
+        f"计量单位:{_usual_unit(layout)}",
+        _cumulative(layout),
+    )
     year, month = edition.valid_to[:4], edition.valid_to[5:7]
     right = (
         f"表    号:{form.number}表",

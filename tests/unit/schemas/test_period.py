@@ -47,3 +47,15 @@ def test_neighbours() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(DefinitionError, match="报告期"):
         Period.parse(text)
+
+
+@pytest.mark.parametrize("text", ["2014", "2025-Q1", "2025-Q2", "2025-Q3", "2025-Q4"])
+def test_a_title_as_printed_is_read_back(text: str) -> None:
+    period = Period.parse(text)
+    assert Period.of_title(f"报告期:{period.title}") == period
+    assert Period.of_title(f"报告期:{period.title.replace('—', ' - ')}") == period
+
+
+@pytest.mark.parametrize("text", ["", "报告期:", "2025年1—5月", "2025年3月", "2025-Q1"])
+def test_what_no_heading_prints_names_no_period(text: str) -> None:
+    assert Period.of_title(text) is None

@@ -219,6 +219,18 @@ def test_without_meta_period_and_park_come_from_the_basic_form_and_that_is_noted
     assert reading.observations.frames["basic"]["B07"].to_list() == ["3921", "6513"]
 
 
+def test_without_meta_and_basic_form_period_and_park_come_from_the_statutory_heads() -> None:
+    head: Row = ("填报单位:兰州高新技术产业开发区(LBGX)", "报告期:2015年1—6月")
+    reading = read_file(book({"从业人员情况": [head, CODES, FIRST]}, meta=None), "报表.xlsx")
+    assert (reading.park, reading.period) == ("LBGX", Period.parse("2015-Q2"))
+    assert figures(reading) == PLAIN[:1]
+
+
+def test_without_meta_heads_that_name_two_parks_name_none() -> None:
+    heads: list[Row] = [("填报单位:甲(LBGX)", "报告期:2015年1—6月"), ("填报单位:乙(LBJJ)",)]
+    assert read_file(book({"从业人员情况": [*heads, CODES, FIRST]}, meta=None), "报表.xlsx").park is None
+
+
 def test_without_meta_a_repeated_head_and_the_foot_name_no_park() -> None:
     head: Row = ("信用代码", "名称", "报告期", "所属园区", "行业代码")
     rows = [BASIC, head, BASIC, (A, "甲公司", "2015-Q2", "LBGX", "3921"), ("联系电话", None, None, "0931-0000000")]
