@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import RowMapping, func, insert, select
+from sqlalchemy import RowMapping, Select, func, insert, select
 from sqlalchemy.orm import Session
 
 from warehouse.ledger.columns import canonical_json, read_instant, stored_instant
@@ -160,6 +160,18 @@ class Wanted:
 
 def search(session: Session, wanted: Wanted, *, most: int | None = None) -> tuple[list[Event], int]:
     """The links that are wanted, the newest first and at most so many; and how many there are in all."""
+    found = _wanted(wanted)
+    count = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    return [_event(row) for row in session.scalars(found.order_by(TrailRow.seq.desc()).limit(most))], count
+
+
+def wanted_below(session: Session, wanted: Wanted, below: int, most: int) -> list[Event]:
+    """The next links that are wanted, the newest first, at most so many, all of them before link ``below``."""
+    found = _wanted(wanted).where(TrailRow.seq < below)
+    return [_event(row) for row in session.scalars(found.order_by(TrailRow.seq.desc()).limit(most))]
+
+
+def _wanted(wanted: Wanted) -> Select[tuple[TrailRow]]:
     found = select(TrailRow)
     if wanted.actor:
         found = found.where(TrailRow.actor == wanted.actor)
@@ -171,8 +183,7 @@ def search(session: Session, wanted: Wanted, *, most: int | None = None) -> tupl
         found = found.where(TrailRow.at >= stored_instant(wanted.since))
     if wanted.before is not None:
         found = found.where(TrailRow.at < stored_instant(wanted.before))
-    count = session.scalar(select(func.count()).select_from(found.subquery())) or 0
-    return [_event(row) for row in session.scalars(found.order_by(TrailRow.seq.desc()).limit(most))], count
+    return found
 
 
 def last_of(session: Session, action: str) -> Event | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from exports.safe_text import safe_csv
 from schemas.errors import RefusalError
@@ -20,6 +21,8 @@ from ytb.portal.visit import BEIJING, Visit
 WORK = "trail"
 #: Links behind the last verification of the whole that a look at the page verifies; more wait for the next one.
 VERIFIED_AT_A_LOOK = 5000
+LINES_AT_A_TIME = 1000
+HEADS = ("序号", "时间", "人员", "动作", "对象", "原状态", "新状态", "原因", "内容", "校验值")
 EVENTS_SHOWN = 200
 #: What the auditor reads for an action of the trail; one that is not here is shown as it is kept.
 ACTIONS = {
@@ -86,15 +89,33 @@ def verify(visit: Visit) -> Response:
 
 
 def trail_csv(visit: Visit) -> Response:
-    """The same as a file. Texts that a spreadsheet would take for a formula are made harmless."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["序号", "时间", "人员", "动作", "对象", "原状态", "新状态", "原因", "内容", "校验值"])
+    """The same as a file, piece by piece: a trail has millions of links. Texts that a spreadsheet would take for a formula are
+    made harmless."""
+    wanted = _wanted(visit)
     with visit.office.ledger.read() as session:
-        found, _ = trail.search(session, _wanted(visit))
-    for one in found:
-        payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
-        texts = (one.actor, one.action, one.subject, one.from_state or "", one.to_state or "", one.reason, payload)
-        writer.writerow([one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash])
-    data = "\ufeff" + out.getvalue()
-    return pages.download(data.encode(), "留痕.csv", "text/csv; charset=utf-8")
+        end = trail.head(session).seq
+
+    def pieces() -> Iterator[bytes]:
+        yield ("\ufeff" + _line(HEADS)).encode()
+        below = end + 1  # what comes while the file is on its way, its own link first, is not in it
+        while True:
+            with visit.office.ledger.read() as session:
+                found = trail.wanted_below(session, wanted, below, LINES_AT_A_TIME)
+            if not found:
+                return
+            yield "".join(_line(_cells(one)) for one in found).encode()
+            below = found[-1].seq
+
+    return StreamingResponse(pieces(), headers=pages.attachment("留痕.csv"), media_type="text/csv; charset=utf-8")
+
+
+def _cells(one: trail.Event) -> list[object]:
+    payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
+    texts = (one.actor, one.action, one.subject, one.from_state or "", one.to_state or "", one.reason, payload)
+    return [one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash]
+
+
+def _line(cells: Sequence[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()

@@ -213,11 +213,15 @@ def go(path: str, done: str = "") -> Response:
 
 
 def download(data: bytes, name: str, media_type: str) -> Response:
-    """A file to keep, never shown in the browser. Source: RFC 6266, RFC 8187."""
+    """A file to keep, never shown in the browser."""
+    return Response(data, media_type=media_type, headers=attachment(name))
+
+
+def attachment(name: str) -> dict[str, str]:
+    """The headers of a file to keep. Source: RFC 6266, RFC 8187."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name) or "file"
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    headers = {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
-    return Response(data, media_type=media_type, headers=headers)
+    return {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
 
 
 def csv_file(rows: Iterable[Sequence[object]], name: str) -> Response:

@@ -43,10 +43,12 @@ async def call(
     waiting = list(chunks) or [b""]
     sent: list[dict[str, Any]] = []
     taken = 0
+    gone = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
         nonlocal taken
-        if not waiting:
+        if not waiting:  # the browser stays until it has the answer
+            await gone.wait()
             return {"type": "http.disconnect"}
         chunk = waiting.pop(0)
         taken += len(chunk)

@@ -113,6 +113,19 @@ def test_health_tells_of_backups_and_verifications_and_fails_on_an_unsound_store
         inst.at = start
 
 
+def test_the_trail_goes_out_piece_by_piece_whole_and_in_order(
+    inst: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = signed_in(inst, "auditor")
+    with inst.office.ledger.read() as session:
+        end = trail.head(session).seq
+    monkeypatch.setattr("ytb.portal.auditing.LINES_AT_A_TIME", 7)
+    got = auditor.get("/trail.csv")
+    rows = list(csv.DictReader(io.StringIO(got.body.decode("utf-8-sig"))))
+    assert [int(one["序号"]) for one in rows] == list(range(end, 0, -1))
+    assert got.headers["content-disposition"].startswith("attachment") and got.headers["cache-control"] == "no-store"
+
+
 def test_the_trail_is_filtered_by_person_action_object_and_day(inst: Installation) -> None:
     auditor = signed_in(inst, "auditor")
 
