@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from schemas.errors import RefusalError
 from warehouse.ledger import outbox, trail
 from warehouse.ledger.approvals import APPROVER, ASKED, DECLINED
+from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.models import TrailRow
 from warehouse.ledger.office_models import SentReminderRow
 from warehouse.ledger.parks import Park, parks
@@ -23,7 +24,7 @@ from warehouse.ledger.sent_reminders import BY_SYSTEM
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import User, user, users
 
-REPORTER = "park_reporter"
+REPORTER, AUDITOR = "park_reporter", "auditor"
 OF_CORRESPONDENCE = ("notice_posted", "correction_granted", "correction_declined")
 ACTIONS = ("accept", "return", ASKED, DECLINED, "reminded", *OF_CORRESPONDENCE)
 _BATCH = 500
@@ -122,6 +123,22 @@ def _correspondence(session: Session, event: trail.Event, sender: str) -> Iterat
     people = {one.name: one for code in wanted for one in people_of(session, REPORTER, code, register)}
     for one in people.values():
         yield Notice(one, f"{sender}:{what}", f"{one.title}:\n{text}\n{sender}")
+
+
+def write_heads(session: Session, *, sender: str, now: datetime) -> int:
+    """Send the head of the trail to the auditors with a mail address, once a day: kept away from this machine, it shows later
+    that the end of the chain was cut off, or the chain forged anew. How many messages."""
+    last, day = trail.head(session), now.astimezone(SHANGHAI).date()
+    return sum(
+        outbox.enqueue(
+            session, key=f"head/{day}/{one.name}", channel="mail", user=one.name, address=one.email,
+            subject=f"{sender}:留痕链头 {day}", now=now, actor="系统",
+            body=f"{one.title}:\n{day} 留痕链头:\n\n    {last.seq}:{last.hash}\n\n请另行保存。以后核对:ytb verify --head {last.seq}:{last.hash}\n"
+            "核验不通过的,此条或之前的留痕已被改动、删除。\n",
+        )
+        for one in users(session)
+        if one.role == AUDITOR and one.email and not one.disabled
+    )  # fmt: skip
 
 
 def people_of(session: Session, role: str, park: str, register: list[Park]) -> list[User]:

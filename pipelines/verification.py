@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exports.manifest import changed_files, read_manifest
 from pipelines.intake import Office
 from pipelines.loading import missing_from_warehouse
+from schemas.errors import RefusalError
 from warehouse import facts
 from warehouse.home import Home
 from warehouse.ledger.releases import releases
-from warehouse.ledger.trail import head
+from warehouse.ledger.trail import Head, head
 from warehouse.ledger.verify import referenced_blobs, verify_ledger
 
 _MARK_OF_WITHDRAWAL = "WITHDRAWN.txt"
@@ -26,11 +29,22 @@ class Proof:
     blobs: int
 
 
-def problems_of(office: Office, home: Home) -> Proof:
-    """Check the chain, every file of the vault, the warehouse against the ledger, and the files of every release."""
+def kept_head(text: str) -> Head:
+    """A head as it was noted down, ``41:9f86d081884c7d65…``: number and hash, of which the first sixteen characters do.
+
+    Raises RefusalError for what is none.
+    """
+    number, _, found = text.strip().partition(":")
+    if not (number.isascii() and number.isdigit() and re.fullmatch(r"[0-9a-f]{16,64}", found.lower())):
+        raise RefusalError(f"“{text[:80]}”不是链头;请写成 序号:校验值,校验值至少前 16 位,如 41:9f86d081884c7d65。")
+    return Head(int(number), found.lower())
+
+
+def problems_of(office: Office, home: Home, expected: Sequence[Head] = ()) -> Proof:
+    """Check the chain and that it has the ``expected`` heads, every file of the vault, the warehouse against the ledger, and the files of every release."""
     problems: list[str] = []
     with office.ledger.read() as session:
-        problems += [f"台账:{p}" for p in verify_ledger(session).problems]
+        problems += [f"台账:{p}" for p in verify_ledger(session, expected=expected).problems]
         scrubbed = office.vault.scrub(referenced_blobs(session))
         last, issued = head(session), [r.id for r in releases(session)]
     for kind, items in (("损坏", scrubbed.damaged), ("缺失", scrubbed.missing), ("外来", scrubbed.foreign)):

@@ -31,7 +31,7 @@ from pipelines.publishing import publish, published_again, released_marts, repro
 from pipelines.release_checklist import is_ready, release_checklist
 from pipelines.rereading import reread_all
 from pipelines.tracing import CELLS_SHOWN, trace
-from pipelines.verification import problems_of
+from pipelines.verification import kept_head, problems_of
 from schemas.errors import RefusalError, StorageError
 from schemas.marts import MARTS
 from schemas.period import Period
@@ -316,14 +316,16 @@ def sql(query: str) -> None:
         progress(f"共 {found.height} 行,只列前 {ROWS_SHOWN} 行;--json 给出全部。")
 
 
-def verify() -> None:
+def verify(
+    head: Annotated[list[str] | None, typer.Option(help="另存的链头 序号:校验值(至少前 16 位),可多次")] = None,
+) -> None:
     """核验:留痕链、文件库哈希、台账与仓库一致、发布文件未变。"""
-    proof = problems_of(CALL.office, CALL.home)
+    proof = problems_of(CALL.office, CALL.home, [kept_head(one) for one in head or ()])
     _note(VERIFIED, len(proof.problems), blobs=proof.blobs)
-    head = {"seq": proof.head_seq, "hash": proof.head_hash}
+    last = {"seq": proof.head_seq, "hash": proof.head_hash}
     said = f"核验{'未通过' if proof.problems else '通过'}:链头 {proof.head_seq} {proof.head_hash[:16]},文件 {proof.blobs} 个。"
     emit(
-        {"ok": not proof.problems, "problems": list(proof.problems), "head": head, "blobs": proof.blobs},
+        {"ok": not proof.problems, "problems": list(proof.problems), "head": last, "blobs": proof.blobs},
         [*proof.problems, said],
     )
     raise typer.Exit(1 if proof.problems else 0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from pipelines.intake import Office
-from pipelines.notifying import write_notices
+from pipelines.notifying import write_heads, write_notices
 from schemas.errors import StatisticsError
 from warehouse.ledger import outbox
+from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.outbox import Message
 from ytb.portal.messengers import Messenger, NeverError, TryLaterError, UnsureError
 
@@ -25,6 +26,7 @@ class Courier:
         self, office: Office, messengers: Mapping[str, Messenger], clock: Callable[[], datetime], sender: str
     ) -> None:
         self.office, self.messengers, self.clock, self.sender = office, messengers, clock, sender or "统计机构"
+        self._headed: date | None = None  # the day on which the auditors were last told the head of the trail
         self._stop, self._thread = (
             threading.Event(),
             threading.Thread(target=self._run, name="ytb-courier", daemon=True),
@@ -51,6 +53,9 @@ class Courier:
         channels, now = tuple(self.messengers), self.clock()
         with self.office.ledger.write() as session:
             write_notices(session, channels, sender=self.sender, now=now)
+            if "mail" in channels and self._headed != (today := now.astimezone(SHANGHAI).date()):
+                write_heads(session, sender=self.sender, now=now)
+                self._headed = today
         count = 0
         while not self._stop.is_set():
             with self.office.ledger.write() as session:

@@ -243,9 +243,7 @@ def test_a_verification_of_the_whole_is_remembered_and_what_follows_is_cheap(bus
     for n, (statement, told) in enumerate(
         {
             "UPDATE trail SET actor = 'y' WHERE seq = 3": "",  # below what was verified: only the whole shows it
-            f"UPDATE trail SET actor = 'y' WHERE seq = {end.seq + 2}": "已被改动",
             f"UPDATE trail SET hash = '{'0' * 64}' WHERE seq = {end.seq}": "与核验时的不同",
-            f"DELETE FROM trail WHERE seq = {end.seq}": "与核验时的不同",
         }.items()
     ):
         home = copy_of(busy, tmp_path / str(n))
