@@ -18,12 +18,11 @@ def missing_rows(run: Run) -> pl.DataFrame:
     Forms without a single required indicator ask nothing of most units; a blank row would be no row. Of a sheet that could
     not be read as a whole that alone is said.
     """
-    unread = set(run.known.filter(pl.col("code") == "no_code_row")["form"])
     rows: list[dict[str, object]] = []
     frame = run.rosters.get(ENTERPRISE_ROSTER)
     for planned in run.plan.forms.values() if frame is not None and frame.height else ():
         form = planned.form
-        if form.roster != ENTERPRISE_ROSTER or form.code in unread or not any(i.required for i in planned.asked):
+        if form.roster != ENTERPRISE_ROSTER or form.code in run.unread or not any(i.required for i in planned.asked):
             continue
         if frame is None or frame[f"_in_{form.code}"].all():
             continue

@@ -61,11 +61,13 @@ def _chosen(
     by_form: dict[str, list[PlannedRule]] = {}
     absent: list[PlannedRule] = []
     not_run: list[str] = []
+    unread = {i.code for code in run.unread for i in run.plan.edition.forms[code].indicators}
     for planned in run.plan.rules:
         form = run.plan.forms[planned.rule.form]
         lacks_operands = bool(planned.lagged) and not operands_known and not planned.lagged <= run.plan.own_lags
         if planned.over_all_parks:
             continue  # evaluated over all parks at acceptance, pipelines.review
+        lacks_operands |= not unread.isdisjoint(planned.codes)
         if lacks_operands or (planned.asks_register and register is None):
             not_run.append(planned.rule.id)
         elif not form.is_shown and form.form.code not in run.observations.frames:

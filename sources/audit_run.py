@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -29,6 +30,11 @@ class Run:
     sheet: pl.DataFrame
     known: pl.DataFrame
     file_names: Mapping[str, str]
+
+    @cached_property
+    def unread(self) -> frozenset[str]:
+        """Forms whose sheet is there and could not be read: nothing is known of what they hold."""
+        return frozenset(self.known.filter(pl.col("code") == "no_code_row")["form"].to_list())
 
     def frame_of(self, form: Form) -> pl.DataFrame:
         """The frame whose rows the form's rules are asked of."""

@@ -152,7 +152,7 @@ def lines_of(checked: Checked, name: str) -> list[str]:
         if checked.forensics.height > SHOWN_NOTES:
             lines.append(f"    ……共 {checked.forensics.height} 条,其余见 --json。")
     if checked.not_run:
-        lines.append(f"  有 {len(checked.not_run)} 条需要其他报告期或名录库的规则没有执行。")
+        lines.append(f"  有 {len(checked.not_run)} 条规则没有执行:要用其他报告期、名录库或没有读到的表。")
     findings = checked.findings.to_dicts()
     shown = 0
     for number, cause in enumerate(causes_in(checked), start=1):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.checking import check
+from schemas.catalog import programme
+from sources.reader import read_file
 from tests.oracle.faults import FAULTS
 from tests.oracle.follower import follow
 from tests.oracle.honest import figures_for, holds, measured, uneven_quarters
-from tests.oracle.judge import Tally, judged, run
+from tests.oracle.judge import Tally, book_number, judged, run
 from tests.oracle.structure import STRUCTURE
 from ytb.demo import figures as demo_figures
 
@@ -33,6 +36,16 @@ def test_each_kind_of_fault_alone(kind: str) -> None:
             break
     assert tally.planted, f"nowhere to plant {kind}"
     assert_all_found(tally)
+
+
+def test_of_a_sheet_nobody_could_read_that_alone_is_said() -> None:
+    book = book_number(0, "删除代码行")
+    checked = check([read_file(book.to_bytes(), book.name)], programme())
+    assert checked.findings.select("code", "form").rows() == [("no_code_row", "basic")]
+
+
+def test_a_book_without_meta_and_basic_form_is_still_read() -> None:
+    assert_all_found(judged(1208))
 
 
 @pytest.mark.slow
