@@ -155,6 +155,15 @@ def newest_return(session: Session, park: str, period: Period, unit_id: str) -> 
     return found[-1] if found else None
 
 
+def handed_in_since(session: Session, park: str, unit_id: str, since: datetime) -> int:
+    """How many returns an enterprise handed in itself from an instant on, of every period."""
+    query = select(func.count()).where(
+        EnterpriseReturnRow.park == park, EnterpriseReturnRow.unit_id == unit_id, EnterpriseReturnRow.received_at >= since,
+        EnterpriseReturnRow.channel != MAIL,
+    )  # fmt: skip
+    return session.scalar(query) or 0
+
+
 def unexamined_returns(session: Session) -> list[EnterpriseReturn]:
     """What was acknowledged and not yet checked, in the order of arrival."""
     waiting = select(EnterpriseReturnRow).where(EnterpriseReturnRow.state == str(ReturnState.RECEIVED))

@@ -19,6 +19,7 @@ from warehouse.ledger.enterprise_returns import (
 from warehouse.ledger.requests import remember_request, submission_of_request
 from warehouse.ledger.return_models import ReturnState
 from ytb.portal.api import answer, explanations_sent, finding_rows, idempotency_key, request_digest, signed
+from ytb.portal.enterprise import require_quota
 from ytb.portal.examining import Waiting
 from ytb.portal.park import incoming
 from ytb.portal.visit import BEIJING, Visit
@@ -76,6 +77,7 @@ def hand_in(visit: Visit) -> Response:
         files = incoming(visit)
         if len(files) != 1:
             raise RefusalError("一次只交一个工作簿:请把本单位的数据填在同一个工作簿里。")
+        require_quota(visit, files[0])
         found = receive_return(
             visit.office, files[0], park=park.code, period=period, unit=unit, now=visit.now, actor=visit.who.name,
             channel=BY_PROGRAM,

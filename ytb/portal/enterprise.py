@@ -13,6 +13,7 @@ from pipelines.own_returns import (
     return_findings,
     return_names,
 )
+from pipelines.receiving import hash_of
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.observations import ENTERPRISE_ROSTER
@@ -21,9 +22,11 @@ from warehouse.ledger.enterprise_returns import (
     STANDS,
     EnterpriseReturn,
     enterprise_returns,
+    handed_in_since,
     newest_return,
     return_explanations_of,
 )
+from warehouse.ledger.intake import IncomingFile
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import park_of, register_as_of
@@ -32,7 +35,7 @@ from warehouse.ledger.signatories import Signatories
 from ytb.portal import pages, problems
 from ytb.portal.examining import Waiting
 from ytb.portal.findings import HARD, Line, groups_of, worded
-from ytb.portal.park import EXTENSIONS, incoming
+from ytb.portal.park import EXTENSIONS, day_of, incoming
 from ytb.portal.visit import BEIJING, Visit
 
 
@@ -100,11 +103,25 @@ def upload(visit: Visit) -> Response:
     files = incoming(visit)
     if len(files) != 1:
         raise RefusalError("一次只交一个工作簿:请把本单位的数据填在同一个工作簿里。")
+    require_quota(visit, files[0])
     found = receive_return(
         visit.office, files[0], park=park.code, period=period, unit=unit, now=visit.now, actor=visit.who.name
     )
     page = pages.go(f"/returns/{found.number}")
     return Waiting(page, visit.portal.examiner.examine_return(found.number, actor=visit.who.name), lambda: page)
+
+
+def require_quota(visit: Visit, file: IncomingFile) -> None:
+    """Raise PortalError where the enterprise has handed in too many workbooks today; the newest one again is none more."""
+    (park, unit), period = visit.enterprise, visit.period
+    assert period is not None
+    quota, (midnight, left) = visit.portal.daily_quota, day_of(visit.now)
+    with visit.office.ledger.read() as session:
+        begun = handed_in_since(session, park.code, unit, midnight)
+        newest = newest_return(session, park.code, period, unit)
+    again = newest is not None and newest.sha256 == hash_of(file)
+    if quota and begun >= quota and not again:
+        raise problems.used_up(quota, left, "企业")
 
 
 def may_act(visit: Visit, found: EnterpriseReturn) -> bool:

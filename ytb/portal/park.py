@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
@@ -126,14 +126,20 @@ def incoming(visit: Visit) -> list[IncomingFile]:
 def require_quota(visit: Visit, park: str, period: Period, files: Sequence[IncomingFile]) -> None:
     """Raise PortalError where the park has begun too many submissions today; the newest one again is none more."""
     quota = visit.portal.daily_quota
-    local = visit.now.astimezone(BEIJING)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight, left = day_of(visit.now)
     with visit.office.ledger.read() as session:
         begun = begun_since(session, park, midnight, CHANNELS)
         newest = latest(session, park, period)
     again = newest is not None and newest.files_digest == files_digest(map(hash_of, files))
     if quota and begun >= quota and not again:
-        raise problems.used_up(quota, int((midnight + timedelta(days=1) - local).total_seconds()) + 1)
+        raise problems.used_up(quota, left)
+
+
+def day_of(now: datetime) -> tuple[datetime, int]:
+    """When the day began in Beijing, and how many seconds are left of it, rounded up."""
+    local = now.astimezone(BEIJING)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight, int((midnight + timedelta(days=1) - local).total_seconds()) + 1
 
 
 def _incoming(file: UploadedFile) -> IncomingFile:

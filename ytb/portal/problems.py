@@ -37,10 +37,10 @@ BUSY = PortalError(
 BAD_KEY = PortalError(400, "idempotency_key", "Idempotency-Key 无效", "请用 1 至 64 个可打印的 ASCII 字符。")
 
 
-def used_up(quota: int, seconds: int) -> PortalError:
-    """The park has begun as many submissions today as it may."""
+def used_up(quota: int, seconds: int, who: str = "园区") -> PortalError:
+    """The park, or the enterprise, has begun as many submissions today as it may."""
     return PortalError(
-        429, "quota", "今天上传的次数已满", f"每个园区每天最多上传 {quota} 次,明天 0 时起可以再传;确有需要请联系统计机构。",
+        429, "quota", "今天上传的次数已满", f"每个{who}每天最多上传 {quota} 次,明天 0 时起可以再传;确有需要请联系统计机构。",
         retry_after=seconds,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from sources.antivirus import Scanner
 from sources.pool import Pool
 from tests.unit.sources.test_antivirus import STAND_IN
 from tests.unit.ytb.portal_browser import Answer, Browser
-from tests.unit.ytb.portal_office import CHEAP, PASSWORD, Installation, installation
+from tests.unit.ytb.portal_office import CHEAP, PASSWORD, UNIT, Installation, installation
 from warehouse.home import load_config
 from warehouse.ledger import trail
 from warehouse.ledger.submissions import submissions
@@ -82,6 +82,28 @@ def test_a_park_begins_so_many_submissions_a_day_and_no_more(inst: Installation)
     inst.at += timedelta(hours=14)
     assert send(inst, made, b"c").status == 201
     assert send(inst, portal(inst, daily_quota=0), b"d").status == 201
+
+
+def test_an_enterprise_hands_in_so_many_workbooks_a_day_and_no_more(inst: Installation) -> None:
+    made = portal(inst, daily_quota=2)
+    path = f"/api/v1/parks/LBGX/enterprises/{UNIT}/periods/2015-Q1/returns"
+
+    def hand_in(data: bytes, key: str = "") -> Answer:
+        headers = {"Authorization": f"Bearer {inst.token('enterprise', 'submit')}"} | (
+            {"Idempotency_Key": key} if key else {}
+        )
+        return Browser(create_app(made)).upload(path, [("本单位.csv", data)], **headers)
+
+    assert [hand_in(data).status for data in (b"a", b"b", b"b")] == [201, 201, 201]
+    refused = hand_in(b"c")
+    assert refused.status == 429 and "每个企业每天最多上传 2 次" in json.loads(refused.body)["detail"]
+    page, firm = f"/enterprises/LBGX/{UNIT}/2015-Q1", Browser(create_app(made))
+    firm.sign_in("enterprise", PASSWORD)
+    assert firm.upload(f"{page}/returns", [("本单位.csv", b"d")], page=page).status == 429
+    assert send(inst, made, b"a").status == 201  # the park's own uploads are counted apart
+    inst.at += timedelta(hours=14)
+    first = json.loads(hand_in(b"c", "k").body)["return"]
+    assert json.loads(hand_in(b"c", "k").body)["return"] == first and hand_in(b"x", "k").status == 409
 
 
 def test_the_same_key_and_content_is_the_same_submission_and_other_content_is_refused(inst: Installation) -> None:
