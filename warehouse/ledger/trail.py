@@ -88,6 +88,11 @@ def head(session: Session) -> Head:
     return Head(last.seq, last.hash) if last else Head(0, GENESIS)
 
 
+def hash_at(session: Session, seq: int) -> str | None:
+    """The hash of one link as it stands; None where there is no such link."""
+    return session.scalar(select(TrailRow.hash).where(TrailRow.seq == seq))
+
+
 def last_change(session: Session) -> Head:
     """The last link that changed something but who may come in: not a view, not a sign-in, no account, no backup, no message."""
     is_change = TrailRow.action != "viewed"

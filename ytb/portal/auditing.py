@@ -7,12 +7,14 @@ import io
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
+from sqlalchemy.orm import Session
 from starlette.responses import Response, StreamingResponse
 
 from exports.safe_text import safe_csv
+from pipelines.verification import kept_head
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
-from warehouse.ledger.chain_checks import check_whole_trail, last_check
+from warehouse.ledger.chain_checks import ChainCheck, check_whole_trail, last_check
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.states import State
 from ytb.portal import pages
@@ -70,13 +72,33 @@ def trail_page(visit: Visit) -> Response:
         found, count = trail.search(session, _wanted(visit), most=EVENTS_SHOWN)
         end, checked = trail.head(session), last_check(session)
         since = trail.verify_trail(session, after=checked.head, most=VERIFIED_AT_A_LOOK) if checked else None
+        verdict = _compared(session, visit.query("head"), checked)
     actions = sorted(ACTIONS, key=lambda action: ACTIONS[action])
     query = str(visit.request.url.query)
     filters = {name: visit.query(name) for name in ("actor", "action", "subject", "from", "until")}
     return pages.page(
-        visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since,
+        visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since, verdict=verdict, kept=visit.query("head"),
         is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, words=ACTIONS, states={str(state): state.label for state in State},
     )  # fmt: skip
+
+
+def _compared(session: Session, text: str, checked: ChainCheck | None) -> tuple[bool, str] | None:
+    """Whether the trail still has a head that was kept elsewhere, and a sentence on it; None where none was typed."""
+    if not text:
+        return None
+    try:
+        kept = kept_head(text)
+    except RefusalError as why:
+        return False, str(why)
+    found = trail.hash_at(session, kept.seq)
+    if found is None:
+        return False, f"留痕没有第 {kept.seq} 条:末尾记录已被删除。"
+    if not found.startswith(kept.hash):
+        return False, f"第 {kept.seq} 条与另存的不同:此条或之前的留痕已被改动。"
+    if checked is not None and not checked.problems and checked.head.seq >= kept.seq:
+        at = shown_instant(checked.at)
+        return True, f"第 {kept.seq} 条与另存的一致;全部留痕 {at} 核验没有问题,到那时第 1 至 {kept.seq} 条没有改动过。"
+    return True, f"第 {kept.seq} 条与另存的一致;再核验全部,才能说明之前的各条没有改动过。"
 
 
 def verify(visit: Visit) -> Response:

@@ -156,6 +156,14 @@ def test_the_whole_trail_is_verified_on_request_and_the_page_says_up_to_where(in
     assert made is not None and made.by == "auditor" and made.problems == 0
     assert f"核验第 1 至 {made.head.seq} 条,没有问题" in page and "打开本页时已核验,与之衔接" in page
     assert f"第 {made.head.seq} 条以前的记录,要再核验全部才看得出" in page
+    kept = f"{made.head.seq}:{made.head.hash[:16]}"
+    assert f"到那时第 1 至 {made.head.seq} 条没有改动过" in auditor.get(f"/trail?head={kept}").text
+    assert "与另存的不同" in auditor.get(f"/trail?head={made.head.seq}:{'0' * 16}").text
+    assert "末尾记录已被删除" in auditor.get(f"/trail?head={made.head.seq + 999}:{'0' * 16}").text
+    with inst.office.ledger.read() as session:
+        end = trail.head(session)
+    assert "再核验全部" in auditor.get(f"/trail?head={end.seq}:{end.hash}").text
+    assert "不是链头" in auditor.get("/trail?head=x%3Cb%3E").text
 
 
 def test_where_messages_for_a_person_go_is_changed_and_the_trail_does_not_say_to_what(inst: Installation) -> None:
