@@ -24,6 +24,7 @@ from schemas.model import Edition
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.period import Period
 from schemas.period_data import PARK, PeriodData
+from warehouse import facts
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import in_force, latest_reported
 
@@ -66,15 +67,12 @@ def index_effects(office: Office, matters: Matters, most: int = MOST) -> pl.Data
     if period.round != "A":
         raise RefusalError(f"发展指数按年计算,{period} 是季报,没有对指数的影响。")
     edition = office.programme.edition_for(period)
-    con = duckdb.connect()
-    try:
+    with facts.in_memory() as con:
         population = _as_if_accepted(office, con, edition, period)
         reported = _levels(population, office, period)
         rows = [
             _row(office, population, period, edition, matters.effects, key, reported) for key in _weightiest(matters, most)
         ]  # fmt: skip
-    finally:
-        con.close()
     found = pl.DataFrame(rows, schema=COLUMNS, orient="row")
     return found.sort(pl.col("index_effect").abs(), "unit_id", descending=[True, False], nulls_last=True)
 

@@ -19,6 +19,7 @@ import polars as pl
 from schemas.errors import RefusalError, StorageError
 from schemas.model import Form, Programme
 from schemas.observations import CELL_MAP_COLUMNS, Observations, frame_columns
+from warehouse.connection import connected
 
 STAGES = ("submitted", "accepted")
 SCHEMAS = ("meta", *STAGES, "in_force", "effective", "as_of", "mart", "published")
@@ -49,13 +50,10 @@ def writer(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The one writing connection to the live warehouse. Raises StorageError naming the holder where it is taken."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        con = duckdb.connect(
-            str(path), config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        )
+        con = connected(path)
     except duckdb.IOException as error:
         raise StorageError(f"数据仓库正被另一个进程写入,请稍后再试。({str(error).splitlines()[0]})") from None
     try:
-        con.execute("SET TimeZone = 'UTC'")
         yield con
     finally:
         con.close()
@@ -64,9 +62,8 @@ def writer(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
     """A warehouse of its own in memory, for reproducing a release."""
-    con = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    con = connected()
     try:
-        con.execute("SET TimeZone = 'UTC'")
         yield con
     finally:
         con.close()

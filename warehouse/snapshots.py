@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from schemas.errors import StorageError
+from warehouse.connection import connected
 
 POINTER = "current"
 KEPT = 3
@@ -59,17 +60,8 @@ def current_snapshot(folder: Path) -> Path:
 @contextmanager
 def reader(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection to the current snapshot, without access to other files."""
-    con = duckdb.connect(
-        str(current_snapshot(folder)),
-        read_only=True,
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "enable_external_access": "false",
-        },
-    )
+    con = connected(current_snapshot(folder), read_only=True, other_files=False)
     try:
-        con.execute("SET TimeZone = 'UTC'")
         yield con
     finally:
         con.close()

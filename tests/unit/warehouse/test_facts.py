@@ -92,3 +92,11 @@ def test_a_failed_transaction_leaves_nothing_half_done(con: duckdb.DuckDBPyConne
 def test_without_a_snapshot_the_reader_is_told_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="ytb run"):
         snapshots.current_snapshot(tmp_path)
+
+
+def test_no_connection_draws_a_progress_bar_on_standard_output(tmp_path: Path) -> None:
+    asked = "SELECT current_setting('enable_progress_bar')"
+    with facts.in_memory() as memory, facts.writer(tmp_path / "live.duckdb") as con:
+        snapshots.publish_snapshot(con, tmp_path / "snapshots")
+        with snapshots.reader(tmp_path / "snapshots") as reading:
+            assert [c.sql(asked).fetchall() for c in (memory, con, reading)] == [[(False,)]] * 3
