@@ -32,6 +32,7 @@ from pipelines.methods.evaluation_disclosure import with_sums_kept_back
 from pipelines.methods.index_disclosure import with_index_sums_kept_back
 from pipelines.methods.monitoring_chain import published_chains
 from pipelines.methods.product import Product, composite_parts
+from pipelines.methods.warning_disclosure import with_scores_kept_back
 from pipelines.production import compute, store
 from pipelines.release_standing import standing_of
 from schemas.canonical import frame_bytes
@@ -47,7 +48,7 @@ from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submission
 from warehouse.snapshots import publish_snapshot
 
-INDEX = "index_scores"
+INDEX, WARNINGS = "index_scores", "monitoring_warnings"
 NOT_IN_FORCE = "本期还没有已验收的报送,不能发布。"
 
 
@@ -75,16 +76,18 @@ def protect_products(
 
 
 def _without_telling_sums(protected: Protected, programme: Programme, period: Period) -> Protected:
-    """Scores of the evaluation and figures of the index that would give away what is hidden are hidden as well."""
+    """Scores of evaluation and warnings and figures of the index that would give away what is hidden are hidden as well."""
     edition = programme.edition_for(period)
-    is_score, is_index = pl.col("mart") == EVALUATION, pl.col("mart") == INDEX
-    kept = with_sums_kept_back(protected.cells.filter(is_score), schemes_of(edition))
     areas = areas_of(programme.codelists["parks"].valid(period.end))
     zones = {a.code: a.zone for a in areas.values() if a.is_sub_park}
-    index = protected.cells.filter(is_index)
-    if index.height:
-        index = with_index_sums_kept_back(index, edition.indexes["development"], zones)
-    return replace(protected, cells=pl.concat([protected.cells.filter(~is_score & ~is_index), kept, index]))
+    keepers: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+        EVALUATION: lambda cells: with_sums_kept_back(cells, schemes_of(edition)),
+        INDEX: lambda cells: with_index_sums_kept_back(cells, edition.indexes["development"], zones),
+        WARNINGS: with_scores_kept_back,
+    }
+    kept = [keepers[mart](own) for mart in keepers if (own := protected.cells.filter(mart=mart)).height]
+    rest = protected.cells.filter(~pl.col("mart").is_in(list(keepers)))
+    return replace(protected, cells=pl.concat([rest, *kept]))
 
 
 def _protected(
