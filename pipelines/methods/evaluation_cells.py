@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -106,6 +106,10 @@ class _Cells:
         """The published status of an indicator's value."""
         return self.evaluated.statuses.get((unit, self.year, leaf), "A")
 
+    def status_of(self, unit: str, leaves: Iterable[str]) -> str:
+        """The status of a sum over indicators: E where one of them contains estimates."""
+        return "E" if any(self.status(unit, leaf) != "A" for leaf in leaves) else "A"
+
     def cell(
         self,
         unit: str,
@@ -154,7 +158,7 @@ def _total(make: _Cells, k: int, standing: Standing) -> Iterator[dict[str, Any]]
     scheme, latest = make.scheme, make.evaluated.latest
     unit, root, system = standing.unit, scheme.system.root.id, scheme.system
     used = [leaf.id for n, leaf in enumerate(system.leaves) if not np.isnan(latest.scores[k, n])]
-    status = "E" if any(make.status(unit, leaf) != "A" for leaf in used) else "A"
+    status = make.status_of(unit, used)
     small = SMALL_CLASS.format(size=standing.class_size, least=system.minimum_class_size)
     said = small if standing.class_size < system.minimum_class_size else ""
     about = f"{standing.unit_class};{scheme.title}第{scheme.version}版。" if standing.unit_class else ""
@@ -220,7 +224,9 @@ def _nodes(make: _Cells, k: int, unit: str) -> Iterator[dict[str, Any]]:
             continue
         score, cover = latest.means[group.id].scores[k], float(np.nan_to_num(latest.means[group.id].coverage[k]))
         partly = f"有数指标权重占{cover:.0%}。" if cover < 1.0 - 1e-9 else ""
-        yield make.cell(unit, group.id, "score", float(score), MISSING if cover == 0 else partly)
+        below = [n for n in system.leaves_below(group.id) if not np.isnan(latest.scores[k, n])]
+        status = make.status_of(unit, (system.leaves[n].id for n in below))
+        yield make.cell(unit, group.id, "score", float(score), MISSING if cover == 0 else partly, status)
     for n, leaf in enumerate(system.leaves):
         said = make.evaluated.notes.get((unit, make.year, leaf.id), "")
         note = ";".join(filter(None, (said, scheme.notes.get(leaf.id, ""))))

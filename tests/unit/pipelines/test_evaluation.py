@@ -384,6 +384,17 @@ def four(weight: int, name: str = "s") -> Scheme:
     return scheme(text)
 
 
+def test_a_score_over_estimated_figures_is_marked_at_every_level() -> None:
+    rows = [("P1", 2016, i, None if i == "b" else 5.0, "E" if i in "ab" else "A", "", "A") for i in "abcd"]
+    subjects = pl.DataFrame([("P1", 2016, "P1", "甲类")], schema=SUBJECT_COLUMNS, orient="row")
+    found = evaluate(four(1), pl.DataFrame(rows, schema=VALUE_COLUMNS, orient="row"), subjects)
+    assert found is not None
+    cells = evaluation_product(found, AREAS, parts(9), RULES).cells
+    scores = cells.filter(pl.col("measure").is_in(["score", "total"]))
+    told = dict(scores.select("indicator", "status").iter_rows())
+    assert (told["a"], told["D1"], told["D2"], told["T"]) == ("E", "E", "A", "E")
+
+
 def plain_rows(weight: int) -> dict[str, dict[str, float]]:
     own = {leaf: n * weight + 1.0 for n, leaf in enumerate("abcd")}
     share = {g: {i: own[i] / sum(own[k] for k in inside) for i in inside} for g, inside in (("D1", "ab"), ("D2", "cd"))}
