@@ -117,7 +117,9 @@ def _computed(
         pl.when(thin)
         .then(pl.format("两项都报的单位占分母{}%,不足以计算", (pl.col("coverage") * 100).round(0).cast(pl.Int64)))
         .when(too_few)
-        .then(pl.format("有数单位{}个,少于{}个,不计算", "contributors", "least"))
+        .then(
+            pl.format("有数单位少于{}个,不计算", "least")
+        )  # how few is not said: of a count it would be the figure itself
         .otherwise(pl.lit(""))
     )
     status = pl.when(pl.col("estimated").fill_null(False)).then(pl.lit("E")).otherwise("status")

@@ -230,7 +230,8 @@ def _usable(
         if value is None:
             continue
         if is_sub_park and n is not None and n < minimum[row["indicator"]]:
-            withheld[key] = f"分子非零的单位只有 {n} 个,少于 {minimum[row['indicator']]} 个"
+            # how few is not said: of a count it would be the figure that disclosure control hides elsewhere
+            withheld[key] = f"分子非零的单位少于 {minimum[row['indicator']]} 个"
         elif covered is not None and covered < thresholds.coverage_ratio:
             withheld[key] = f"分子分母同时有数的单位只占 {covered:.0%},低于 {thresholds.coverage_ratio:.0%}"
         else:

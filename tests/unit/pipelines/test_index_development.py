@@ -158,6 +158,18 @@ def test_falling_cost_is_progress_and_caps_hold_either_way() -> None:
     assert "截断前为 200.00" in cells.filter(row_key="LB|2016|A1|growth")["note"].item()
 
 
+def test_how_few_contributors_there_are_is_not_said() -> None:
+    """Of a share of firms the number of contributors is the very count that disclosure control hides in the survey's tables."""
+    two = system(ONE, replace(ONE, id="B1"))
+    told = []
+    for few in (1, 9):
+        values = pl.concat([table({"A1": [1, 2]}, "S1").with_columns(contributors=pl.lit(few)), table({"B1": [1, 2]}, "S1").with_columns(contributors=pl.lit(20))])  # fmt: skip
+        chains = development_chains(values, two, sub_parks={"S1"})
+        cells = pl.concat([score_cells(chains, two, {}), coverage_cells(chains, two, {})], how="diagonal_relaxed")
+        told.append(cells.filter(indicator="A1")["note"].to_list())
+    assert told[0] == told[1] and any("少于 10 个" in note for note in told[0])
+
+
 def test_sub_parks_need_enough_contributors_and_areas_do_not() -> None:
     values = table({"A1": [1, 2]}, "S1").with_columns(contributors=pl.lit(9))
     assert development_chains(values, system(ONE), sub_parks={"S1"}) == ()
