@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
-import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from exports.cff_subset import CidFont, UnfitFontError, subset
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont, TTLibError
 
 #: Where systems keep fonts-noto-cjk (SIL Open Font License 1.1), the serif first: it looks as printed matter does.
 FOLDERS = (
@@ -17,32 +16,42 @@ FOLDERS = (
     "/usr/share/fonts/google-noto-serif-cjk-vf-fonts",
 )
 FILES = ("NotoSerifCJK-Regular.ttc", "NotoSansCJK-Regular.ttc")
-FACE = b"sc-Regular"
+FACE = "sc-Regular"
 """In a collection: the face whose characters are drawn as in mainland China."""
-_POSTSCRIPT_NAME = 6
+_MOST_FACES, _POSTSCRIPT_NAME = 64, 6
+_OUTLINES = {"GlyphOrder", "head", "maxp", "CFF "}
+
+
+class UnfitFontError(ValueError):
+    """The font is not of the kind whose glyphs can be put into a document."""
 
 
 @dataclass(frozen=True, eq=False)
 class FontFile:
-    """One face. ``glyphs``: character → glyph; metrics are in thousandths of the size."""
+    """One face. ``glyphs``: character → glyph; ``widths``: by glyph; metrics are in thousandths of the size."""
 
     name: str
+    path: Path
+    face: int
     glyphs: dict[int, int]
+    widths: list[int]
     ascent: int
     descent: int
     box: tuple[int, int, int, int]
-    _widths: bytes
-    _metrics: int
-    _cff: CidFont
 
     def width(self, glyph: int) -> int:
         """The advance of a glyph."""
-        at = min(glyph, self._metrics - 1) * 4
-        return int(struct.unpack_from(">H", self._widths, at)[0])
+        return self.widths[glyph]
 
     def outlines(self, glyphs: list[int]) -> bytes:
-        """A CFF font with these glyphs, each under its own number. Equal glyphs, equal bytes."""
-        return subset(self._cff, glyphs)
+        """A CFF font with these glyphs; the number of each in the file is its CID. Equal glyphs, equal bytes."""
+        with TTFont(self.path, fontNumber=self.face, lazy=True) as font:
+            for table in set(font.keys()) - _OUTLINES:
+                del font[table]
+            subsetter = Subsetter(Options(hinting=False, desubroutinize=True, notdef_outline=True))
+            subsetter.populate(gids=glyphs)
+            subsetter.subset(font)
+            return bytes(font.getTableData("CFF "))
 
 
 @cache
@@ -52,72 +61,39 @@ def system_font() -> FontFile | None:
         if path.is_file():
             try:
                 return open_font(path)
-            except (OSError, UnfitFontError, struct.error, LookupError):
+            except (OSError, UnfitFontError, TTLibError):
                 continue  # another one may do; without any the characters are those of the reader
     return None
 
 
-def open_font(path: Path, face: bytes = FACE) -> FontFile:
+def open_font(path: Path, face: str = FACE) -> FontFile:
     """The face of a font file whose PostScript name ends in ``face``. Raises UnfitFontError where there is none, or where its
-    outlines are no CID-keyed CFF."""
-    with path.open("rb") as file:
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    for at in _faces(data):
-        tables = _tables(data, at)
-        name = _name(tables[b"name"])
-        if name.endswith(face) and b"CFF " in tables:
-            break
-    else:
-        raise UnfitFontError(f"{path.name} has no face {face!r}")
-    ascent, descent = struct.unpack_from(">hh", tables[b"hhea"], 4)
-    (metrics,) = struct.unpack_from(">H", tables[b"hhea"], 34)
-    (units,) = struct.unpack_from(">H", tables[b"head"], 18)
-    if units != 1000:
-        raise UnfitFontError(f"{units} units")
-    left, bottom, right, top = struct.unpack_from(">4h", tables[b"head"], 36)
+    outlines are no CID-keyed CFF of a thousand units, TTLibError where it is no font."""
+    for number in range(_MOST_FACES):
+        try:
+            font = TTFont(path, fontNumber=number, lazy=True)
+        except TTLibError:
+            if number:
+                break
+            raise
+        with font:
+            name = str(font["name"].getDebugName(_POSTSCRIPT_NAME))
+            if name.endswith(face):
+                return _read(font, path, number, name)
+    raise UnfitFontError(f"{path.name} has no face {face}")
+
+
+def _read(font: TTFont, path: Path, number: int, name: str) -> FontFile:
+    if "CFF " not in font or not hasattr(font["CFF "].cff.topDictIndex[0], "ROS"):
+        raise UnfitFontError(f"{name} is not CID-keyed")
+    head, hhea, order = font["head"], font["hhea"], font.getGlyphOrder()
+    if head.unitsPerEm != 1000:
+        raise UnfitFontError(f"{head.unitsPerEm} units")
+    at = {glyph: n for n, glyph in enumerate(order)}
+    if any(glyph != f"cid{n:05d}" for n, glyph in enumerate(order[1:], 1)):
+        raise UnfitFontError(f"{name} numbers its glyphs otherwise than its characters")
+    metrics = font["hmtx"].metrics
     return FontFile(
-        name.decode("ascii"), _characters(tables[b"cmap"]), ascent, descent, (left, bottom, right, top), bytes(tables[b"hmtx"]),
-        metrics, CidFont(tables[b"CFF "]),
+        name, path, number, {code: at[glyph] for code, glyph in (font.getBestCmap() or {}).items()},
+        [metrics[glyph][0] for glyph in order], hhea.ascent, hhea.descent, (head.xMin, head.yMin, head.xMax, head.yMax),
     )  # fmt: skip
-
-
-def _faces(data: memoryview) -> list[int]:
-    if bytes(data[:4]) != b"ttcf":
-        return [0]
-    (count,) = struct.unpack_from(">I", data, 8)
-    return list(struct.unpack_from(f">{count}I", data, 12))
-
-
-def _tables(data: memoryview, at: int) -> dict[bytes, memoryview]:
-    (count,) = struct.unpack_from(">H", data, at + 4)
-    found = {}
-    for n in range(count):
-        tag, _, offset, length = struct.unpack_from(">4s3I", data, at + 12 + 16 * n)
-        found[tag] = data[offset : offset + length]
-    return found
-
-
-def _name(table: memoryview) -> bytes:
-    """The PostScript name."""
-    count, texts = struct.unpack_from(">HH", table, 2)
-    for n in range(count):
-        platform, _, _, kind, length, offset = struct.unpack_from(">6H", table, 6 + 12 * n)
-        if kind == _POSTSCRIPT_NAME:
-            text = bytes(table[texts + offset : texts + offset + length])
-            return text.decode("utf-16-be").encode("ascii") if platform == 3 else text
-    raise UnfitFontError("no name")
-
-
-def _characters(table: memoryview) -> dict[int, int]:
-    """Character → glyph, from the table of all planes (format 12)."""
-    (count,) = struct.unpack_from(">H", table, 2)
-    for n in range(count):
-        _, _, offset = struct.unpack_from(">HHI", table, 4 + 8 * n)
-        kind, groups = struct.unpack_from(">H", table, offset)[0], struct.unpack_from(">I", table, offset + 12)[0]
-        if kind == 12:
-            found: dict[int, int] = {}
-            for at in range(offset + 16, offset + 16 + 12 * groups, 12):
-                first, last, glyph = struct.unpack_from(">3I", table, at)
-                found.update(zip(range(first, last + 1), range(glyph, glyph + last - first + 1), strict=True))
-            return found
-    raise UnfitFontError("no map of characters")

@@ -147,7 +147,7 @@ def test_the_qr_code_drawn_is_the_matrix_of_the_address() -> None:
     assert side == len(wanted) and all(4 <= x < side - 4 for x, _ in drawn)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text())
 def test_any_text_can_be_printed_as_plain_text(text: str, is_embedded: bool) -> None:
     shown = printable(text)
