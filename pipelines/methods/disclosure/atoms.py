@@ -129,19 +129,22 @@ def merged(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     These are variants: variant 0 runs over the most units and enters the equations; all are judged, and what hides one
     hides them all. The strictest threshold of all cells that show an atom holds.
     """
-    scale = pl.col("total").abs().max().over(KEYS).fill_null(0.0) * _ROUNDING + 1e-9
+    ordered = rows.sort(*KEYS, "total", nulls_last=True, maintain_order=True).drop("variant")
+    # Equal keys stand together now; numbers for them cost a fraction of what five texts do, and a nation has millions of rows.
+    is_same = pl.all_horizontal(pl.col(k).eq_missing(pl.col(k).shift(1)) for k in KEYS) & (pl.int_range(pl.len()) > 0)
+    ordered = ordered.with_columns(_same=is_same).with_columns(_key=(~pl.col("_same")).cum_sum())
+    scale = pl.col("total").abs().max().over("_key").fill_null(0.0) * _ROUNDING + 1e-9
     # Totals closer than the rounding belong together: number them by the gaps in their order.
-    ordered = rows.sort(*KEYS, "total", nulls_last=True, maintain_order=True)
-    jump = (pl.col("total") - pl.col("total").shift(1).over(KEYS)).abs() > scale
-    broken = jump | (pl.col("total").is_null() != pl.col("total").is_null().shift(1).over(KEYS))
-    ordered = ordered.with_columns(_step=broken.fill_null(False).cast(pl.Int64).cum_sum().over(KEYS)).drop("variant")
+    jump = ((pl.col("total") - pl.col("total").shift(1)).abs() > scale).fill_null(False)
+    jump |= pl.col("total").is_null() != pl.col("total").is_null().shift(1)
+    ordered = ordered.with_columns(_one=(~pl.col("_same") | jump.fill_null(False)).cum_sum()).drop("_same", "_key")
     atoms = (
-        ordered.group_by(*KEYS, "_step", maintain_order=True)
+        ordered.group_by("_one", maintain_order=True)
         .agg(
+            pl.col(*KEYS, "is_count").first(),
             pl.col("n", "max1", "max2", "total", "absolute_total", "max1_unit").drop_nulls().first(),
             pl.col("population", "least").max(),
             pl.col("administrative").all(),
-            pl.col("is_count").first(),
             pl.col("shown").any(),
         )
         .sort(
@@ -151,10 +154,8 @@ def merged(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         .with_row_index("atom")
         .with_columns(pl.col("atom").cast(pl.Int64))
     )
-    numbered = ordered.join(
-        atoms.select(*KEYS, "_step", "atom"), on=[*KEYS, "_step"], how="left", maintain_order="left"
-    )
-    return atoms.select("atom", *ATOM_COLUMNS), numbered.drop("_step")
+    numbered = ordered.join(atoms.select("_one", "atom"), on="_one", how="left", maintain_order="left")
+    return atoms.select("atom", *ATOM_COLUMNS), numbered.drop("_one")
 
 
 def groups(atoms: pl.DataFrame, layout: Layout) -> list[tuple[int, tuple[int, ...]]]:
