@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
 from schemas.errors import DefinitionError
 from schemas.layout import Role, SheetLayout, printed_period
 from schemas.model import FormKind, Indicator, ValueType
+from sources.cell_values import day
 from sources.writer import Value
 
 SPARE_ROWS: Mapping[str, int] = {"enterprise": 100, "projects": 50, "incubators": 20, "tasks": 40, "context": 60}
@@ -202,10 +204,21 @@ def _aligned(frame: pl.DataFrame, ids: Sequence[str]) -> pl.DataFrame:
 
 
 def _cells(values: pl.Series, indicator: Indicator) -> list[Value]:
-    """Values as they stand in cells: booleans as 是 and 否, everything else as it is."""
+    """Values as they stand in cells: booleans as 是 and 否, dates as dates, everything else as it is.
+
+    The register keeps dates as the text they were entered in. A text in a date cell would leave the audit cell open and
+    be told to the park as its own fault; what cannot be read as a date stays as it is, for the park to mend.
+    """
     if indicator.type is ValueType.BOOLEAN:
         return [None if v is None else ("是" if _is_true(v) else "否") for v in values.to_list()]
+    if indicator.type is ValueType.DATE and values.dtype == pl.String:
+        return [v if v is None else _date_or_text(v) for v in values.to_list()]
     return values.to_list()
+
+
+def _date_or_text(text: str) -> Value:
+    found = day(text).value
+    return found if isinstance(found, date) else text
 
 
 def _is_true(value: object) -> bool:

@@ -354,6 +354,13 @@ def test_figures_written_as_text_are_taken_and_that_is_said() -> None:
     assert told(reading) == []
 
 
+def test_a_bracketed_figure_is_taken_as_negative_and_the_park_is_told() -> None:
+    reading = read(TITLE, HEADER, CODES, (A, "甲公司", "(3)", "¥4", 5), FOOT)
+    assert figures(reading) == [(A, -3, 4, 5)]
+    said = dict(reading.forensics.select("kind", "message").iter_rows())
+    assert "按负数读取" in said["parentheses"] and "货币符号" in said["currency"]
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [("1,2O0", "type"), ("3.5万", "unit_in_cell"), ("12%", "percent_in_cell"), (12.5, "decimals"), (1e17, "digits"),

@@ -33,6 +33,7 @@ from schemas.layout import (
 from schemas.model import FormKind
 from schemas.period import Period
 from sources.template import deadline_text, write_template
+from sources.template_prefill import Known, prefill
 from sources.writer import Book, put, put_formula
 
 PROGRAMME = programme()
@@ -132,6 +133,12 @@ def test_year_earlier_is_prefilled_and_editable_and_last_period_locked_and_hidde
     assert sheet.cell(FIRST_ROW, at["F01_last"]).protection.locked and sheet.cell(FIRST_ROW, 1).protection.locked
     hidden = {letter for letter, d in sheet.column_dimensions.items() if d.hidden}
     assert sheet.cell(1, at["F01_last"]).column_letter in hidden and "C" not in hidden
+
+
+def test_dates_of_the_register_are_dates_in_the_template() -> None:
+    units = pl.DataFrame({"unit_id": [FIRST, SECOND], "name": ["甲", "乙"], "B12": ["2010-03-01", "约2010年"]})
+    stated = prefill(sheet_layout(EDITION, EDITION.forms["basic"], QUARTER), "LBGX", Known(units=units))
+    assert stated.columns["B12"] == [date(2010, 3, 1), "约2010年"]
 
 
 def test_every_form_is_protected_without_password_frozen_and_prints_on_landscape_a4(book: openpyxl.Workbook) -> None:
