@@ -249,9 +249,12 @@ def _error(book: Book, where: Where) -> bool:
     return wrong(book, where, "错误值", "error_cell")
 
 
+PLANTED_FORMULA = "=1+1"
+
+
 @fault("公式未计算", number)
 def _uncalculated(book: Book, where: Where) -> bool:
-    put(book, where, "=1+1")
+    put(book, where, PLANTED_FORMULA)
     return wrong(book, where, "公式未计算", "uncalculated")
 
 

@@ -11,6 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from schemas.layout import FOOT, HEADER_ROW, META_SHEET, OPERANDS_SHEET, Anchor
 from tests.oracle.books import Book
+from tests.oracle.faults import PLANTED_FORMULA
 
 STRUCTURE: dict[str, Callable[[Book], None]] = {}
 
@@ -195,7 +196,7 @@ def _pasted(book: Book) -> None:
     column = next(c.column for c in page[_code_row(page)] if c.value == "audit")
     for cells in page.iter_rows():
         for cell in cells:
-            if cell.data_type == "f":
+            if cell.data_type == "f" and cell.value != PLANTED_FORMULA:
                 cell.value = "通过" if cell.column == column else None
     page.cell(_code_row(page) + 1, column).value = "通过"
     book.expect("校验列粘贴为值", "forensics", "formula_overwritten", page=page)
