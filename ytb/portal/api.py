@@ -15,6 +15,7 @@ from pipelines.intake import findings_of
 from schemas.errors import RefusalError
 from sources.marked_list import to_be_listed
 from warehouse.home import receipt_key
+from warehouse.ledger.enterprise_returns import EnterpriseReturn
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
 from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.requests import remember_request, submission_of_request
@@ -43,19 +44,26 @@ def answer(visit: Visit, document: Any, status: int = 200, location: str = "") -
 
 def status_of(found: Submission) -> dict[str, Any]:
     """A submission as programs see it; no figure in it."""
-    check = found.check
     return {
         "submission": found.number,
         "park": found.park,
         "period": str(found.period),
         "edition": found.edition,
         "revision": found.revision,
+        "reported": found.state in STANDING,
+        "files": [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in found.files],
+        **standing_of(found),
+    }
+
+
+def standing_of(found: Submission | EnterpriseReturn) -> dict[str, Any]:
+    """State, times and what the check counted, of a submission or of an enterprise's return."""
+    check = found.check
+    return {
         "state": found.state.value,
         "state_label": found.state.label,
-        "reported": found.state in STANDING,
         "received_at": found.received_at.astimezone(BEIJING).isoformat(),
         "state_at": found.state_at.astimezone(BEIJING).isoformat(),
-        "files": [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in found.files],
         "forms": list(check.forms) if check else [],
         "counts": dict(check.counts) if check else {},
         "blocking": check.blocking if check else None,

@@ -18,16 +18,15 @@ from warehouse.ledger.enterprise_returns import (
 )
 from warehouse.ledger.requests import remember_request, submission_of_request
 from warehouse.ledger.return_models import ReturnState
-from ytb.portal.api import answer, explanations_sent, finding_rows, idempotency_key, request_digest, signed
+from ytb.portal.api import answer, explanations_sent, finding_rows, idempotency_key, request_digest, signed, standing_of
 from ytb.portal.enterprise import require_quota
 from ytb.portal.examining import Waiting
 from ytb.portal.park import incoming
-from ytb.portal.visit import BEIJING, Visit
+from ytb.portal.visit import Visit
 
 
 def status_of(visit: Visit, found: EnterpriseReturn) -> dict[str, Any]:
     """A return as programs see it; no figure in it."""
-    check = found.check
     asked = keys_to_explain(visit.office, found)
     with visit.office.ledger.read() as session:
         told = return_explanations_of(session, found.number)
@@ -38,18 +37,10 @@ def status_of(visit: Visit, found: EnterpriseReturn) -> dict[str, Any]:
         "unit_id": found.unit_id,
         "edition": found.edition,
         "revision": found.revision,
-        "state": found.state.value,
-        "state_label": found.state.label,
         "confirmed": found.state in STANDS,
-        "received_at": found.received_at.astimezone(BEIJING).isoformat(),
-        "state_at": found.state_at.astimezone(BEIJING).isoformat(),
         "file": {"name": found.name, "sha256": found.sha256, "size": found.size},
-        "forms": list(check.forms) if check else [],
-        "counts": dict(check.counts) if check else {},
-        "blocking": check.blocking if check else None,
-        "to_explain": check.to_explain if check else None,
-        "unexplained": len(set(asked) - set(told)) if check else None,
-        "unreadable": check.unreadable if check else None,
+        "unexplained": len(set(asked) - set(told)) if found.check else None,
+        **standing_of(found),
     }
 
 
