@@ -6,20 +6,19 @@ First in the register, then figures 先进库后有数. Source: survey_system.md
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from pipelines.intake import Office
-from schemas.catalog import codelists_on
+from pipelines.register_values import RegisterValues, period_of
 from schemas.errors import RefusalError
 from schemas.model import Edition, Programme
-from schemas.period import Period
 from sources.evidence import inspect_evidence
 from sources.pool import Pool
 from warehouse.ledger.applications import Application, NewApplication, apply_to_register
 from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.register import NAME, park_of
 
-BASIC = "basic"
 MOST_PAPERS = 10
 CAN_BE_ASKED = (NAME, "B06", "B07", "B08", "B09", "B12")
 """What a park states of an enterprise when it applies; the other codes of the basic form come with the forms."""
@@ -43,7 +42,7 @@ def apply_for(
     day = now.astimezone(SHANGHAI).date()
     if len(evidence) > MOST_PAPERS:
         raise RefusalError(f"证明文件不超过 {MOST_PAPERS} 个,请合并后再传。")
-    require_attributes(office.programme, edition_of(office.programme, day), asked.attributes, day)
+    asked = replace(asked, attributes=require_attributes(office.programme, asked.attributes, day))
     for name, data in evidence:
         pool.run(inspect_evidence, data, name)
     with office.ledger.write() as session:
@@ -68,19 +67,10 @@ def edition_of(programme: Programme, day: date) -> Edition:
     return programme.edition_for(period_of(day))
 
 
-def period_of(day: date) -> Period:
-    """The quarter of a day."""
-    return Period(day.year, quarter=(day.month - 1) // 3 + 1)
-
-
-def require_attributes(programme: Programme, edition: Edition, attributes: Mapping[str, str | None], day: date) -> None:
-    """Raise RefusalError for a code that the register does not hold, or a value that is not in its code list."""
-    known = {i.code: i for i in edition.forms[BASIC].indicators} if BASIC in edition.forms else {}
-    lists = codelists_on(programme, period_of(day))
-    for code, value in attributes.items():
-        indicator = known.get(code)
-        if indicator is None:
-            raise RefusalError(f"名录库没有“{code}”这个登记事项。")
-        allowed = lists.get(indicator.codelist) or frozenset(indicator.options or ())
-        if value is not None and allowed and value not in allowed:
-            raise RefusalError(f"“{value[:40]}”不是有效的{indicator.name}代码({code}),请按代码表填写。")
+def require_attributes(programme: Programme, attributes: Mapping[str, str | None], day: date) -> dict[str, str | None]:
+    """The values as the register keeps them. Raises RefusalError for every code that it does not hold and every value that is
+    not of its type or not in its code list on the day."""
+    kept, problems = RegisterValues(programme).attributes(attributes, day)
+    if problems:
+        raise RefusalError("\n".join(f"{one}。" for one in problems))
+    return kept

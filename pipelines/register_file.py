@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from pipelines.csv_tables import csv_cells
+from pipelines.register_values import RegisterValues, register_codes
 from schemas.errors import DefinitionError
 from schemas.model import Programme
 from schemas.uscc import is_valid_uscc
+from warehouse.ledger.parks import Park, place_problem
 from warehouse.ledger.register import EVENT_KINDS, UnitEvent
 
 OWN: Final = ("unit_id", "park", "sub_park", "kind", "effective", "basis")
@@ -26,27 +29,35 @@ class RegisterFile:
     doubtful: tuple[str, ...]
 
 
-def read_register_file(path: Path, programme: Programme, *, basis: str, effective: str) -> RegisterFile:
-    """Columns unit_id, park, optionally sub_park, kind, effective, basis; all others are codes of the programme.
+def read_register_file(
+    path: Path, programme: Programme, parks: Sequence[Park], *, basis: str, effective: str
+) -> RegisterFile:
+    """Columns unit_id, park, optionally sub_park, kind, effective, basis; all others are codes of the basic form.
 
-    UTF-8, UTF-16 or GB18030; comma, semicolon or tab. ``basis`` and ``effective`` hold where a line has none of its own.
-    Raises DefinitionError with line and remedy for every line that is wrong (up to twenty); nothing is entered here.
+    UTF-8, UTF-16 or GB18030; comma, semicolon or tab. ``basis`` and ``effective`` hold where a line has none of its own;
+    ``parks`` is the park register. Values are judged on the day they take effect (``pipelines.register_values``).
+    Raises DefinitionError with line, column and remedy for everything that is wrong (up to twenty); nothing is entered here.
     """
     header, rows, lines = csv_cells(path)
     _require_columns(header, path, programme)
-    problems, events = [], []
+    values = RegisterValues(programme)
+    problems: list[str] = []
+    events: list[UnitEvent] = []
+    begun: dict[tuple[str, str, date], int] = {}
     for row, line in zip(rows, lines, strict=True):
         entry = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
         if not any(entry.values()):
             continue
-        made = _event(entry, basis, effective)
-        if isinstance(made, UnitEvent):
+        made, wrong = _event(entry, values, parks, basis, effective)
+        if made is not None:
             events.append(made)
-        else:
-            problems.append(f"{path.name}:{line}:{made}")
+            first = begun.setdefault((made.unit_id, made.kind, made.effective), line)
+            if first != line:
+                wrong.append(f"单位 {made.unit_id} 同日同类的变动与第 {first} 行重复,请删去一行")
+        problems += [f"{path.name}:{line}:{one}" for one in wrong]
     if problems:
-        more = f"\n……另有 {len(problems) - MOST_SAID} 行" if len(problems) > MOST_SAID else ""
-        raise DefinitionError("\n".join(problems[:MOST_SAID]) + more, remedy="一条也没有登记;请更正后再导入。")
+        more = f"\n……另有 {len(problems) - MOST_SAID} 处" if len(problems) > MOST_SAID else ""
+        raise DefinitionError("\n".join(problems[:MOST_SAID]) + more + "。", remedy="一条也没有登记;请更正后再导入。")
     if not events:
         raise DefinitionError("没有数据行", where=str(path), remedy="每行一个单位。")
     doubtful = dict.fromkeys(event.unit_id for event in events if not is_valid_uscc(event.unit_id))
@@ -58,30 +69,46 @@ def _require_columns(header: list[str], path: Path, programme: Programme) -> Non
         raise DefinitionError(
             f"缺列 {'、'.join(missing)}", where=f"{path}:1", remedy="名录文件须有 unit_id 与 park 列。"
         )
-    codes = {code for edition in programme.editions.values() for code in edition.indicators}
+    codes = register_codes(programme)
     if strange := [name for name in header if name not in OWN and name not in codes]:
         raise DefinitionError(
-            f"不认识列 {'、'.join(strange)}",
+            f"不认识列 {'、'.join(n or '(空)' for n in strange)}",
             where=f"{path}:1",
             remedy=f"可写 {'、'.join(OWN)},其余列为基本情况代码(如 B02 单位详细名称)。",
         )
 
 
-def _event(entry: dict[str, str], basis: str, effective: str) -> UnitEvent | str:
-    """The event of one line, or what is wrong with it."""
+def _event(
+    entry: dict[str, str], values: RegisterValues, parks: Sequence[Park], basis: str, effective: str
+) -> tuple[UnitEvent | None, list[str]]:
+    """The event of one line, None where it cannot be made, and everything that is wrong with the line."""
     if not entry["unit_id"]:
-        return "缺单位代码 unit_id"
+        return None, ["缺单位代码 unit_id"]
     kind = entry.get("kind") or "entry"
     if kind not in EVENT_KINDS:
-        return f"kind“{kind}”不存在,可写 {'、'.join(EVENT_KINDS)}"
-    if kind in ("entry", "move") and not entry["park"]:
-        return "缺园区代码 park"
+        return None, [f"kind“{kind}”不存在,可写 {'、'.join(EVENT_KINDS)}"]
     written = entry.get("effective") or effective
     try:
         day = date.fromisoformat(written)
     except ValueError:
-        return f"生效日期“{written}”不是日期,请写 2025-01-31"
-    return UnitEvent(
-        entry["unit_id"], kind, day, entry["park"], entry.get("sub_park", ""),
-        {k: (v or None) for k, v in entry.items() if k not in OWN}, entry.get("basis") or basis,
-    )  # fmt: skip
+        return None, [f"生效日期“{written}”不是日期,请写 2025-01-31"]
+    park, sub_park = entry["park"], entry.get("sub_park", "")
+    given = {k: (v or None) for k, v in entry.items() if k not in OWN}
+    wrong = _said_twice(given, {"B01": entry["unit_id"], "B04": park, "B05": sub_park})
+    if kind in ("entry", "move"):
+        placed = place_problem(parks, park, sub_park, day) if park else "缺园区代码 park"
+        wrong += [placed] if placed else []
+    attributes, refused = values.attributes(given, day)
+    return UnitEvent(entry["unit_id"], kind, day, park, sub_park, attributes, entry.get("basis") or basis), [
+        *wrong,
+        *refused,
+    ]
+
+
+def _said_twice(given: dict[str, str | None], own: dict[str, str]) -> list[str]:
+    """Codes of the form that say what a column of the file says, and say another thing."""
+    return [
+        f"{code} 写的是“{given[code]}”,与本行的单位、园区或分园“{said}”不一致,请更正其中一处"
+        for code, said in own.items()
+        if given.get(code) and said and given[code] != said
+    ]

@@ -21,13 +21,14 @@ from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import trail
 from warehouse.ledger.models import RegisterSnapshotRow, UnitEventRow
-from warehouse.ledger.parks import parks
+from warehouse.ledger.parks import parks, place_problem
 from warehouse.vault import Vault
 
 EVENT_KINDS = {"entry": "新增", "change": "变更", "move": "迁移", "exit": "退出"}
 NAME = "B02"
 """The code of a unit's name among its attributes."""
 _BATCH = 5000
+MOST_SAID = 20
 _Unit: TypeAlias = dict[str, object]
 
 
@@ -77,9 +78,11 @@ def record_unit_events(session: Session, new: Sequence[UnitEvent], *, now: datet
     for event in new:
         if not event.basis.strip():
             raise RefusalError(f"单位 {event.unit_id} 的{_kind(event)}须写明依据(营业执照、入区批复、迁移证明等)。")
-    for unit_id in {event.unit_id for event in new}:
-        # Sorting is stable: of two events on one day the one recorded first comes first.
-        _require_a_life(unit_id, sorted(lives[unit_id], key=lambda event: event.effective))
+    # Sorting is stable: of two events on one day the one recorded first comes first.
+    changed = dict.fromkeys(event.unit_id for event in new)
+    said = (_no_life(unit_id, sorted(lives[unit_id], key=lambda event: event.effective)) for unit_id in changed)
+    if impossible := list(filter(None, said)):
+        raise RefusalError("\n".join(impossible[:MOST_SAID]) + _more(len(impossible)))
     rows = [
         {
             "unit_id": event.unit_id,
@@ -271,21 +274,27 @@ def _events(session: Session, query: Select[tuple[UnitEventRow]]) -> Iterator[Un
 
 def _require_parks(session: Session, new: Sequence[UnitEvent]) -> None:
     known = parks(session)
-    for park, day in sorted({(e.park, e.effective) for e in new if e.kind in ("entry", "move")}):
-        if not any(one.code == park and one.is_there_on(day) for one in known):
-            raise RefusalError(f"园区代码“{park}”在 {day} 不在园区名录内,单位不能归入。")
+    places = {(e.park, e.sub_park, e.effective) for e in new if e.kind in ("entry", "move")}
+    if wrong := [said for place in sorted(places) if (said := place_problem(known, *place))]:
+        raise RefusalError("\n".join(f"{one}。" for one in wrong[:MOST_SAID]) + _more(len(wrong)))
 
 
-def _require_a_life(unit_id: str, events: Sequence[UnitEvent]) -> None:
+def _no_life(unit_id: str, events: Sequence[UnitEvent]) -> str:
+    """Why events do not make the life of a unit, empty where they do."""
     is_in = False
     for event in events:
         if event.kind not in EVENT_KINDS:
-            raise RefusalError(f"单位 {unit_id}:没有“{event.kind}”这种名录变动。")
+            return f"单位 {unit_id}:没有“{event.kind}”这种名录变动。"
         if event.kind == "entry" and is_in:
-            raise RefusalError(f"单位 {unit_id} 在 {event.effective} 已在库,不能重复新增;迁移请用 move。")
+            return f"单位 {unit_id} 在 {event.effective} 已在库,不能重复新增;迁移请用 move。"
         if event.kind != "entry" and not is_in:
-            raise RefusalError(f"单位 {unit_id} 在 {event.effective} 不在库,不能办理{_kind(event)}。")
+            return f"单位 {unit_id} 在 {event.effective} 不在库,不能办理{_kind(event)}。"
         is_in = event.kind != "exit"
+    return ""
+
+
+def _more(count: int) -> str:
+    return f"\n……另有 {count - MOST_SAID} 处" if count > MOST_SAID else ""
 
 
 def _kind(event: UnitEvent) -> str:

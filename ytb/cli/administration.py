@@ -9,6 +9,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from pipelines.applying import require_attributes
 from pipelines.intake import Office
 from pipelines.register_file import read_register_file
 from schemas.catalog import register_of_parks
@@ -245,7 +246,9 @@ def register_import(
     effective: Annotated[str, typer.Option(help="生效日期")] = "2013-01-01",
 ) -> None:
     """从 CSV 批量入库:列 unit_id、park、sub_park,其余列为基本情况代码(B02 …);可有 kind、effective、basis 列。"""
-    found = read_register_file(file, CALL.programme, basis=basis, effective=effective)
+    with CALL.office.ledger.read() as session:
+        known = parks.parks(session)
+    found = read_register_file(file, CALL.programme, known, basis=basis, effective=effective)
     with CALL.office.ledger.write() as session:
         entered = unit_register.record_unit_events(session, found.events, now=CALL.now, actor=CALL.who)
     lines = [f"已登记 {entered} 条名录变动。"]
@@ -283,12 +286,9 @@ def register_change(
     basis: Annotated[str, typer.Option()],
 ) -> None:
     """变更名称、行业等登记事项。"""
-    values = dict(item.split("=", 1) for item in set_ if "=" in item)
-    _one(
-        unit_register.UnitEvent(
-            unit, "change", applications.day_of(effective, "--effective"), attributes=values, basis=basis
-        )
-    )
+    day = applications.day_of(effective, "--effective")
+    kept = require_attributes(CALL.programme, applications.pairs_of(set_), day)
+    _one(unit_register.UnitEvent(unit, "change", day, attributes=kept, basis=basis))
 
 
 def _one(event: unit_register.UnitEvent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,19 @@ def day_of(text: str, option: str) -> date:
         raise DefinitionError(f"日期“{text}”无效", where=option, remedy="请写成 2025-01-31。") from None
 
 
+def pairs_of(items: Iterable[str]) -> dict[str, str | None]:
+    """What ``--set`` names; an empty value clears one. Raises DefinitionError for what is no 代码=值, or a code said twice."""
+    values: dict[str, str | None] = {}
+    for item in items:
+        code, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not code:
+            raise DefinitionError(f"“{item}”不是 代码=值", where="--set", remedy="请写成 B02=某公司。")
+        if code in values:
+            raise DefinitionError(f"{code} 写了两次", where="--set", remedy="请只写一次。")
+        values[code] = value or None
+    return values
+
+
 def register_apply(
     kind: Annotated[str, typer.Argument(help="entry 新增、change 变更、move 迁移、exit 退出")],
     unit: Annotated[str, typer.Argument(help="统一社会信用代码")],
@@ -47,12 +61,7 @@ def register_apply(
 ) -> None:
     """申请名录变动:附证明文件,等待统计人员认定;认定前名录不变。"""
     files = [(paper.name, paper.data) for paper in taken_in(evidence, "证明文件")]
-    values: dict[str, str | None] = {}
-    for item in set_ or ():
-        code, equals, value = item.partition("=")
-        if not equals:
-            raise DefinitionError(f"“{item}”不是 代码=值", where="--set", remedy="请写成 B02=某公司。")
-        values[code.strip()] = value.strip() or None
+    values = pairs_of(set_ or ())
     asked = papers.NewApplication(
         kind, unit, park, basis, to_park or (park if kind == "entry" else ""), sub_park, values
     )

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from pipelines.register_file import read_register_file
-from schemas.catalog import programme
+from pipelines.register_file import RegisterFile, read_register_file
+from pipelines.register_values import RegisterValues
+from schemas.catalog import programme, register_of_parks
 from schemas.errors import DefinitionError
+from warehouse.ledger.parks import Park
 
 VALID = "91620100MA7000018H"
 
 
+PARKS = [
+    Park(row["code"], row["name"], kind=row["kind"], zone=row["zone"])
+    for row in register_of_parks(programme("park")).iter_rows(named=True)
+]
+
+
+def parsed(path: Path) -> RegisterFile:
+    return read_register_file(path, programme("park"), PARKS, basis="批复", effective="2015-01-01")
+
+
 def read(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[tuple[str, str, str, str]]:
     (tmp_path / "名录.csv").write_bytes(text.encode(encoding))
-    found = read_register_file(tmp_path / "名录.csv", programme("park"), basis="批复", effective="2015-01-01")
+    found = parsed(tmp_path / "名录.csv")
     assert found.doubtful == tuple(dict.fromkeys(e.unit_id for e in found.events if e.unit_id != VALID))
     return [(e.unit_id, e.park, str(e.effective), e.attributes.get("B02") or "") for e in found.events]
 
@@ -50,3 +63,56 @@ def test_a_wrong_line_is_named_and_nothing_enters(tmp_path: Path, text: str, sai
 
 def test_an_exit_needs_no_park(tmp_path: Path) -> None:
     assert read(tmp_path, f"unit_id,park,kind,effective\n{VALID},,exit,2020-05-06\n") == [(VALID, "", "2020-05-06", "")]
+
+
+def test_every_value_that_is_in_no_code_list_is_named_with_line_column_and_remedy(tmp_path: Path) -> None:
+    """Two wrong codes in one line, a name for a code, a lost zero, a code of another time, a sub-park of another park."""
+    (tmp_path / "名录.csv").write_text(
+        "unit_id,park,sub_park,B06,B07,B08,B09,B11,B12,B14,effective\n"
+        f"{VALID},LBGX,LBGX01,620102,9999,110,国有,有,昨天,许多,\n"
+        "A1,LBGX01,,,,,,,,,\n"
+        "A2,LBSYQ,,,111,,,,,,\n"
+        "A3,LBGX,LBJJ01,,,,,,,,\n"
+        "A4,LBGX,,,3911,110,1,是,2014年5月6日,12,2022-12-31\n"
+        "A5,LBGX,,,3911,110,1,否,20140506,1,2023-01-01\n"
+        "A4,LBGX,,,,,,,,,2022-12-31\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(DefinitionError) as said:
+        parsed(tmp_path / "名录.csv")
+    lines = str(said.value).splitlines()
+    expected = [
+        (2, "行业小类代码(B07)的“9999”不在代码表 gbt4754_class4 内"),
+        (2, "企业控股情况(B09)的“国有”不是代码,名称“国有”的代码是 1"),
+        (2, "规模以上工业标志(B11)的“有”不是“是”或“否”"),
+        (2, "注册(成立)时间(B12)的“昨天”不是日期"),
+        (2, "注册资金(B14)的“许多”不能用作数字"),
+        (3, "“LBGX01”是 LBGX 的分园,园区请写 LBGX"),
+        (4, "“LBSYQ”是汇总区域"),
+        (4, "是不是丢了前面的 0:0111"),
+        (5, "“LBJJ01”在 2015-01-01 不是园区 LBGX 的分园"),
+        (7, "“110”在 2023-01-01 不在用"),
+        (8, "与第 6 行重复"),
+    ]
+    assert [(int(line.split(":")[1]), part in line) for line, (_, part) in zip(lines, expected, strict=True)] == [
+        (number, True) for number, _ in expected
+    ]
+    assert "一条也没有登记" in lines[-1]
+
+
+def test_values_are_kept_as_the_register_states_them(tmp_path: Path) -> None:
+    (tmp_path / "名录.csv").write_text(
+        f"unit_id,park,B11,B12,B14,B16\n{VALID},LBGX,否,2014年5月6日,1200,是\n", encoding="utf-8"
+    )
+    (event,) = parsed(tmp_path / "名录.csv").events
+    assert event.attributes == {"B11": "0", "B12": "2014-05-06", "B14": "1200", "B16": "1"}
+
+
+def test_a_unit_older_than_the_first_edition_is_judged_by_the_first(tmp_path: Path) -> None:
+    assert RegisterValues(programme("park")).attributes({"B08": "110"}, date(1998, 1, 1)) == ({"B08": "110"}, [])
+
+
+def test_the_column_of_the_form_and_the_column_of_the_file_may_not_disagree(tmp_path: Path) -> None:
+    (tmp_path / "名录.csv").write_text(f"unit_id,park,B04\n{VALID},LBGX,LBJJ\n", encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"名录.csv:2:B04 写的是“LBJJ”,与本行的单位、园区或分园“LBGX”不一致"):
+        parsed(tmp_path / "名录.csv")

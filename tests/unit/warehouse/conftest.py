@@ -104,6 +104,7 @@ def blank_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ledger = create_ledger(home)
     with ledger.write() as session:
         zones = [Park("LBXQ", "兰州新区"), Park("LBGX", "兰州高新技术产业开发区")]
+        zones.append(Park("LBGX01", "雁滩园区", kind="sub_park", zone="LBGX"))
         add_parks(session, zones, now=START, actor="admin")
     ledger.engine.dispose()
     return root
