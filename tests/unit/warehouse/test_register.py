@@ -204,7 +204,7 @@ def test_a_park_that_is_upgraded_has_two_lines_and_one_on_each_day(office: Any) 
         assert park(session, "GZZY", date(2024, 12, 31)) == before
         assert park(session, "GZZY", date(2025, 1, 1)) == after
         assert [one.code for one in parks(session, date(2025, 1, 1))] == ["GZZY", "LBGX", "LBGX01", "LBXQ"]
-        assert len(parks(session)) == 4
+        assert len(parks(session)) == 5
         with pytest.raises(RefusalError, match="不改旧行"):
             add_parks(session, [Park("GZZY", "改名", class_="省级")], now=office.now, actor="admin")
 
