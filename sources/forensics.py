@@ -25,7 +25,8 @@ from schemas.model import Form
 from sources.cells import CellValue
 from sources.grid import Grid
 from sources.guard import NOTES, Inspection
-from sources.guard_facts import Area, SheetFacts, address
+from sources.guard_facts import SheetFacts, address
+from sources.guard_limits import SHEET_COLUMNS
 from sources.reading import Reading
 
 ORDINARY = frozenset({"comments", "images", "workbook_protection"})
@@ -156,28 +157,6 @@ def rows_told(reading: Reading, grid: Grid, rows: Sequence[int], left_out: Seque
         reading.forensic("rows_inserted", grid.sheet, None, f"数据行之间有 {gap} 个空行,已跳过。")
 
 
-def merges_told(reading: Reading, grid: Grid, first_row: int, places: Iterable[int]) -> list[tuple[int, int]]:
-    """Cells of these columns below ``first_row`` that hold a value nobody sees, for they lie under a merged area."""
-    if not grid.merges:
-        return []
-    wanted = set(places)
-    covered = [(r, c) for r, c in grid.hidden_by_merges() if r >= first_row and c in wanted]
-    seen = set(covered)
-    for area in grid.merges:
-        if area.first_row >= first_row and area.size > 1 and not _covers(area, seen) and wanted & set(_columns(area)):
-            shown = f"{address(area.first_row, area.first_column)}:{address(area.last_row, area.last_column)}"
-            reading.forensic("merged", grid.sheet, shown, f"{shown} 是合并单元格,只有左上角一格有值。")
-    return covered
-
-
-def _columns(area: Area) -> range:
-    return range(area.first_column, area.last_column + 1)
-
-
-def _covers(area: Area, places: set[tuple[int, int]]) -> bool:
-    return any(area.first_row <= r <= area.last_row and area.first_column <= c <= area.last_column for r, c in places)
-
-
 def cells_told(reading: Reading) -> None:
     """How many cells of each sheet were taken for something else than they literally say; the cells stand in ``normalised``."""
     cells = reading.normalised_cells
@@ -216,14 +195,24 @@ def _is_typed(cell: CellValue) -> bool:
 
 
 def _formulas_told(reading: Reading, inspection: Inspection, facts: SheetFacts | None, grid: Grid) -> None:
-    """The whole sheet pasted as values: results of our formulas without a single formula."""
-    if inspection.format != "xlsx" or facts is None or facts.formulas:
+    """The column 校验 pasted as values: what our formulas say stands there, and no formula."""
+    if inspection.format != "xlsx" or facts is None or facts.formulas > len(facts.formula_places):
         return
     for row, cells in enumerate(grid.rows[:60]):
         heads = [n for n, cell in enumerate(cells) if isinstance(cell, str) and cell.strip() == AUDIT]
-        if heads and any(below[heads[0]] not in ("", None) for below in grid.rows[row + 1 :]):
-            told = "“校验”列的公式已全部换成数值或文字;不影响审核。"
-            reading.forensic("formula_overwritten", grid.sheet, address(row, heads[0]), told)
+        if heads:
+            with_formula = {
+                place // SHEET_COLUMNS for place in facts.formula_places if place % SHEET_COLUMNS == heads[0]
+            }
+            pasted = [
+                n
+                for n, below in enumerate(grid.rows[row + 1 :], row + 1)
+                if n not in with_formula and below[heads[0]] not in ("", None) and not _is_typed(below[heads[0]])
+            ]
+            if pasted:
+                places = _some([address(n, heads[0]) for n in pasted])
+                told = f"“校验”列的公式已换成数值或文字({places});不影响审核。"
+                reading.forensic("formula_overwritten", grid.sheet, address(pasted[0], heads[0]), told)
             return
 
 

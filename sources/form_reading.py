@@ -14,7 +14,7 @@ from schemas.model import Edition, Form, Indicator, ValueType
 from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS
 from sources.cells import CellProblem, CellValue, Normalised, parse_column, plain_codes
 from sources.code_names import codes_for_names, names_for, needs_a_look
-from sources.forensics import audit_cells_told, merges_told, rows_told, sheet_told
+from sources.forensics import audit_cells_told, rows_told, sheet_told
 from sources.form_finding import anchors_of, heading
 from sources.grid import Grid
 from sources.odd_rows import LONGEST_LABEL, is_header, is_measures, is_numbering, total_label
@@ -56,7 +56,7 @@ def read_form(reading: Reading, grid: Grid, code_row: int, form: Form, issued: I
     _missing_keys_reported(reading, grid, form, wanted, rows, units)
     frame = _frame(reading, grid, form, series, rows, units)
     _duplicates_reported(reading, grid, form, frame, wanted)
-    _covered_reported(reading, grid, form, code_row, wanted, rows, units)
+    _covered_reported(reading, grid, form, wanted, rows, units)
     _restated_reported(reading, grid, code_row, form, frame, wanted, issued, rows, columns)
     reading.frames[form.code] = frame
     for column, position in wanted.items():
@@ -207,22 +207,30 @@ def _covered_reported(
     reading: Reading,
     grid: Grid,
     form: Form,
-    code_row: int,
     wanted: Mapping[str, int],
     rows: Sequence[int],
     units: pl.Series,
 ) -> None:
-    """Values under a merged area: nobody sees them on the screen, so somebody has to say whether they are meant."""
-    covered = merges_told(reading, grid, code_row + 1, wanted.values())
+    """Cells under a merged area: a value there nobody sees, so somebody has to say whether it is meant; a blank one nobody can fill."""
+    covered = grid.covered_by_merges() if grid.merges else []
     if not covered:
         return
     columns = {n: column for column, n in wanted.items()}
     unit_of = dict(zip(rows, units.to_list(), strict=True))
-    for row, position in covered:
-        if row in unit_of:
-            place = Place(
-                form.code, grid.sheet, f"{column_letter(position)}{row + 1}", columns[position], row + 1, unit_of[row]
-            )
+    told: set[str] = set()
+    for row, position, area in covered:
+        if row not in unit_of or position not in columns:
+            continue
+        if area not in told:
+            told.add(area)
+            reading.forensic("merged", grid.sheet, area, f"{area} 是合并单元格。")
+        place = Place(
+            form.code, grid.sheet, f"{column_letter(position)}{row + 1}", columns[position], row + 1, unit_of[row]
+        )
+        if _is_blank(grid.rows[row][position]):
+            problem = f"这一格在合并单元格 {area} 里,不能单独填数;请取消合并,逐格填报。"
+            reading.finding("merged_blank", place, problem)
+        else:
             problem = "这一格被合并单元格盖住,看不见但有数,已照常读取;请取消合并,核对这个数是否要报。"
             reading.finding("merged_over", place, problem, found=str(grid.rows[row][position]), severity="soft")
 

@@ -65,17 +65,16 @@ class Grid:
         """The values of one column, between two rows (the last one included)."""
         return [row[index] for row in self.rows[first_row : None if last_row is None else last_row + 1]]
 
-    def hidden_by_merges(self) -> list[Position]:
-        """Cells with a value that a merged area covers: nobody sees them, and readers read them."""
-        found: list[Position] = []
-        for merged in self.merges:
-            for row in range(merged.first_row, min(merged.last_row + 1, len(self.rows))):
-                cells = self.rows[row]
-                for column in range(merged.first_column, min(merged.last_column + 1, len(cells))):
-                    is_anchor = (row, column) == (merged.first_row, merged.first_column)
-                    if not is_anchor and cells[column] not in ("", None):
-                        found.append((row, column))
-        return found
+    def covered_by_merges(self) -> list[tuple[int, int, str]]:
+        """Row and column of every cell that a merged area covers, all but its first, and the area: nobody sees them, and readers read them."""
+        return [
+            (row, column, name)
+            for area in self.merges
+            for name in (f"{address(area.first_row, area.first_column)}:{address(area.last_row, area.last_column)}",)
+            for row in range(area.first_row, min(area.last_row + 1, len(self.rows)))
+            for column in range(area.first_column, min(area.last_column + 1, len(self.rows[row])))
+            if (row, column) != (area.first_row, area.first_column)
+        ]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,7 +87,7 @@ class Grid:
             )
         if self.hidden_columns:
             found.append(f"{where}有 {len(self.hidden_columns)} 列隐藏,已照常读取。")
-        if covered := self.hidden_by_merges():
+        if covered := [(r, c) for r, c, _ in self.covered_by_merges() if self.rows[r][c] not in ("", None)]:
             places = "、".join(address(*place) for place in covered[:10])
             found.append(f"{where}的合并单元格下面还盖有数据({places}),已照常读取,请核对或清除。")
         return tuple(found)

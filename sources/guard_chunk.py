@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from sources.guard_facts import column_index
+from sources.guard_limits import SHEET_COLUMNS
 
 Places = npt.NDArray[np.intp]
 Words = npt.NDArray[np.uint64]
@@ -182,6 +183,11 @@ class Chunk:
 
     def positions(self, tokens: Places) -> list[tuple[int, int]]:
         """(row, column), from 0, of the cells whose tags these are."""
+        rows, columns = np.divmod(self.places(tokens), SHEET_COLUMNS)
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    def places(self, tokens: Places) -> npt.NDArray[np.int64]:
+        """Row × ``SHEET_COLUMNS`` + column, from 0, of the cells whose tags these are."""
         words = self.word8[self.starts[tokens] + 6]
         rows, columns = np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
         pending = np.ones(len(words), np.bool_)
@@ -198,7 +204,7 @@ class Chunk:
                 columns[hit], rows[hit] = column - 1, number_of(words[hit] >> np.uint64(8 * letters), digits) - 1
         if pending.any():
             raise NotPlainError
-        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+        return rows * SHEET_COLUMNS + columns
 
     def _result_types(self, tokens: Places) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Which formulas stand in cells for figures (without a type, or of type number or boolean), which in cells of type ``str``."""

@@ -34,7 +34,7 @@ class SheetFacts:
     ``errors`` maps a cell to the error it shows (``#REF!``), ``uncalculated`` are formulas saved without a result, ``doubtful``
     those whose result is empty or 0 in a workbook that asks to be calculated (used while scanning; see guard_sheet.settle).
     ``visibility`` is visible, hidden or very hidden. ``rows`` and ``columns`` bound the cells that hold something;
-    after a fast scan they are upper bounds.
+    after a fast scan they are upper bounds. ``formula_places`` are row × ``SHEET_COLUMNS`` + column of the formulas of an .xlsx.
     """
 
     name: str = ""
@@ -44,6 +44,7 @@ class SheetFacts:
     rows: int = 0
     columns: int = 0
     formulas: int = 0
+    formula_places: list[int] = field(default_factory=list)
     errors: dict[Position, str] = field(default_factory=dict)
     uncalculated: set[Position] = field(default_factory=set)
     doubtful: set[Position] = field(default_factory=set)

@@ -194,6 +194,8 @@ class FastSheet:
         if len(tokens):
             if not chunk.is_cell[tokens - 1].all() or tokens[0] == 0:
                 raise NotPlainError
+            if len(self.sheet.formula_places) < MAX_COLLECTED:
+                self.sheet.formula_places += chunk.places(tokens - 1).tolist()
             perhaps_dde = chunk.with_text(tokens, b"|") | chunk.with_text(tokens, b"&#")
             settled = chunk.calculated(tokens, zero_counts=not self.facts.awaits_calculation) & ~perhaps_dde
             if self.facts.awaits_calculation and settled.any():

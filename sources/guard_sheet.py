@@ -69,6 +69,8 @@ class SheetReader:
         sheet.cells += 1
         self.facts.count_cells(1, sheet.name)
         if text:
+            if "f" in text and len(sheet.formula_places) < MAX_COLLECTED:
+                sheet.formula_places.append(self._row * SHEET_COLUMNS + self._column)
             settle(self.facts, sheet, (self._row, self._column), self._type, text)
 
     def _outside(self, name: str, attributes: Attributes) -> None:

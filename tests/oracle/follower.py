@@ -111,7 +111,7 @@ def corrected(book: Book, checked: Checked, data: bytes, name: str) -> bytes:
     if any("请下载本期模板" in line.said for line in lines):
         return book.original.data  # filled in again from the records, on the template of the period
     clerk = Clerk(book.original, workbook)
-    for line in lines:
+    for line in sorted(lines, key=lambda line: "取消合并" not in line.said):  # nothing can be typed into a covered cell
         clerk.work(line, page if page.title in workbook.sheetnames else None)
     clerk.finish()
     out = io.BytesIO()
@@ -166,6 +166,7 @@ class Clerk:
         if "取消合并" in line.said and line.cell:
             for area in [a for a in page.merged_cells.ranges if line.cell in a]:
                 page.unmerge_cells(str(area))
+            self._look_up(page, page[line.cell])
             return
         if "请恢复代码行" in line.said:
             self.lost_heads.append(page.title)
@@ -218,7 +219,7 @@ class Clerk:
         )
         row = next((r for r in range(head + 1, last + 1) if self._unit(page, r) == unit), last + 1)
         if row > last:
-            page.insert_rows(row)
+            _insert_row(page, row)
             for c, text in anchors.items():
                 if text in values:
                     _put(page.cell(row, c), values[text])  # type: ignore[arg-type]
@@ -306,11 +307,11 @@ class Clerk:
         """Rows that are to go, and code rows put back from the template at hand."""
         for title, rows in self.deleted.items():
             for row in sorted(rows, reverse=True):
-                self.workbook[title].delete_rows(row)
+                _delete_row(self.workbook[title], row)
         for title, row in self.raised.items():
             page, (head, anchors) = self.workbook[title], self.heads[title]
-            page.delete_rows(head)
-            page.insert_rows(row)
+            _delete_row(page, head)
+            _insert_row(page, row)
             for c, text in anchors.items():
                 page.cell(row, c).value = text
         if not self.lost_heads:
@@ -318,6 +319,21 @@ class Clerk:
         template = openpyxl.load_workbook(io.BytesIO(self.records.data))
         for title in self.lost_heads:
             _code_row_put_back(self.workbook[title], template)
+
+
+def _insert_row(page: Worksheet, at: int) -> None:
+    """A row put in as Excel does it: merged areas below move along."""
+    page.insert_rows(at)
+    for area in page.merged_cells.ranges:
+        if area.min_row >= at:
+            area.shift(row_shift=1)
+
+
+def _delete_row(page: Worksheet, at: int) -> None:
+    page.delete_rows(at)
+    for area in page.merged_cells.ranges:
+        if area.min_row > at:
+            area.shift(row_shift=-1)
 
 
 def _code_row_put_back(page: Worksheet, template: Workbook) -> None:
@@ -331,7 +347,7 @@ def _code_row_put_back(page: Worksheet, template: Workbook) -> None:
             }
             shared = {c: titles[text] for c, text in standing.items() if text in titles}
             if len(shared) > len(titles) / 2:
-                page.insert_rows(row + 1)
+                _insert_row(page, row + 1)
                 for c, text in shared.items():
                     page.cell(row + 1, c).value = text
                 return

@@ -111,7 +111,7 @@ def test_hidden_sheets_rows_columns_and_merges_come_with_the_grid() -> None:
     assert shown.merges == (Area(0, 0, 1, 1),)
     assert shown.hidden_rows == {4}
     assert shown.hidden_columns == {2}
-    assert shown.hidden_by_merges() == [(0, 1), (1, 0), (1, 1)]
+    assert shown.covered_by_merges() == [(0, 1, "A1:B2"), (1, 0, "A1:B2"), (1, 1, "A1:B2")]
     assert [note[:14] for note in shown.notes] == [
         "工作表“表”有 1 行隐藏,",
         "工作表“表”有 1 列隐藏,",

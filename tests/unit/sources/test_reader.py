@@ -172,18 +172,36 @@ def test_figures_that_happen_to_rise_are_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "is_told"), [("没问题", True), (1, True), ("通过", False), ("AP03 期末人数…;", False)]
+    ("typed", "said"), [("没问题", "被改写"), (1, "被改写"), ("通过", "换成数值"), ("AP03 期末人数…;", "换成数值")]
 )
-def test_a_typed_audit_cell_is_told(typed: object, is_told: bool) -> None:
+def test_a_typed_audit_cell_is_told(typed: object, said: str) -> None:
     reading = read(TITLE, (*HEADER, "校验"), (*CODES, "audit"), (*FIRST, typed), (*SECOND, "=1+1"), FOOT)
-    told_ = reading.forensics.filter(kind="formula_overwritten")["message"].to_list()
-    assert bool(told_) == is_told and all("F4" in message for message in told_)
+    (message,) = reading.forensics.filter(kind="formula_overwritten")["message"]
+    assert said in message and "(F4)" in message
 
 
 def test_a_sheet_pasted_as_values_has_lost_its_formulas() -> None:
     reading = read(TITLE, (*HEADER, "校验"), (*CODES, "audit"), (*FIRST, "通过"), (*SECOND, "通过"), FOOT)
     (message,) = reading.forensics.filter(kind="formula_overwritten")["message"]
-    assert "全部换成" in message
+    assert "F4、F5" in message
+
+
+def test_audit_cells_pasted_beside_formulas_are_told_cell_by_cell() -> None:
+    first, second = (A, "甲公司", Formula("=60*2"), 110, 118, "通过"), (*SECOND, Formula("=1+1"))
+    reading = read(TITLE, (*HEADER, "校验"), (*CODES, "audit"), first, second, FOOT)
+    (message,) = reading.forensics.filter(kind="formula_overwritten")["message"]
+    assert "(F4)" in message
+
+
+def test_cells_under_a_merged_area_are_asked_whether_filled_or_blank() -> None:
+    def merge(workbook: Workbook) -> None:
+        workbook["从业人员情况"].merge_cells("C4:C5")
+
+    reading = read(TITLE, HEADER, CODES, FIRST, SECOND, FOOT, change=merge)
+    (finding,) = reading.findings.filter(code="merged_blank").iter_rows(named=True)
+    assert (finding["cell"], finding["unit_id"]) == ("C5", B)
+    assert "C4:C5" in finding["message"] and "取消合并" in finding["message"]
+    assert reading.forensics.filter(kind="merged")["place"].to_list() == ["C4:C5"]
 
 
 def test_a_company_that_is_called_total_is_a_company() -> None:
