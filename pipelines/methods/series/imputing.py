@@ -68,13 +68,13 @@ def imputed_units(
     shown = ["by_trend", "by_ratio", "by_donor"]
     return (
         table.with_columns(method=pl.when(silent).then(method).fill_null(""))
+        .with_columns(pl.when(silent).then(c).alias(c) for c in shown)  # before ``imputed`` says who was reached
         .with_columns(
             value=pl.when(silent).then(value).otherwise("value"),
             level=pl.when(pl.col("method") == RATIO).then("_level").when(pl.col("method") == DONOR).then("_donor_level"),
             donor=pl.when(pl.col("method") == DONOR).then("_donor"),
             imputed=silent & value.is_not_null(),
         )
-        .with_columns(pl.when(silent).then(c).alias(c) for c in shown)
         .sort("_order")
         .select(*INPUT, "is_single", "imputed", "method", "level", "donor", *shown)
     )  # fmt: skip
