@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.integration import independent_cards as cards
 from tests.integration import independent_figures as independent
 from tests.integration import independent_quarter as quarter
 
@@ -128,6 +129,70 @@ def test_ratios_shares_and_contributions_of_the_release_are_what_plain_sql_makes
                 for (letter, measure), value in quarter.parts_of_growth(con, code, parks).items():
                     check((area, "section", letter, code, measure), value)
     assert compared > 150 and hidden > 20
+
+
+def test_diagnosis_cards_are_what_plain_sql_makes_them(run: Any) -> None:
+    with independent.snapshot(run.home) as con:
+        rows = con.sql("SELECT * FROM mart.monitoring_diagnosis WHERE period = '2015-Q2'").pl().to_dicts()
+        pairs = {code: cards.unit_pairs(con, code, "2015-Q2") for code in cards.CARDS}
+    told = {(r["area"], r["breakdown"], r["category"], r["indicator"], r["measure"]): r for r in rows}
+    compared = far = 0
+    for code, everybody in pairs.items():
+        for area, parks in AREAS:
+            own = [p for p in everybody if p[0] in parks]
+            moved = cards.shifts(own)
+            places = {("total", "T"): own}
+            places |= {("section", letter): [p for p in own if p[2] == letter] for letter in {p[2] for p in own}}
+            for place, units in places.items():
+                expected = cards.card_of_group(units)
+                if place[0] == "section":
+                    expected["share_shift"] = moved[place[1]]
+                for measure, value in expected.items():
+                    cell = told[area, *place, code, measure]["value"]
+                    assert cell == (None if value is None else pytest.approx(value, abs=1e-9)), (
+                        area,
+                        place,
+                        code,
+                        measure,
+                    )
+                    compared += 1
+            change = told[area, "section", "T", code, "structure_change"]["value"]
+            assert change == (None if moved[""] is None else pytest.approx(moved[""], abs=1e-9))
+        found = cards.cards_of_units(everybody)
+        assert {(r["area"], r["category"]) for r in rows if r["breakdown"] == "unit" and r["indicator"] == code} == set(
+            found
+        )
+        for (park, unit), card in found.items():
+            said = told[park, "unit", unit, code, "unit_growth"]["note"]
+            assert card.pop("far") == ("同行业" in said), said
+            far += "同行业" in said
+            for measure, value in card.items():
+                cell = told[park, "unit", unit, code, measure]["value"]
+                assert cell == (None if value is None else pytest.approx(value)), (park, unit, measure)
+    assert compared > 300 and far > 0
+
+
+def test_response_is_what_plain_sql_on_the_ledger_makes_it(run: Any) -> None:
+    told = _stored(run, "monitoring_response", "2015-Q2")
+    with independent.snapshot(run.home) as con:
+        by_park = cards.statuses(run.home, con, "2015-Q2", "2015-06-30")
+    for area, parks in AREAS:
+        expected = cards.response([code for park in parks for code in by_park[park]])
+        for measure, value in expected.items():
+            assert told[area, "T", "units", measure]["value"] == pytest.approx(value), (area, measure)
+        # the round is open until the end of 15 July in Beijing
+        for measure, value in cards.filing(run.home, "2015-Q2", parks, "2015-07-15T16:00:00").items():
+            assert told[area, "T", "parks", measure]["value"] == pytest.approx(value), (area, measure)
+    assert told[independent.AREA, "T", "units", "units_refused"]["value"] > 0
+
+
+def test_projects_to_be_looked_at_are_those_plain_sql_finds(run: Any) -> None:
+    code, _, said = run.ytb("run", "projects", "--period", "2015-Q2")
+    assert code == 0, said
+    with independent.snapshot(run.home) as con:
+        told = con.sql("SELECT indicator, area, category FROM mart.projects_risks WHERE period = '2015-Q2'").fetchall()
+        expected = cards.risks(con, "2015-Q2")
+    assert set(told) == expected and len(told) == len(expected) > 0
 
 
 MAP = """
