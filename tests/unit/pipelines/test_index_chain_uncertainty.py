@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
@@ -93,3 +95,26 @@ def test_a_plan_with_unknown_or_senseless_parameters_is_refused() -> None:
     with pytest.raises(DefinitionError, match="超出范围"):
         UncertaintyPlan.of(replace(TWO, parameters={"uncertainty": {"level": 1.5}}))
     assert UncertaintyPlan.of(replace(TWO, parameters={"uncertainty": {"errors": {"E": 0.2}}})).errors["P"] == 0.05
+
+
+def test_ends_of_the_interval_are_those_of_the_stated_distributions() -> None:
+    """One source at a time, worked out from index.md 7: a uniform cap, the normal points of an error, weights on a fine grid."""
+    plan = replace(PLAN, draws=40_000, errors={"A": 0.0, "E": 0.1})
+    single = IndexSystem("t", "试", 2014, (ONE,), {})
+    capped_ = development_chains(table({"A1": [1, 9]}), single)  # V = 160, always beyond the cap of 50
+    drawn = total_draws(capped_, single, plan, ("cap",))["LB"][:, 1]
+    ends = [100 * (200 + 50 * f) / (200 - 50 * f) for f in (0.82, 1.18)]  # 5 % and 95 % of 0.8 … 1.2
+    assert np.quantile(drawn, [0.05, 0.95]) == pytest.approx(ends, rel=2e-3)
+
+    free = replace(single, indicators=(replace(ONE, cap=200.0),))
+    values = table({"A1": [1, 2]}).with_columns(status=pl.Series(["A", "E"]))
+    drawn = total_draws(development_chains(values, free), free, plan, ("input",))["LB"][:, 1]
+    spread = math.log(1.01) ** 0.5  # a log-normal of mean 1 and relative error 10 %
+    ends = [200 * math.exp(NormalDist().inv_cdf(p) * spread - spread**2 / 2) for p in (0.05, 0.95)]
+    assert np.quantile(drawn, [0.05, 0.95]) == pytest.approx(ends, rel=3e-3)
+
+    chains = development_chains(table({"A1": [1, 1.2], "A2": [1, 1]}), TWO)
+    drawn = total_draws(chains, TWO, plan, ("weights",))["LB"][:, 1]
+    grid = [0.75 + (k + 0.5) / 400 for k in range(200)]
+    levels = sorted(100 * (200 + v) / (200 - v) for v in (200 / 11 * a / (a + b) for a in grid for b in grid))
+    assert np.quantile(drawn, [0.05, 0.95]) == pytest.approx([levels[2000], levels[38000]], rel=3e-4)
