@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
-
 from pipelines.methods.area_figures import classified, surveyed
 from pipelines.methods.areas import areas_of
 from pipelines.methods.contribution import Annual, contribution_figures
@@ -15,7 +13,7 @@ from pipelines.population import Population
 from pipelines.weights import weighted
 from schemas.environment import environment_for
 from schemas.period import Period
-from schemas.period_data import ENTERPRISE, PeriodData
+from schemas.period_data import PeriodData
 
 PUBLISHED = "contribution_figures"
 
@@ -33,8 +31,6 @@ def annual(population: Population, period: Period) -> Annual:
     edition = population.edition(period)
     areas = areas_of(population.programme.codelists["parks"].valid(period.end))
     chosen = areas_present(population.of(period), population.programme)
-    roster = weighted(population, period)[0].rosters[ENTERPRISE]
-    filled = set(roster.filter(pl.col("imputed").fill_null(False) | (pl.col("weight") != 1.0))["park"])
     labels = {code: f"{i.name}({code})" for code, i in edition.indicators.items()}
     labels |= {code: area.short_name for code, area in areas.items()}
     return Annual(
@@ -43,7 +39,6 @@ def annual(population: Population, period: Period) -> Annual:
         environment_for(population.programme, period, edition=edition),
         areas,
         chosen,
-        frozenset(c for c in chosen if filled & set(areas[c].zones)),
         labels,
     )
 

@@ -10,7 +10,8 @@ import polars as pl
 from pipelines.evaluation_values import PROVIDED_COLUMNS, FourthQuarter, scheme_figures
 from pipelines.methods.areas import Area
 from pipelines.methods.disclosure.rules import Rules
-from pipelines.methods.evaluation import Evaluated, evaluate, standings
+from pipelines.methods.estimates import NORMAL
+from pipelines.methods.evaluation import Evaluated, evaluate, standings, total_status
 from pipelines.methods.evaluation_cells import evaluation_product, merged
 from pipelines.methods.evaluation_scheme import UNIT, Scheme, parse_scheme
 from pipelines.methods.evaluation_units import unit_cells
@@ -36,7 +37,7 @@ def schemes_of(edition: Edition) -> tuple[Scheme, ...]:
 @dataclass(frozen=True)
 class Sources:
     """What an evaluation is made from besides annual facts: rosters of fourth quarters, progress of the plans, figures by
-    file (``PROVIDED_COLUMNS``), doubts (``DOUBT_COLUMNS``)."""
+    file (``FIGURE_COLUMNS``), doubts (``DOUBT_COLUMNS``)."""
 
     fourth_quarter: FourthQuarter
     targets: Targets
@@ -70,7 +71,8 @@ def evaluated_schemes(population: Population, period: Period, sources: Sources) 
     schemes = [s for s in schemes_of(population.edition(period)) if s.kind != UNIT and s.is_due(period.year)]
     for scheme in sorted(schemes, key=lambda s: bool(s.reads_totals)):
         scores, behind = plan_scores(scheme, population, period, sources.targets)
-        given = pl.concat([scores, _totals(scheme, found), sources.provided])
+        by_file = sources.provided.with_columns(status=pl.lit(NORMAL))
+        given = pl.concat([scores, _totals(scheme, found), by_file.select(PROVIDED_COLUMNS)])
         figures = scheme_figures(population, scheme, period, sources.fourth_quarter, given, sources.doubts)
         one = evaluate(scheme, figures.values, figures.subjects)
         if one is not None and int(one.latest.table.year) == period.year:
@@ -104,6 +106,7 @@ def plan_scores(
                     indicator=pl.lit(indicator),
                     value="value",
                     basis="basis",
+                    status="status",
                 )
             )
             keys = own.explode("targets").select("area", row_key=pl.format("{}|completion", "targets"))
@@ -119,9 +122,10 @@ def _totals(scheme: Scheme, found: Mapping[str, Found]) -> pl.DataFrame:
         if other in found:
             one = found[other].evaluated
             for at, year in enumerate(one.years):
+                number = int(year.table.year)
                 rows += [
-                    (scheme.id, s.unit, int(year.table.year), indicator, s.score, f"{one.scheme.title}总分")
-                    for s in standings(one, at)
+                    (scheme.id, s.unit, number, indicator, s.score, f"{one.scheme.title}总分", total_status(one, at, k))
+                    for k, s in enumerate(standings(one, at))
                     if s.score is not None
                 ]
     return pl.DataFrame(rows, schema=PROVIDED_COLUMNS, orient="row")

@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.index_values import index_values
 from pipelines.methods.area_figures import classified
 from pipelines.methods.areas import Area, areas_of
+from pipelines.methods.estimates import NORMAL
 from pipelines.methods.evaluation import SUBJECT_COLUMNS, VALUE_COLUMNS
 from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, doubted
 from pipelines.methods.evaluation_scheme import SUB_PARK, ZONE, Scheme
@@ -26,7 +27,7 @@ from schemas.period_data import ENTERPRISE, PeriodData
 from warehouse.ledger.evaluations import FIGURE_COLUMNS
 
 UNCLASSED = "未分类"
-PROVIDED_COLUMNS = FIGURE_COLUMNS
+PROVIDED_COLUMNS = FIGURE_COLUMNS | {"status": pl.String()}
 FourthQuarter = Callable[[int], PeriodData | None]
 
 
@@ -51,7 +52,7 @@ def scheme_figures(
 ) -> SchemeFigures:
     """Figures of a scheme whose subjects are zones or sub-parks, for the years it looks back on that are on file.
 
-    ``provided``: ``PROVIDED_COLUMNS``, figures from files and other products; ``fourth_quarter``: year → observations of
+    ``provided``: ``PROVIDED_COLUMNS``, figures from files (A) and of other products (as published there); ``fourth_quarter``: year → observations of
     its last quarter, which hold projects and tasks; ``doubts``: ``evaluation_doubts.DOUBT_COLUMNS``.
     """
     areas = areas_of(population.programme.codelists["parks"].valid(period.end))
@@ -69,7 +70,7 @@ def scheme_figures(
         )
         # what a person gave comes after what another product computed, and counts
         .unique(["unit", "year", "indicator"], keep="last", maintain_order=True)
-        .select("unit", "year", "indicator", "value", status=pl.lit("A"), note=pl.col("basis"), error=pl.lit("A"))
+        .select("unit", "year", "indicator", "value", "status", note=pl.col("basis"), error=pl.lit(NORMAL))
         .select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items())
     )
     values = pl.concat([computed, given]).sort("unit", "year", "indicator")
@@ -122,11 +123,10 @@ def _computed(
         )  # how few is not said: of a count it would be the figure itself
         .otherwise(pl.lit(""))
     )
-    status = pl.when(pl.col("estimated").fill_null(False)).then(pl.lit("E")).otherwise("status")
     return rows.join(certainty, on=["area", "year", "indicator"], how="left").select(
         pl.col("area").alias("unit"), "year", "indicator",
         value=pl.when(~too_few.fill_null(False)).then("value"),
-        status=status.fill_null("A"), note=note, error=pl.col("error").fill_null("A"),
+        status=pl.col("status").fill_null(NORMAL), note=note, error=pl.col("error").fill_null(NORMAL),
     ).select(pl.col(c).cast(t) for c, t in VALUE_COLUMNS.items()), parts  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def _certainty(
     years: Sequence[int],
     doubts: pl.DataFrame,
 ) -> pl.DataFrame:
-    """(area, year, indicator, estimated, error) of indicators that read a roster: whether estimates are in them, and doubts."""
+    """(area, year, indicator, error): the doubts about indicators that read a roster."""
     read = {
         name: frozenset(c for c, _ in operands(parse(formula)))
         for name, formula in scheme.formulas.items()
@@ -149,14 +149,8 @@ def _certainty(
         roster = weighted(population, Period(year))[0].rosters[ENTERPRISE]
         filled = pl.col("imputed").fill_null(False) | (pl.col("weight") != 1.0)
         units = roster.select("unit_id", "park", "sub_park", estimated=filled)
-        some = units.filter("estimated")
-        parks, subs = set(some["park"]), set(some["sub_park"].drop_nulls())
-        touched = [c in subs if areas[c].is_sub_park else bool(parks & set(areas[c].zones)) for c in codes]
         found = doubted(units, doubts, year, read, areas, codes, scheme.doubt_share)
-        in_them = pl.DataFrame(
-            {"area": codes, "estimated": touched}, schema={"area": pl.String, "estimated": pl.Boolean}
-        )
-        frames.append(found.join(in_them, on="area").with_columns(year=pl.lit(year, dtype=pl.Int64)))
+        frames.append(found.with_columns(year=pl.lit(year, dtype=pl.Int64)))
     return pl.concat(frames)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.methods.areas import Area, areawise, lookups
+from pipelines.methods.estimates import ESTIMATED, NORMAL, places_with_estimates, years_read
 from pipelines.methods.index.parts import chained_prices, deflated, price_side, ratio_parts, window_values, years_needed
 from pipelines.population import Population
 from pipelines.weights import weighted
@@ -65,8 +66,9 @@ def index_values(
         table.select("area", "year", "indicator", "numerator", "denominator"), system, prices, sides, price_area
     )
     values = window_values(at_base, system)
-    covered = table.select("area", "year", "indicator", "contributors", "coverage", "status")
-    joined = values.join(covered, on=["area", "year", "indicator"], how="left")
+    covered = table.select("area", "year", "indicator", "contributors", "coverage")
+    keys = ["area", "year", "indicator"]
+    joined = values.join(covered, on=keys, how="left").join(_statuses(table, system), on=keys, how="left")
     floor = float(system.parameters.get("coverage_ratio", 0.7))
     enough = pl.col("coverage").is_null() | (pl.col("coverage") >= floor)
     return joined.with_columns(value=pl.when(enough).then("value")).sort("area", "year", "indicator"), pl.concat(parts)
@@ -103,14 +105,34 @@ def _year(
         .join(_contributors(found), on=keys, how="left")
     )
     # Numerator as ratio × denominator: the ratio runs over units reporting both sides, its denominator weighs the year.
+    touched = places_with_estimates(data)
+    estimated = [c for c in codes if touched.touch(areas[c])]
+    of_units = [name for name, formula in formulas.items() if year in years_read(formula, year, env)]
+    rests = pl.col("area").is_in(estimated) & pl.col("indicator").is_in(of_units)
     table = table.with_columns(
         pl.lit(year, dtype=pl.Int64).alias("year"),
         numerator=pl.col("value") * pl.col("denominator"),
-        status=pl.lit("A"),
+        status=pl.when(rests).then(pl.lit(ESTIMATED)).otherwise(pl.lit(NORMAL)),
     )
     return table.select(
         "area", "year", "indicator", "numerator", "denominator", "contributors", "coverage", "status"
     ), _parts(found, year)
+
+
+def _statuses(table: pl.DataFrame, system: IndexSystem) -> pl.DataFrame:
+    """(area, year, indicator, status) of values over their whole window: one estimated year makes the moving sum an estimate."""
+    spans = [
+        table.filter(pl.col("indicator") == i.id, status=ESTIMATED).with_columns(pl.col("year") + back)
+        for i in system.indicators
+        for back in range(i.window)
+    ]
+    keys = ["area", "year", "indicator"]
+    touched = pl.concat(spans).select(keys).unique() if spans else table.select(keys).clear()
+    return (
+        table.select(keys)
+        .join(touched.with_columns(status=pl.lit(ESTIMATED)), on=keys, how="left")
+        .with_columns(pl.col("status").fill_null(NORMAL))
+    )
 
 
 def _contributors(found: Aggregation) -> pl.DataFrame:

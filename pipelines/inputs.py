@@ -11,7 +11,6 @@ import duckdb
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.evaluation_values import PROVIDED_COLUMNS
 from pipelines.intake import Office
 from pipelines.loading import LOADED_STATES
 from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, LATE, SOFT
@@ -24,7 +23,7 @@ from schemas.model import Programme
 from schemas.period import Period
 from schemas.period_data import PeriodData
 from warehouse.ledger.answers import answer_statuses
-from warehouse.ledger.evaluations import last_figure, provided_figures
+from warehouse.ledger.evaluations import FIGURE_COLUMNS, last_figure, provided_figures
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import registers_as_of
 from warehouse.ledger.releases import releases
@@ -44,7 +43,7 @@ class Inputs:
     submissions: tuple[Submission, ...] = ()
     deadlines: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     released_at: Mapping[str, datetime] = field(default_factory=dict)
-    provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROVIDED_COLUMNS))
+    provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FIGURE_COLUMNS))
     provided_through: int = 0
     records: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RECORD_COLUMNS))
     _populations: dict[tuple[str, datetime | None], Population] = field(default_factory=dict, repr=False)

@@ -23,6 +23,7 @@ from pipelines.methods.contribution_measures import (
     pull_points,
     share_pct,
 )
+from pipelines.methods.estimates import ESTIMATED, NORMAL, Estimates
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
 from pipelines.methods.target_values import At, missing_data
 from schemas.environment import Environment
@@ -86,7 +87,7 @@ SIDES: Final = {
 class Annual:
     """A year as the method needs it: its observations, other years by ``at``, the environment, the register, who takes part.
 
-    Observations are weighted, surveyed and classified. ``estimated``: areas some of whose units are estimated or weighted.
+    Observations are weighted, surveyed and classified.
     """
 
     data: PeriodData
@@ -94,7 +95,6 @@ class Annual:
     env: Environment
     areas: Mapping[str, Area]
     chosen: Sequence[str]
-    estimated: frozenset[str]
     labels: Mapping[str, str]
 
 
@@ -108,7 +108,7 @@ def contribution_figures(definition: Contribution, annual: Annual) -> Product:
     env = replace(annual.env.with_data(annual.data), at=annual.at, areas=lookups(annual.areas.values()))
     codes = sorted({*annual.chosen, *(z for c in annual.chosen for z in annual.areas[c].zones)})
     figures = area_figures(texts, annual.data, annual.areas, codes, ["total"], env)
-    run = _Run(definition, replace(annual, env=env), texts, figures, _by_area(figures))
+    run = _Run(definition, replace(annual, env=env), texts, figures, _by_area(figures), Estimates(annual.at))
     rows = [row for code in annual.chosen for row in run.rows_of(annual.areas[code])]
     if not rows:
         return product_of([], [])
@@ -141,6 +141,7 @@ class _Run:
     texts: Mapping[str, str]
     figures: AreaFigures
     values: Mapping[str, Mapping[str, float | None]]
+    estimates: Estimates
 
     def rows_of(self, area: Area) -> list[dict[str, Any]]:
         rows = [row for item in self.definition.items for row in self._item(item, area)]
@@ -261,8 +262,9 @@ class _Run:
     def _status(self, behind: Sequence[tuple[str, str]], value: float | None, *, undetermined: bool) -> str:
         if value is None:
             return "Z" if undetermined else "M"
-        rosters = any("SUM(" in self.texts[n] or "COUNT(" in self.texts[n] for _, n in behind)
-        return "E" if rosters and any(a in self.annual.estimated for a, _ in behind) else "A"
+        year, areas, env = self.annual.data.period.year, self.annual.areas, self.annual.env
+        estimated = any(self.estimates.behind(self.texts[n], areas[a], year, env) for a, n in behind)
+        return ESTIMATED if estimated else NORMAL
 
     def _note(
         self, entry: Item | Ratio, area: Area, measure: str, value: float | None, *, undetermined: bool,

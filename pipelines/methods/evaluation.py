@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pipelines.methods.estimates import ESTIMATED, NORMAL, status_over
 from pipelines.methods.evaluation_scheme import Scheme
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Step
@@ -51,6 +52,14 @@ class Evaluated:
     notes: Mapping[tuple[str, int, str], str] = field(default_factory=dict)
     statuses: Mapping[tuple[str, int, str], str] = field(default_factory=dict)
     spread: RankSpread | None = None
+
+    def status(self, at: int, row: int, column: int) -> str:
+        """The status of an indicator's score in ``years[at]``: of its value, E where the scheme put the value in."""
+        year = self.years[at]
+        if year.prepared.imputed.filled[row, column]:
+            return ESTIMATED
+        leaf = self.scheme.system.leaves[column].id
+        return self.statuses.get((year.table.units[row], int(year.table.year), leaf), NORMAL)
 
     @property
     def latest(self) -> ScoredYear:
@@ -186,6 +195,21 @@ def standings(evaluated: Evaluated, at: int = -1) -> tuple[Standing, ...]:
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def total_status(evaluated: Evaluated, at: int, row: int, group: str = "") -> str:
+    """The status of a unit's total in ``years[at]`` (or of one of its groups): what the scores in it make it."""
+    year, system = evaluated.years[at], evaluated.scheme.system
+    below = system.leaves_below(group or system.root.id)
+    return status_over(evaluated.status(at, row, n) for n in below if not np.isnan(year.scores[row, n]))
+
+
+def class_statuses(evaluated: Evaluated, at: int) -> dict[str, str]:
+    """Class → the status of a place within it in ``years[at]``, which hangs on every score of the class."""
+    found: dict[str, list[str]] = {}
+    for k, name in enumerate(evaluated.years[at].table.classes):
+        found.setdefault(name, []).append(total_status(evaluated, at, k))
+    return {name: status_over(statuses) for name, statuses in found.items()}
 
 
 def full_share(scheme: Scheme, year: ScoredYear) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +10,8 @@ import polars as pl
 
 from pipelines.methods.areas import Area
 from pipelines.methods.disclosure.rules import Rules
-from pipelines.methods.evaluation import Evaluated, Standing, standings
+from pipelines.methods.estimates import NORMAL, status_over
+from pipelines.methods.evaluation import Evaluated, Standing, class_statuses, standings, total_status
 from pipelines.methods.evaluation_disclosure import sensitive
 from pipelines.methods.index.aggregate import aggregated
 from pipelines.methods.index.results import strengths_frame
@@ -101,14 +102,10 @@ class _Cells:
         self.evaluated, self.areas = evaluated, areas
         self.scheme = evaluated.scheme
         self.year = int(evaluated.latest.table.year)
-
-    def status(self, unit: str, leaf: str) -> str:
-        """The published status of an indicator's value."""
-        return self.evaluated.statuses.get((unit, self.year, leaf), "A")
-
-    def status_of(self, unit: str, leaves: Iterable[str]) -> str:
-        """The status of a sum over indicators: E where one of them contains estimates."""
-        return "E" if any(self.status(unit, leaf) != "A" for leaf in leaves) else "A"
+        self.placed = class_statuses(evaluated, -1)
+        before = evaluated.before
+        self.before_at = next((n for n, year in enumerate(evaluated.years) if year is before), None)
+        self.placed_before = {} if self.before_at is None else class_statuses(evaluated, self.before_at)
 
     def cell(
         self,
@@ -157,8 +154,8 @@ def _rows(evaluated: Evaluated, areas: Mapping[str, Area]) -> Iterator[dict[str,
 def _total(make: _Cells, k: int, standing: Standing) -> Iterator[dict[str, Any]]:
     scheme, latest = make.scheme, make.evaluated.latest
     unit, root, system = standing.unit, scheme.system.root.id, scheme.system
-    used = [leaf.id for n, leaf in enumerate(system.leaves) if not np.isnan(latest.scores[k, n])]
-    status = make.status_of(unit, used)
+    status = total_status(make.evaluated, -1, k)
+    placed = make.placed[standing.unit_class]
     small = SMALL_CLASS.format(size=standing.class_size, least=system.minimum_class_size)
     said = small if standing.class_size < system.minimum_class_size else ""
     about = f"{standing.unit_class};{scheme.title}第{scheme.version}版。" if standing.unit_class else ""
@@ -168,11 +165,12 @@ def _total(make: _Cells, k: int, standing: Standing) -> Iterator[dict[str, Any]]
     if scheme.shows_missing:
         yield make.cell(unit, root, "full_marks", standing.coverage * 100.0, _missing_items(make, k))
     if scheme.grades:
-        yield make.cell(unit, root, "grade", float(standing.grade) if standing.grade else None, standing.grade_note)
+        place = float(standing.grade) if standing.grade else None
+        yield make.cell(unit, root, "grade", place, standing.grade_note, status)
     yield make.cell(unit, root, "class_size", float(standing.class_size), standing.unit_class)
-    yield make.cell(unit, root, "rank", standing.rank, said, absent=NOT_RANKED if said else "M")
-    yield from _interval(make, k, standing, said)
-    yield from _against_last_year(make, standing)
+    yield make.cell(unit, root, "rank", standing.rank, said, placed, absent=NOT_RANKED if said else "M")
+    yield from _interval(make, k, standing, status, placed)
+    yield from _against_last_year(make, standing, status, placed)
     own = system.own_weights["by_unit"].get(unit) or system.own_weights["by_class"].get(standing.unit_class)
     if own is not None:
         weights = dict(nominal_weights(latest))
@@ -189,31 +187,34 @@ def _missing_items(make: _Cells, k: int) -> str:
     return f"缺:{'、'.join(system.name_of(c) for c in absent)},其权重不再分配。" if absent else ""
 
 
-def _interval(make: _Cells, k: int, standing: Standing, said: str) -> Iterator[dict[str, Any]]:
+def _interval(make: _Cells, k: int, standing: Standing, status: str, placed: str) -> Iterator[dict[str, Any]]:
     spread, root = make.evaluated.spread, make.scheme.system.root.id
     if spread is None or standing.score is None:
         return
     note = f"{make.scheme.draws}次抽样的区间,随权重、合成方法与输入误差变动。"
-    yield make.cell(standing.unit, root, "score_lower", float(spread.score_low[k]), note)
-    yield make.cell(standing.unit, root, "score_upper", float(spread.score_high[k]), note)
+    yield make.cell(standing.unit, root, "score_lower", float(spread.score_low[k]), note, status)
+    yield make.cell(standing.unit, root, "score_upper", float(spread.score_high[k]), note, status)
     if standing.rank is not None:
-        yield make.cell(standing.unit, root, "rank_lower", float(spread.rank_low[k]), note)
-        yield make.cell(standing.unit, root, "rank_upper", float(spread.rank_high[k]), note)
+        yield make.cell(standing.unit, root, "rank_lower", float(spread.rank_low[k]), note, placed)
+        yield make.cell(standing.unit, root, "rank_upper", float(spread.rank_high[k]), note, placed)
 
 
-def _against_last_year(make: _Cells, standing: Standing) -> Iterator[dict[str, Any]]:
-    root = make.scheme.system.root.id
-    if make.evaluated.before is None:
+def _against_last_year(make: _Cells, standing: Standing, status: str, placed: str) -> Iterator[dict[str, Any]]:
+    root, before = make.scheme.system.root.id, make.evaluated.before
+    if before is None or make.before_at is None:
         return
-    yield make.cell(standing.unit, root, "score_before", standing.score_before)
-    yield make.cell(standing.unit, root, "score_change", standing.score_change)
+    then, placed_then = NORMAL, make.placed_before.get(standing.class_before, NORMAL)
+    if standing.unit in before.table.units:
+        then = total_status(make.evaluated, make.before_at, before.table.units.index(standing.unit))
+    yield make.cell(standing.unit, root, "score_before", standing.score_before, status=then)
+    yield make.cell(standing.unit, root, "score_change", standing.score_change, status=status_over((status, then)))
     absent = NOT_RANKED if standing.class_size < make.scheme.system.minimum_class_size else "M"
-    yield make.cell(standing.unit, root, "rank_before", standing.rank_before, absent=absent)
+    yield make.cell(standing.unit, root, "rank_before", standing.rank_before, "", placed_then, absent)
     moved = standing.rank_before is not None and standing.class_before != standing.unit_class
     yield make.cell(
         standing.unit, root, "rank_change", standing.rank_change,
         f"类别由{standing.class_before}变为{standing.unit_class},不比名次。" if moved else "上年名次减本年名次,正数为进位。",
-        absent=absent,
+        status_over((placed, placed_then)), absent,
     )  # fmt: skip
 
 
@@ -224,15 +225,14 @@ def _nodes(make: _Cells, k: int, unit: str) -> Iterator[dict[str, Any]]:
             continue
         score, cover = latest.means[group.id].scores[k], float(np.nan_to_num(latest.means[group.id].coverage[k]))
         partly = f"有数指标权重占{cover:.0%}。" if cover < 1.0 - 1e-9 else ""
-        below = [n for n in system.leaves_below(group.id) if not np.isnan(latest.scores[k, n])]
-        status = make.status_of(unit, (system.leaves[n].id for n in below))
+        status = total_status(make.evaluated, -1, k, group.id)
         yield make.cell(unit, group.id, "score", float(score), MISSING if cover == 0 else partly, status)
     for n, leaf in enumerate(system.leaves):
         said = make.evaluated.notes.get((unit, make.year, leaf.id), "")
         note = ";".join(filter(None, (said, scheme.notes.get(leaf.id, ""))))
         value, score = float(latest.prepared.reported[k, n]), float(latest.scores[k, n])
         absent = MISSING if np.isnan(value) else ""
-        status = make.status(unit, leaf.id)
+        status = make.evaluated.status(-1, k, n)
         more = {"unit_measure": leaf.unit_measure or "-", "formula": scheme.formulas.get(leaf.id, "")}
         yield make.cell(unit, leaf.id, "value", value, ";".join(filter(None, (absent, note))), status, **more)
         yield make.cell(unit, leaf.id, "score", score, absent, status)
@@ -244,11 +244,14 @@ def _strengths(make: _Cells) -> Iterator[dict[str, Any]]:
     The distance to the median of the class would give away the score of the unit in the middle.
     """
     found = strengths_frame(make.scheme.system, make.evaluated.latest)
+    table = make.evaluated.latest.table
+    classes = dict(zip(table.units, table.classes, strict=True))
     place: dict[tuple[str, str], int] = {}
     for row in found.iter_rows(named=True):
         measure = "strength" if row["kind"] == "强项" else "weakness"
         at = place[row["unit"], measure] = place.get((row["unit"], measure), 0) + 1
-        yield make.cell(row["unit"], row["indicator"], measure, float(at), "按权重与同类中位数之差排序。")
+        status = make.placed[classes[row["unit"]]]
+        yield make.cell(row["unit"], row["indicator"], measure, float(at), "按权重与同类中位数之差排序。", status)
 
 
 def merged(products: Sequence[Product]) -> Product:

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from pipelines.methods.estimates import ESTIMATED, NORMAL
 from pipelines.methods.target_progress import TOLERANCE, is_about
 from schemas.model import Edition
 
@@ -26,11 +27,13 @@ COLUMNS: Final = {
     "value": pl.Float64(),
     "basis": pl.String(),
     "targets": pl.List(pl.String()),
+    "status": pl.String(),
 }
 
 
 def target_scores(cells: pl.DataFrame, edition: Edition) -> pl.DataFrame:
-    """(area, score, value, basis, targets): mean scores of the targets of an area and the codes of those that have one.
+    """(area, score, value, basis, targets, status): mean scores of the targets of an area, the codes of those that have one, E where
+    the completion of one of them is.
 
     ``target_score``: computed targets against their path; ``task_score``: targets in the task register likewise;
     ``target_final_score``: both against the target itself. ``cells``: mart ``targets_progress`` of the year. A target
@@ -49,6 +52,8 @@ def target_scores(cells: pl.DataFrame, edition: Edition) -> pl.DataFrame:
     for name in ("completion", "expected"):
         if name not in wide.columns:
             wide = wide.with_columns(pl.lit(None, dtype=pl.Float64).alias(name))
+    rests = cells.filter(pl.col("status") == ESTIMATED, measure="completion").select("area", "indicator").unique()
+    wide = wide.join(rests.with_columns(estimated=True), on=["area", "indicator"], how="left")
     about = [code for code, t in tracked.items() if is_about(t)]
     near = pl.col("indicator").is_in(about) & ((pl.col("completion") - FULL).abs() <= TOLERANCE * FULL)
     against_path = (pl.col("completion") / pl.col("expected") * FULL).clip(0.0, CEILING)
@@ -68,11 +73,13 @@ def _means(scored: pl.DataFrame) -> pl.DataFrame:
         known=pl.col("one").count(),
         all=pl.len(),
         targets=pl.col("indicator").filter(pl.col("one").is_not_null()).sort(),
+        estimated=pl.col("estimated").filter(pl.col("one").is_not_null()).any(),
     )
+    status = pl.when("estimated").then(pl.lit(ESTIMATED)).otherwise(pl.lit(NORMAL))
     basis = pl.format("规划目标{}项,其中有得分{}项", "all", "known")
     return (
         means.filter(pl.col("known") > 0)
-        .select("area", "score", "value", "targets", basis=basis)
+        .select("area", "score", "value", "targets", basis=basis, status=status)
         .select(pl.col(c).cast(t) for c, t in COLUMNS.items())
         .sort("area", "score")
     )

@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.methods.area_figures import area_figures, classified, surveyed
 from pipelines.methods.areas import Area, lookups
+from pipelines.methods.estimates import Estimates
 from pipelines.methods.target_progress import is_strict, window_of
 from schemas.environment import Environment
 from schemas.expression import functions, operands, parse
@@ -84,6 +85,7 @@ def computed_values(
     annual observations with their quarterly rosters; they are prepared here, once a year.
     """
     prepared = _Prepared(at, env, sub_parks)
+    estimates = Estimates(prepared.of)
     found: dict[int, TargetValue] = {}
     groups: dict[tuple[int, int, tuple[int, int] | None], list[Target]] = {}
     for target in targets:
@@ -97,7 +99,7 @@ def computed_values(
             found |= {t.row_no: TargetValue(None, f"缺{when}年年报数据", year=when) for t in members}
             continue
         own = replace(env.with_data(data), at=prepared.of, plan_start=first, stage=stage, areas=lookups(areas.values()))
-        found |= _evaluated(members, area_of, areas, data, own, coverage_minimum, labels)
+        found |= _evaluated(members, area_of, areas, data, own, coverage_minimum, labels, estimates)
     return found
 
 
@@ -125,6 +127,7 @@ def _evaluated(
     env: Environment,
     coverage_minimum: float,
     labels: Mapping[str, str],
+    estimates: Estimates,
 ) -> dict[int, TargetValue]:
     year = data.period.year
     possible = [t for t in targets if areas[area_of[t.row_no]].zones or areas[area_of[t.row_no]].is_sub_park]
@@ -160,22 +163,9 @@ def _evaluated(
             problem = missing_data(target.formula, area, data, env, labels, figures.missing_years.get(name, ()))
         elif share is not None and share < coverage_minimum:
             value, problem = None, f"可比单位占{share * 100:.0f}%,不足{coverage_minimum * 100:.0f}%,不公布"
-        estimated = value is not None and _is_estimated(target.formula, area, data, env)
+        estimated = value is not None and estimates.behind(target.formula, area, year, env)
         found[target.row_no] = TargetValue(value, problem, parts, year, estimated)
     return found
-
-
-def _is_estimated(formula: str, area: Area, data: PeriodData, env: Environment) -> bool:
-    """Whether a formula reads enterprises, and some of the area's stand for others or are estimated this year."""
-    codes = {code for code, _ in operands(parse(formula)) if code in env.variables}
-    frame = data.rosters.get(ENTERPRISE)
-    if frame is None or not any(env.variables[c].roster == ENTERPRISE for c in codes):
-        return False
-    if not {"weight", "imputed"} <= set(frame.columns):
-        return False
-    here = pl.col("sub_park") == area.code if area.is_sub_park else pl.col("park").is_in(list(area.zones))
-    filled = pl.col("imputed").fill_null(False) | (pl.col("weight").fill_null(1.0) != 1.0)
-    return bool(frame.select((here & filled).fill_null(False).any()).item())
 
 
 def _over_years(formula: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
+from pipelines.methods.estimates import ESTIMATED, NORMAL, status_over
 from pipelines.methods.index.chain_entry import ChainState
 from pipelines.methods.index.coverage import Coverage, dimension_coverage, total_coverage
 from pipelines.methods.index.development import AreaChain, dimension_growth, indicator_contributions
@@ -97,7 +98,7 @@ def score_cells(chains: Sequence[AreaChain], system: IndexSystem, names: Mapping
     A withheld index is null with status M and the reason in ``note``; an indicator outside the chain has status Z.
     ``names``: area → Chinese name.
     """
-    rows = [cell for chain in chains for cell in _scores(chain, system, names.get(chain.area, chain.area))]
+    rows = [cell for chain in chains for cell in _scores(chain, chains, system, names.get(chain.area, chain.area))]
     return conform(pl.DataFrame(rows, infer_schema_length=None)) if rows else conform(_empty())
 
 
@@ -111,20 +112,32 @@ def _empty() -> pl.DataFrame:
     return pl.DataFrame({"row_key": []}, schema={"row_key": pl.String})
 
 
-def _worst(statuses: Sequence[str]) -> str:
-    return "P" if "P" in statuses else "E" if "E" in statuses else "A"
-
-
-def _year_status(chain: AreaChain, system: IndexSystem, year: int, dimension: str = "") -> str:
-    """P where a value in this year's links is preliminary, E where one is estimated or carried."""
-    found = ["A"]
-    for k, i in enumerate(system.indicators):
-        if dimension not in ("", i.dimension) or not chain.state(k, year).in_chain:
+def link_status(chain: AreaChain, system: IndexSystem, year: int, members: Iterable[int]) -> str:
+    """The status of growth in a year over some indicators: E where a value on either side of a link is estimated or carried."""
+    found = []
+    for k in members:
+        if not chain.state(k, year).in_chain:
             continue
-        if chain.state(k, year) is ChainState.CARRIED:
-            found.append("E")
-        found.extend(chain.statuses.get((i.id, chain.years[t]), "A") for t in (year, year - 1) if t >= 0)
-    return _worst(found)
+        sides = [t for t in (year, year - 1) if t >= 0]
+        found += [ESTIMATED for t in sides if chain.state(k, t) is ChainState.CARRIED]
+        found += [chain.statuses.get((system.indicators[k].id, chain.years[t]), NORMAL) for t in sides]
+    return status_over(found)
+
+
+def level_status(
+    chain: AreaChain, chains: Sequence[AreaChain], system: IndexSystem, year: int, members: Sequence[int]
+) -> str:
+    """The status of an index level: of all its links since the first year, and of the level that it was spliced to."""
+    found = [link_status(chain, system, t, members) for t in range(chain.start, year + 1)]
+    parent = next((c for c in chains if c.area == chain.spliced), None) if chain.spliced else None
+    if parent is not None:
+        found.append(level_status(parent, chains, system, chain.start, members))
+    return status_over(found)
+
+
+def members_of(system: IndexSystem, dimension: str = "") -> list[int]:
+    """The indicators of a dimension, or all, by their place in the system."""
+    return [k for k, i in enumerate(system.indicators) if dimension in ("", i.dimension)]
 
 
 def _index_cell(row: IndexRow, level: float, cover: Coverage, status: str, note: str = "") -> dict[str, Any]:
@@ -134,7 +147,7 @@ def _index_cell(row: IndexRow, level: float, cover: Coverage, status: str, note:
     return row.cell(SCORES, "index", None, "Z" if cover.share is None else "M", text)
 
 
-def _scores(chain: AreaChain, system: IndexSystem, name: str) -> Iterator[dict[str, Any]]:
+def _scores(chain: AreaChain, chains: Sequence[AreaChain], system: IndexSystem, name: str) -> Iterator[dict[str, Any]]:
     total_growth = np.nansum(chain.growth * chain.weights, axis=1)
     dimensions = dimension_growth(chain.growth, system)
     points = indicator_contributions(chain)
@@ -142,27 +155,31 @@ def _scores(chain: AreaChain, system: IndexSystem, name: str) -> Iterator[dict[s
         year = chain.years[t]
         whole = IndexRow(chain.area, name, year, TOTAL, system.title)
         cover = total_coverage(chain, system, t)
-        status = _year_status(chain, system, t)
+        everything = members_of(system)
+        status = level_status(chain, chains, system, t, everything)
         yield _index_cell(whole, chain.levels[t], cover, status, _beginning_note(chain, system, t))
         if t > chain.start and cover.available > 0:
             shown = cover.is_published
+            grown = link_status(chain, system, t, everything)
             yield whole.cell(
-                SCORES, "growth", total_growth[t] if shown else None, status if shown else "M", cover.reason()
+                SCORES, "growth", total_growth[t] if shown else None, grown if shown else "M", cover.reason()
             )
         for k, dimension in enumerate(system.dimensions):
             code, title = dimension_code(dimension)
             row = IndexRow(chain.area, name, year, code, title)
             own = dimension_coverage(chain, system, dimension, t)
-            own_status = _year_status(chain, system, t, dimension)
-            yield _index_cell(row, chain.dimension_levels[t, k], own, own_status, _dimension_note(chain, own, t))
+            members = members_of(system, dimension)
+            level = level_status(chain, chains, system, t, members)
+            yield _index_cell(row, chain.dimension_levels[t, k], own, level, _dimension_note(chain, own, t))
             if own.is_published and not own.is_base:
-                yield row.cell(SCORES, "growth", dimensions[t, k], own_status)
-                members = [j for j, i in enumerate(system.indicators) if i.dimension == dimension]
+                yield row.cell(SCORES, "growth", dimensions[t, k], link_status(chain, system, t, members))
                 share = float(np.nansum(points[t, members]))
                 hidden = not cover.is_published
-                yield row.cell(SCORES, "contribution", None if hidden else share, "M" if hidden else own_status)
-        for k, indicator in enumerate(system.indicators):
-            yield from _indicator_scores(chain, indicator, k, t, name, points[t, k], cover.is_published)
+                # points of the total: its level a year earlier and its growth scale them
+                yield row.cell(SCORES, "contribution", None if hidden else share, "M" if hidden else status)
+        for k in everything:
+            shown_by = status if cover.is_published else "M"
+            yield from _indicator_scores(chain, system, k, t, name, points[t, k], shown_by)
 
 
 def _beginning_note(chain: AreaChain, system: IndexSystem, year: int) -> str:
@@ -178,12 +195,13 @@ def _dimension_note(chain: AreaChain, cover: Coverage, year: int) -> str:
 
 
 def _indicator_scores(
-    chain: AreaChain, indicator: IndexIndicator, k: int, t: int, name: str, points: float, is_total_published: bool
+    chain: AreaChain, system: IndexSystem, k: int, t: int, name: str, points: float, of_total: str
 ) -> Iterator[dict[str, Any]]:
-    year, step = chain.years[t], chain.links[k][t]
+    """``of_total``: the status of the total, M where it is withheld."""
+    indicator, year, step = system.indicators[k], chain.years[t], chain.links[k][t]
     row = IndexRow(chain.area, name, year, indicator.id, indicator.name)
     note = _state_note(chain, indicator, k, t)
-    status = "E" if step.state is ChainState.CARRIED else chain.statuses.get((indicator.id, year), "A")
+    status = ESTIMATED if step.state is ChainState.CARRIED else chain.statuses.get((indicator.id, year), NORMAL)
     more = {"formula": indicator.formula}
     missing = "Z" if step.state is ChainState.REFUSED else "M"
     yield {
@@ -191,17 +209,17 @@ def _indicator_scores(
         "unit_measure": indicator.unit_measure,
     }
     if step.state.in_chain or step.state is ChainState.BASE:
-        yield row.cell(SCORES, "index", chain.indicator_levels[t, k], status, note)
+        level = status_over(link_status(chain, system, s, [k]) for s in range(chain.start, t + 1))
+        yield row.cell(SCORES, "index", chain.indicator_levels[t, k], level, note)
     if not step.state.in_chain:
         return
     raw, used = chain.raw[t, k], chain.growth[t, k]
     cut = f"截断前为 {raw:.2f},上限 ±{indicator.cap:g}。" if raw != used else ""
-    yield row.cell(SCORES, "growth", used, status, cut)
+    grown = link_status(chain, system, t, [k])
+    yield row.cell(SCORES, "growth", used, grown, cut)
     if cut:
-        yield row.cell(SCORES, "growth_uncapped", raw, status)
-    yield row.cell(
-        SCORES, "contribution", points if is_total_published else None, status if is_total_published else "M"
-    )
+        yield row.cell(SCORES, "growth_uncapped", raw, grown)
+    yield row.cell(SCORES, "contribution", None if of_total == "M" else points, of_total)
 
 
 def _state_note(chain: AreaChain, indicator: IndexIndicator, k: int, t: int) -> str:

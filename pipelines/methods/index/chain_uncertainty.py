@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.methods.index.bounded import Floats, bounded_growth, capped, difference
-from pipelines.methods.index.cells import SCORES, TOTAL, IndexRow
+from pipelines.methods.index.cells import SCORES, TOTAL, IndexRow, level_status, members_of
 from pipelines.methods.index.chain_entry import ChainState
 from pipelines.methods.index.coverage import total_coverage
 from pipelines.methods.index.development import BASE, GROWTH, AreaChain, chain_weights, chained
@@ -188,6 +188,7 @@ def interval_cells(
         for t, year in enumerate(chain.years)
         if t > chain.start and total_coverage(chain, system, t).is_published
     }
+    by_area = {chain.area: chain for chain in chains}
     cells: list[dict[str, Any]] = []
     found = index_intervals(chains, system, plan) if chains else pl.DataFrame()
     for row in found.iter_rows(named=True):
@@ -196,8 +197,10 @@ def interval_cells(
         widths = ";".join(f"单独变动{SOURCE_NAMES[s]}时区间宽 {row[f'width_{s}']:.1f} 点" for s in SOURCES)
         note = f"{plan.level:.0%} 区间,{plan.draws} 次抽样,种子 {plan.seed}。{widths}。"
         where = IndexRow(row["area"], names.get(row["area"], row["area"]), row["year"], TOTAL, system.title)
+        chain = by_area[row["area"]]
+        status = level_status(chain, chains, system, chain.years.index(row["year"]), members_of(system))
         for measure in ("lower", "median", "upper"):
-            cells.append(where.cell(SCORES, f"index_{measure}", row[measure], "A", note))
+            cells.append(where.cell(SCORES, f"index_{measure}", row[measure], status, note))
     return conform(
         pl.DataFrame(cells, infer_schema_length=None) if cells else pl.DataFrame(schema={"row_key": pl.String})
     )

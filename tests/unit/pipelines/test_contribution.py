@@ -130,7 +130,7 @@ def figures(
     areas = areas_of(edition.codelists["parks"].valid(data.period.end))
     areas = {**areas, "LBSYQ": replace(areas["LBSYQ"], zones=tuple(sorted(ZONES)))}
     env = environment_for(edition, data.period)
-    return contribution_figures(definition, Annual(data, years.get, env, areas, chosen, frozenset({"LBGX"}), {}))
+    return contribution_figures(definition, Annual(data, years.get, env, areas, chosen, {}))
 
 
 # 2015: 400 of 10,000; 2016: 460 of 10,800 at 104 % prices
@@ -220,9 +220,23 @@ def test_sheet_figures_are_public_and_sums_of_units_are_judged() -> None:
     assert parts["LBGX|C21|ratio_group"]["area"].unique().to_list() == ["LBSYQ"]
 
 
-def test_figures_of_units_tell_that_they_hold_estimates() -> None:
-    assert (cell("LBGX", "C06", "own")["status"], cell("LBGX", "C01", "own")["status"]) == ("E", "A")
-    assert cell("LBGX", "C06", "whole")["status"] == "A"
+def put_in(data: PeriodData) -> PeriodData:
+    """The same figures, the first enterprise's put in for it."""
+    frame = data.rosters["enterprise"].with_columns(weight=pl.lit(1.0), imputed=pl.col("unit_id") == "u1")
+    return replace(data, rosters={"enterprise": frame})
+
+
+def test_figures_of_units_tell_that_they_hold_estimates_of_any_year_in_them() -> None:
+    def told(years: dict[int, PeriodData], area: str) -> dict[tuple[str, str], str]:
+        cells = figures(years).cells.filter(area=area)
+        return {(i, m): s for i, m, s in cells.select("indicator", "measure", "status").iter_rows()}
+
+    assert "E" not in told(YEARS, "LBGX").values()
+    now = told({**YEARS, 2016: put_in(YEARS[2016])}, "LBGX")
+    assert (now["C06", "own"], now["C06", "share"], now["C01", "own"], now["C06", "whole"]) == ("E", "E", "A", "A")
+    base = told({**YEARS, 2014: put_in(YEARS[2014])}, "LBGX")
+    assert (base["C06", "own"], base["C06", "growth_since_base"]) == ("A", "E")
+    assert "E" not in told({**YEARS, 2016: put_in(YEARS[2016])}, "LBBY").values()
 
 
 def test_the_shipped_definition_is_read() -> None:

@@ -395,6 +395,30 @@ def test_a_score_over_estimated_figures_is_marked_at_every_level() -> None:
     assert (told["a"], told["D1"], told["D2"], told["T"]) == ("E", "E", "A", "E")
 
 
+def test_what_is_computed_from_scores_of_either_year_follows_their_status() -> None:
+    """Last year P2's figures held an estimate, this year P1's: totals, changes, intervals and places within the class say so."""
+    own = scheme(missing="minimum_coverage = 0.5")
+    rows = [
+        (u, y, i, v, "E" if (u, y, i) in {("P2", 2015, "a"), ("P1", 2016, "b")} else "A", "", "A")
+        for y, more in ((2015, 1.0), (2016, 0.0))
+        for u, v in ((u, float(v) / 2 + more) for u, v in SIX)
+        for i in ("a", "b")
+    ]
+    pairs = sorted({(r[0], r[1]) for r in rows})
+    subjects = pl.DataFrame([(u, y, u, "甲类") for u, y in pairs], schema=SUBJECT_COLUMNS, orient="row")
+    found = evaluate(own, pl.DataFrame(rows, schema=VALUE_COLUMNS, orient="row"), subjects)
+    assert found is not None
+    cells = evaluation_product(found, AREAS, parts(9), RULES).cells.filter(pl.col("value").is_not_null())
+    told = {(a, m): s for a, m, s in cells.filter(indicator="T").select("area", "measure", "status").iter_rows()}
+    of_own = ("total", "score_lower", "score_upper", "grade")
+    assert ({told["P1", m] for m in of_own}, {told["P2", m] for m in of_own}) == ({"E"}, {"A"})
+    assert [told[u, "score_before"] for u in ("P1", "P2", "P3")] == ["A", "E", "A"]
+    assert [told[u, "score_change"] for u in ("P1", "P2", "P3")] == ["E", "E", "A"]
+    for measure in ("rank", "rank_before", "rank_change", "rank_lower"):  # a place hangs on all scores of the class
+        assert {s for (_, m), s in told.items() if m == measure} == {"E"}, measure
+    assert {s for (_, m), s in told.items() if m in ("weight_share", "class_size")} == {"A"}
+
+
 def plain_rows(weight: int) -> dict[str, dict[str, float]]:
     own = {leaf: n * weight + 1.0 for n, leaf in enumerate("abcd")}
     share = {g: {i: own[i] / sum(own[k] for k in inside) for i in inside} for g, inside in (("D1", "ab"), ("D2", "cd"))}
@@ -436,12 +460,14 @@ def test_target_scores_run_against_the_path_and_leave_out_what_has_none() -> Non
     near = next(t for t in EDITION.targets if t.tracking == "computed" and is_about(t))
     figures = {first: (50.0, 40.0), second: (10.0, 40.0), third: (30.0, None), near: (96.0, 100.0)}
     rows = [
-        (f"{t.plan_id}.{t.row_no}", measure, value)
+        (f"{t.plan_id}.{t.row_no}", measure, value, "E" if t is third and measure == "completion" else "A")
         for t, pair in figures.items()
         for measure, value in zip(("completion", "expected"), pair, strict=True)
     ]
-    cells = pl.DataFrame(rows, schema=["indicator", "measure", "value"], orient="row").with_columns(area=pl.lit("P1"))
+    columns = ["indicator", "measure", "value", "status"]
+    cells = pl.DataFrame(rows, schema=columns, orient="row").with_columns(area=pl.lit("P1"))
     final, period = target_scores(cells, EDITION).rows(named=True)
+    assert (period["status"], final["status"]) == ("A", "E")  # the estimated one has no period score yet
     assert (period["score"], period["value"]) == ("target_score", (120.0 + 25.0 + 96.0) / 3)
     assert period["basis"] == "规划目标4项,其中有得分3项"
     assert f"{third.plan_id}.{third.row_no}" not in period["targets"]
