@@ -7,7 +7,7 @@ names park and period the files can be on disk, and acknowledged, before anybody
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -34,15 +34,20 @@ def receive(
     channel: str,
     now: datetime,
     actor: str,
+    also: Callable[[Session, Sequence[Submission]], None] | None = None,
 ) -> Received:
     """Keep the files as a submission of this park and period; to return is to acknowledge. Nothing has been read yet.
 
+    ``also``: what a channel requires besides, told in the same reading of the ledger and given what was filed before.
     Raises RefusalError outside the filling window, StorageError where it cannot be kept.
     """
     with office.ledger.read() as session:
         require_open(round_of(session, period), period, park, now)
-        if any(one.channel == COLLATED for one in submissions(session, park=park, period=period)):
+        before = submissions(session, park=park, period=period)
+        if any(one.channel == COLLATED for one in before):
             require_not_collated(session, park, period, [hash_of(file) for file in files])
+        if also is not None:
+            also(session, before)
     return record_received(
         office.vault, office.ledger, named_apart(files), park=park, period=period,
         edition=office.programme.edition_for(period).id, channel=channel, now=now, actor=actor,

@@ -9,15 +9,16 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
 from warehouse.ledger.access_models import RecoveryCodeRow
 from warehouse.ledger.models import ApiTokenRow, SessionRow, SignInFailureRow, UserRow
-from warehouse.ledger.users import User, user
+from warehouse.ledger.users import User, user_of
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
 LOCK_FOR = timedelta(minutes=15)
@@ -28,6 +29,9 @@ FAILURES_OF_ACCOUNT = 5
 FAILURES_OF_ADDRESS = 20
 _SEEN_EVERY = timedelta(seconds=60)
 _LONGEST_TEXT = 200
+# Asked for at every request: statements made once, and plain rows.
+_SESSION = select(SessionRow.__table__).where(SessionRow.__table__.c.id == bindparam("of"))
+_ACCOUNT = select(UserRow.__table__).where(UserRow.__table__.c.name == bindparam("of"))
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,12 @@ def hash_of(secret: str) -> str:
 
 def credentials(session: Session, name: str) -> Credentials | None:
     """What is known of an account; None for an unknown one."""
-    row = session.get(UserRow, name)
+    session.flush()
+    row = session.execute(_ACCOUNT, {"of": name}).first()
     if row is None:
         return None
     return Credentials(
-        user(session, name),
+        user_of(row),
         row.password_hash,
         row.password_one_time,
         row.password_set_at,
@@ -262,7 +267,8 @@ def start_session(
 
 def session_of(session: Session, token: str, now: datetime) -> SignedIn | None:
     """The session a browser shows, where it is not over."""
-    row = session.get(SessionRow, hash_of(token))
+    session.flush()  # a plain statement does not do it by itself
+    row = session.execute(_SESSION, {"of": hash_of(token)}).first()
     found = _signed_in(row) if row else None
     return None if found is None or found.is_over(now) else found
 
@@ -367,7 +373,7 @@ def revoke_token(session: Session, name: str, number: str, *, now: datetime) -> 
     trail.append(session, at=now, actor=name, action="token_revoked", subject=f"access/{name}")
 
 
-def _signed_in(row: SessionRow) -> SignedIn:
+def _signed_in(row: SessionRow | Row[Any]) -> SignedIn:
     return SignedIn(row.id, row.user, row.created_at, row.seen_at, row.address, row.agent, row.ended_at, row.end_reason)
 
 

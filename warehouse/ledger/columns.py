@@ -27,7 +27,7 @@ def stored_instant(at: datetime) -> str:
 
 def read_instant(text: str) -> datetime:
     """The instant of ``stored_instant``, in Asia/Shanghai."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).astimezone(SHANGHAI)
+    return datetime.fromisoformat(text).astimezone(SHANGHAI)
 
 
 def shown_instant(at: datetime) -> str:

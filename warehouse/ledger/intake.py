@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import BinaryIO
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import trail
 from warehouse.ledger.columns import read_instant, stored_instant
-from warehouse.ledger.models import SubmissionRow, SubmittedFileRow
+from warehouse.ledger.models import Base, SubmissionRow, SubmittedFileRow
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.states import CLOSED, State
@@ -23,6 +24,7 @@ from warehouse.ledger.submissions import Submission, SubmittedFile, latest, subm
 from warehouse.vault import StagedFile, Vault
 
 _LONGEST_NAME = 200
+_NEW = insert(Base.metadata.tables[SubmissionRow.__tablename__])
 
 
 @dataclass(frozen=True)
@@ -74,24 +76,13 @@ def record_received(
             return Received(before, is_new=False)
         revision = before.revision + 1 if before else 1
         number = submission_number_of(park, period, revision)
-        row = SubmissionRow(
-            number=number,
-            park=park,
-            period=str(period),
-            edition=edition,
-            revision=revision,
-            files_digest=digest,
-            channel=channel,
-            received_at=now,
-            received_by=actor,
-        )
-        _enter(session, row, kept)
         # As it would be read back; at the deadline three queries for each of hundreds count.
-        at = read_instant(stored_instant(now))
+        before_it, at = trail.head(session), read_instant(stored_instant(now))
         entered = Submission(
             number, park, period, edition, revision, tuple(kept), digest, channel, at, actor, State.RECEIVED, at,
-            row.state_seq, None,
+            before_it.seq + 1, None,
         )  # fmt: skip
+        _enter(session, entered, before_it)
     # Only here, after the commit, is it acknowledged.
     return Received(entered, is_new=True)
 
@@ -108,28 +99,40 @@ def clean_file_name(name: str) -> str:
     return visible[-_LONGEST_NAME:] or "未命名"
 
 
-def _enter(session: Session, row: SubmissionRow, files: Sequence[SubmittedFile]) -> None:
-    before = trail.head(session)
-    row.state, row.state_at, row.state_seq = str(State.RECEIVED), row.received_at, before.seq + 1
-    session.add(row)
-    session.flush()
+def _enter(session: Session, new: Submission, after: trail.Head) -> None:
+    values = {
+        "number": new.number,
+        "park": new.park,
+        "period": str(new.period),
+        "edition": new.edition,
+        "revision": new.revision,
+        "files_digest": new.files_digest,
+        "channel": new.channel,
+        "received_at": new.received_at,
+        "received_by": new.received_by,
+        "state": str(new.state),
+        "state_at": new.state_at,
+        "state_seq": new.state_seq,
+    }
+    key = session.connection().execute(_NEW, values).inserted_primary_key
+    assert key is not None
     trail.append(
         session,
-        at=row.received_at,
-        actor=row.received_by,
+        at=new.received_at,
+        actor=new.received_by,
         action="received",
-        subject=row.number,
-        to_state=str(State.RECEIVED),
+        subject=new.number,
+        to_state=str(new.state),
         payload={
-            "files": [file.sha256 for file in files],
-            "bytes": sum(file.size for file in files),
-            "files_digest": row.files_digest,
-            "edition": row.edition,
-            "channel": row.channel,
+            "files": [file.sha256 for file in new.files],
+            "bytes": sum(file.size for file in new.files),
+            "files_digest": new.files_digest,
+            "edition": new.edition,
+            "channel": new.channel,
         },
         rows=trail.Rows(
             SubmittedFileRow,
-            [{"submission_id": row.id, "position": n, **asdict(file)} for n, file in enumerate(files, 1)],
+            [{"submission_id": key[0], "position": n, **asdict(file)} for n, file in enumerate(new.files, 1)],
         ),
-        after=before,
+        after=after,
     )

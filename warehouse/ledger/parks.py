@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
@@ -41,6 +41,14 @@ class Park:
     def is_there_on(self, day: date) -> bool:
         """Whether the line is in force on a day."""
         return self.entry_date <= day.isoformat() and (not self.exit_date or self.exit_date >= day.isoformat())
+
+
+#: Asked for at every upload: a statement made once, and plain rows.
+_OF_CODE = (
+    select(*(ParkRow.__table__.c[field.name.rstrip("_")] for field in fields(Park)))
+    .where(ParkRow.__table__.c.code == bindparam("of"))
+    .order_by(ParkRow.__table__.c.entry_date.desc())
+)
 
 
 def add_parks(session: Session, parks: Iterable[Park], *, now: datetime, actor: str) -> int:
@@ -86,8 +94,8 @@ def parks(session: Session, day: date | None = None) -> list[Park]:
 
 def park(session: Session, code: str, day: date) -> Park:
     """One park as it is on a day. Raises RefusalError where the register has none."""
-    rows = session.scalars(select(ParkRow).where(ParkRow.code == code).order_by(ParkRow.entry_date.desc()))
-    for found in map(_park, rows):
+    session.flush()  # a plain statement does not do it by itself
+    for found in (Park(*row) for row in session.execute(_OF_CODE, {"of": code})):
         if found.is_there_on(day):
             return found
     raise RefusalError(f"园区代码“{code}”在 {day} 不在园区名录内:请核对代码,或先用 ytb park add 登记。")

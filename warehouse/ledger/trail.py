@@ -21,6 +21,10 @@ from warehouse.ledger.models import Base, TrailRow
 
 GENESIS = "0" * 64
 _HASHED = ("seq", "at", "actor", "action", "subject", "from_state", "to_state", "reason", "payload", "prev_hash")
+_LINKS = Base.metadata.tables[TrailRow.__tablename__]
+# Statements of every step: made once, and on tables, without mapped objects.
+_HEAD = select(_LINKS.c.seq, _LINKS.c.hash).order_by(_LINKS.c.seq.desc()).limit(1)
+_LINK = insert(_LINKS)
 PayloadValue = str | int | bool | None | Sequence[str]
 
 
@@ -84,7 +88,7 @@ def link_hash(link: Mapping[str, object] | RowMapping) -> str:
 
 def head(session: Session) -> Head:
     """The end of the chain; ``Head(0, GENESIS)`` for an empty one."""
-    last = session.execute(select(TrailRow.seq, TrailRow.hash).order_by(TrailRow.seq.desc()).limit(1)).first()
+    last = session.execute(_HEAD).first()
     return Head(last.seq, last.hash) if last else Head(0, GENESIS)
 
 
@@ -136,7 +140,7 @@ def append(
         "prev_hash": before.hash,
     }
     link["hash"] = link_hash(link)
-    session.execute(insert(TrailRow), [link])
+    session.execute(_LINK, link)
     if rows is not None and rows.values:
         # Core, not mapped objects: a register of a nation comes in one batch.
         values = [{**row, "trail_seq": before.seq + 1} for row in rows.values]

@@ -8,10 +8,11 @@ import logging
 import secrets
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -200,44 +201,57 @@ def _no_page(_: Visit) -> Response:
 def enter(visit: Visit) -> Visit | Response:
     """Who it is, may they, did they mean it: the answer for who is turned away and for who only looks, else the visit.
 
-    Whose the thing is is asked before a byte of an upload is read. One step, since every change of thread costs as much.
+    Whose the thing is is asked before a byte of an upload is read. One step and, for an upload, one reading of the ledger, since at
+    the deadline every change of thread and every transaction counts.
     """
-    visit = identify(visit)
-    if (turned := turned_away(visit)) is not None:
+    with visit.office.ledger.read() as session:
+        visit = identified(visit, session)
+        turned = turned_away(visit)
+        if visit.route.uploads and turned is None:
+            if not visit.route.is_api:
+                require_same_origin(visit)
+            return _owned(visit, session)
+    _note_seen(visit)
+    if turned is not None:
         return turned
     if visit.request.method in SAFE:
         return show(visit)
     if not visit.route.is_api:
         require_same_origin(visit)
-    return owned(visit) if visit.route.uploads else visit
+    return visit
 
 
 def identify(visit: Visit) -> Visit:
     """Who it is: by session cookie, or for programs by token. Nobody is somebody disabled."""
-    if visit.route.is_api:
-        return _by_token(visit)
-    held = visit.request.cookies.get(session_cookie(visit.portal), "")
-    if not held:
-        return visit
     with visit.office.ledger.read() as session:
-        found = access.session_of(session, held, visit.now)
-        known = access.credentials(session, found.user) if found else None
+        return identified(visit, session)
+
+
+def identified(visit: Visit, session: Session) -> Visit:
+    """``identify`` in a transaction that is open."""
+    if visit.route.is_api:
+        return _by_token(visit, session)
+    held = visit.request.cookies.get(session_cookie(visit.portal), "")
+    found = access.session_of(session, held, visit.now) if held else None
+    known = access.credentials(session, found.user) if found else None
     if found is None or known is None or known.user.disabled:
         return visit
-    # Not before an upload: at the deadline the ledger has other things to write, and the page after it notes it.
-    if access.is_worth_noting(found, visit.now) and not visit.route.uploads:
-        with visit.office.ledger.write() as session:
-            access.note_seen(session, found, visit.now)
     return replace(visit, user=known.user, session=found, credentials=known)
 
 
-def _by_token(visit: Visit) -> Visit:
+def _note_seen(visit: Visit) -> None:
+    """Not before an upload: at the deadline the ledger has other things to write, and the page after it notes it."""
+    if visit.session is not None and access.is_worth_noting(visit.session, visit.now):
+        with visit.office.ledger.write() as session:
+            access.note_seen(session, visit.session, visit.now)
+
+
+def _by_token(visit: Visit, session: Session) -> Visit:
     kind, _, token = visit.request.headers.get("authorization", "").partition(" ")
     if visit.route.is_public or kind.lower() != "bearer" or not token:
         return visit
-    with visit.office.ledger.read() as session:
-        found = access.token_of(session, token.strip(), visit.now)
-        person = user_of(session, found.user) if found else None
+    found = access.token_of(session, token.strip(), visit.now)
+    person = user_of(session, found.user) if found else None
     if found is None or person is None or person.disabled:
         return visit
     if visit.route.scope not in found.scopes:
@@ -285,35 +299,15 @@ def require_same_origin(visit: Visit) -> None:
 
 def owned(visit: Visit) -> Visit:
     """The visit with what its address names. What does not exist and what is another park's are the same answer."""
-    names = visit.request.path_params
+    with visit.office.ledger.read() as session:
+        return _owned(visit, session)
+
+
+def _owned(visit: Visit, session: Session) -> Visit:
+    if visit.route.owner is Owner.NOTHING:
+        return visit
     try:
-        match visit.route.owner:
-            case Owner.NOTHING:
-                return visit
-            case Owner.SUBMISSION:
-                with visit.office.ledger.read() as session:
-                    found = submission(session, names["number"])
-                    visit = replace(
-                        visit,
-                        submission=found,
-                        park=park_on(session, found.park, found.period.end),
-                        period=found.period,
-                    )
-            case Owner.ROUND:
-                period = Period.parse(names["period"])
-                with visit.office.ledger.read() as session:
-                    visit = replace(visit, period=period, park=park_on(session, names["park"], period.end))
-            case Owner.PARK:
-                with visit.office.ledger.read() as session:
-                    visit = replace(visit, park=park_on(session, names["park"], visit.now.date()))
-            case Owner.APPLICATION:
-                number = names["number"]
-                is_number = number.isascii() and number.isdigit() and len(number) < 12
-                with visit.office.ledger.read() as session:
-                    asked = application(session, int(number) if is_number else 0)
-                    visit = replace(visit, application=asked, park=park_on(session, asked.park, visit.now.date()))
-            case Owner.UNIT | Owner.RETURN:
-                visit = _of_enterprise(visit, names)
+        visit = _with_named(visit, session)
     except (RefusalError, DefinitionError):
         raise problems.NOT_FOUND from None
     if visit.who.unit_id is not None and (visit.unit, visit.park and visit.park.code) != (
@@ -321,35 +315,50 @@ def owned(visit: Visit) -> Visit:
         visit.who.park,
     ):
         raise problems.NOT_FOUND
-    if visit.who.park is not None and not _is_within(visit, visit.who.park):
+    if visit.who.park is not None and not _is_within(visit, visit.who.park, session):
         raise problems.NOT_FOUND
     return visit
 
 
-def _of_enterprise(visit: Visit, names: Mapping[str, str]) -> Visit:
-    """With the enterprise the address names, or the return and whose it is. Raises RefusalError where there is none."""
-    with visit.office.ledger.read() as session:
-        if visit.route.owner is Owner.RETURN:
-            found = enterprise_return(session, names["number"])
+def _with_named(visit: Visit, session: Session) -> Visit:
+    """With the submission, round, park, application or enterprise of the address. Raises RefusalError, DefinitionError."""
+    names, today = visit.request.path_params, visit.now.date()
+    match visit.route.owner:
+        case Owner.SUBMISSION:
+            found = submission(session, names["number"])
             park = park_on(session, found.park, found.period.end)
-            return replace(visit, returned=found, park=park, period=found.period, unit=found.unit_id)
-        period = Period.parse(names["period"]) if "period" in names else None
-        day = period.end if period else visit.now.date()
-        park, unit = park_on(session, names["park"], day), names["unit"]
-        if park_of(session, unit, day) != park.code:
-            raise problems.NOT_FOUND
-        return replace(visit, park=park, period=period, unit=unit)
+            return replace(visit, submission=found, park=park, period=found.period)
+        case Owner.ROUND:
+            period = Period.parse(names["period"])
+            return replace(visit, period=period, park=park_on(session, names["park"], period.end))
+        case Owner.PARK:
+            return replace(visit, park=park_on(session, names["park"], today))
+        case Owner.APPLICATION:
+            number = names["number"]
+            is_number = number.isascii() and number.isdigit() and len(number) < 12
+            asked = application(session, int(number) if is_number else 0)
+            return replace(visit, application=asked, park=park_on(session, asked.park, today))
+        case Owner.RETURN:
+            returned = enterprise_return(session, names["number"])
+            park = park_on(session, returned.park, returned.period.end)
+            return replace(visit, returned=returned, park=park, period=returned.period, unit=returned.unit_id)
+        case Owner.UNIT:
+            period_of = Period.parse(names["period"]) if "period" in names else None
+            day = period_of.end if period_of else today
+            park, unit = park_on(session, names["park"], day), names["unit"]
+            if park_of(session, unit, day) != park.code:
+                raise problems.NOT_FOUND
+            return replace(visit, park=park, period=period_of, unit=unit)
+    return visit
 
 
-def _is_within(visit: Visit, node: str) -> bool:
+def _is_within(visit: Visit, node: str, session: Session) -> bool:
     """Whether the park of the address lies at or below the node its visitor acts for, as the tree stood in that period."""
     if visit.park is None:
         return False
     if visit.park.code == node:  # as the tree of any day says; at the deadline nearly everybody
         return True
-    day = visit.period.end if visit.period else visit.now.date()
-    with visit.office.ledger.read() as session:
-        return scopes.covers(session, node, visit.park.code, day)
+    return scopes.covers(session, node, visit.park.code, visit.period.end if visit.period else visit.now.date())
 
 
 def show(visit: Visit) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from pipelines.intake import COLLATED, require_open
@@ -95,10 +96,10 @@ def take(visit: Visit, park: str, period: Period, channel: str) -> Submission:
     """
     files = incoming(visit)
     files += _sent_along(visit, park, period, {file.name for file in files})
-    require_quota(visit, park, period, files)
     return receive(
-        visit.office, files, park=park, period=period, channel=channel, now=visit.now, actor=visit.who.name
-    ).submission
+        visit.office, files, park=park, period=period, channel=channel, now=visit.now, actor=visit.who.name,
+        also=lambda session, before: require_quota(visit, park, files, session, before),
+    ).submission  # fmt: skip
 
 
 def _sent_along(visit: Visit, park: str, period: Period, names: Collection[str]) -> list[IncomingFile]:
@@ -123,15 +124,14 @@ def incoming(visit: Visit) -> list[IncomingFile]:
     return files
 
 
-def require_quota(visit: Visit, park: str, period: Period, files: Sequence[IncomingFile]) -> None:
+def require_quota(
+    visit: Visit, park: str, files: Sequence[IncomingFile], session: Session, before: Sequence[Submission]
+) -> None:
     """Raise PortalError where the park has begun too many submissions today; the newest one again is none more."""
     quota = visit.portal.daily_quota
     midnight, left = day_of(visit.now)
-    with visit.office.ledger.read() as session:
-        begun = begun_since(session, park, midnight, CHANNELS)
-        newest = latest(session, park, period)
-    again = newest is not None and newest.files_digest == files_digest(map(hash_of, files))
-    if quota and begun >= quota and not again:
+    again = bool(before) and before[-1].files_digest == files_digest(map(hash_of, files))
+    if quota and not again and begun_since(session, park, midnight, CHANNELS) >= quota:
         raise problems.used_up(quota, left)
 
 

@@ -175,7 +175,7 @@ def test_a_park_applies_with_a_paper_and_the_statistician_dates_it_into_the_regi
         (ENTRY, [("批复.pdf", b"MZ")], "不是完整的 PDF"),
         (ENTRY, [("批复.exe", PDF)], "不是可以收的"),
         (ENTRY | {"B02": ""}, [("批复.pdf", PDF)], "单位详细名称"),
-        (ENTRY | {"B07": "9999"}, [("批复.pdf", PDF)], "不是有效的"),
+        (ENTRY | {"B07": "9999"}, [("批复.pdf", PDF)], "不在代码表"),
         (ENTRY | {"unit_id": "916201027900001001"}, [("批复.pdf", PDF)], "校验不通过"),
         ({"kind": "exit", "unit_id": UNIT_ELSEWHERE, "basis": "注销"}, [("a.pdf", PDF)], "不在本园区"),
         (
