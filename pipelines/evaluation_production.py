@@ -72,7 +72,7 @@ def evaluated_schemes(population: Population, period: Period, sources: Sources) 
     for scheme in sorted(schemes, key=lambda s: bool(s.reads_totals)):
         scores, behind = plan_scores(scheme, population, period, sources.targets)
         by_file = sources.provided.with_columns(status=pl.lit(NORMAL))
-        given = pl.concat([scores, _totals(scheme, found), by_file.select(PROVIDED_COLUMNS)])
+        given = pl.concat([scores, _totals(scheme, found), by_file.select(list(PROVIDED_COLUMNS))])
         figures = scheme_figures(population, scheme, period, sources.fourth_quarter, given, sources.doubts)
         one = evaluate(scheme, figures.values, figures.subjects)
         if one is not None and int(one.latest.table.year) == period.year:

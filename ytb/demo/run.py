@@ -15,7 +15,7 @@ from decimal import Decimal
 from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import openpyxl
 import polars as pl
@@ -238,8 +238,14 @@ def _register(office: Office, figures: Figures, folder: Path) -> None:
     office.ytb("register", "import", str(path), "--basis", "示范入区批复")
 
 
+# from then on the register knows the categories of 国统字〔2023〕14号 only (codelists/reg_category.csv)
+NEW_CATEGORIES: Final = "2023-01-01"
+
+
 def _entry(row: Mapping[str, Any], start: str) -> dict[str, object]:
     own = {c: row[c] for c in ("B02", "B06", "B07", "B08", "B09", "B12")}
+    if start >= NEW_CATEGORIES:
+        own["B08"] = row["B08_new"]
     return {
         "unit_id": row["B01"],
         "park": row["park"],
