@@ -12,7 +12,8 @@ import polars as pl
 
 from pipelines.naming_slips import with_slips_named
 from pipelines.operands import History, operands_for
-from schemas.errors import SubmissionError
+from schemas.catalog import is_as_loaded
+from schemas.errors import StorageError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
 from schemas.model import FormKind, Programme
 from schemas.observations import Observations
@@ -100,7 +101,11 @@ def named_apart(books: Sequence[_Named]) -> list[_Named]:
 
 def read_books(books: Sequence[IncomingBook], programme: Programme, pool: Pool) -> list[FileReading]:
     """Every book through guard and reader, in parallel where the pool has more than one worker, in the order given."""
-    results = pool.map(read_file, [(book.data, book.name, programme.code) for book in books])
+    if not is_as_loaded(programme):
+        raise StorageError(
+            f"制度目录 {programme.folder} 里的定义在本程序启动之后改动过:为免前后口径不一,请重新启动后再试。"
+        )
+    results = pool.map(read_file, [(book.data, book.name, str(programme.folder)) for book in books])
     readings = []
     for book, result in zip(books, results, strict=True):
         if isinstance(result, FileReading):

@@ -273,7 +273,9 @@ class _Dictionary:
         if indicator.type is ValueType.CODE:
             if isinstance(at.value, float) and at.value.is_integer():
                 values = [label(at.value)]
-            values, asked, _ = codes_for_names(values, names_for(indicator, self.of.code, empty.period, empty.park))
+            values, asked, _ = codes_for_names(
+                values, names_for(indicator, str(self.of.folder), empty.period, empty.park)
+            )
             for one in asked:
                 self._refused(at, empty, one.code, one.message)
         kind = indicator.type.value

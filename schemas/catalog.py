@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from schemas.claims import read_claims
-from schemas.definitions import Definition, read_codelist, read_csv_rows, read_toml
+from schemas.definitions import Definition, read_codelist, read_csv_rows, read_toml, text_of
 from schemas.errors import DefinitionError
 from schemas.model import (
     AuditRule,
@@ -39,10 +39,38 @@ from schemas.period import Period
 PROGRAMMES = Path(__file__).resolve().parent / "programmes"
 
 
+NEEDED_LISTS = (
+    "parks",
+    "division_upper",
+    "division_county",
+    "gbt4754_upper",
+    "plans",
+    "reason_code",
+    "size_class",
+    "hightech_class",
+)
+"""Code lists that the products, the templates and the language itself read, whatever the forms ask."""
+
+
+def programme(named: str = "park") -> Programme:
+    """The shipped programme of that code, or the one in a folder given as an absolute path; loaded once a process."""
+    return _loaded(Path(named) if Path(named).is_absolute() else PROGRAMMES / named)
+
+
+def named_by(folder: Path) -> str:
+    """What ``programme`` takes for a folder: the code where it is a shipped one, else its absolute path."""
+    whole = folder.expanduser().resolve()
+    return whole.name if whole.parent == PROGRAMMES else str(whole)
+
+
 @cache
-def programme(code: str = "park") -> Programme:
-    """The shipped programme ``code``, loaded once a process."""
-    return load_programme(PROGRAMMES / code)
+def _loaded(folder: Path) -> Programme:
+    return load_programme(folder)
+
+
+def is_as_loaded(source: Programme) -> bool:
+    """Whether the files of a programme still say what was loaded: long-lived processes must not mix two wordings."""
+    return _fingerprint(source.folder) == source.fingerprint
 
 
 def load_programme(root: Path) -> Programme:
@@ -56,6 +84,7 @@ def load_programme(root: Path) -> Programme:
         path.stem: Codelist(path.stem, read_codelist(path)) for path in sorted((root / "codelists").glob("*.csv"))
     }
     folders = sorted(path.parent for path in root.glob("*/programme.toml"))
+    _require_whole(root, folders, codelists)
     editions = {folder.name: _edition(root, folder.name, ()) for folder in folders}
     concordance_file = root / "concordance.csv"
     columns = ("from_edition", "from_code", "to_edition", "to_code", "kind", "rule", "note")
@@ -64,8 +93,26 @@ def load_programme(root: Path) -> Programme:
         schema=dict.fromkeys(columns, pl.String()),
     )
     _refuse_changed_types(editions)
-    title = next(reversed(editions.values())).title if editions else root.name
-    return Programme(root.name, title, editions, codelists, concordance, _fingerprint(root))
+    title = next(reversed(editions.values())).title
+    return Programme(root.name, title, editions, codelists, concordance, _fingerprint(root), root.resolve())
+
+
+def _require_whole(root: Path, folders: Sequence[Path], codelists: Mapping[str, Codelist]) -> None:
+    if not folders:
+        edition = (root / "programme.toml").is_file()
+        below = sorted(path.parent.parent.name for path in root.glob("*/*/programme.toml"))
+        raise DefinitionError(
+            "这是一个版次的目录,不是制度目录" if edition else "目录里没有任何版次(版次目录/programme.toml)",
+            where=str(root),
+            remedy=f"请给出上一级目录 {root.parent}。" if edition
+            else f"请给出制度目录,如 {root / below[0]}。" if below else "请给出制度目录(其中有 codelists 与各版次)。",
+        )  # fmt: skip
+    if missing := [name for name in NEEDED_LISTS if name not in codelists]:
+        raise DefinitionError(
+            f"缺代码表 {'、'.join(f'{name}.csv' for name in missing)}",
+            where=str(root / "codelists"),
+            remedy="请从所附制度 schemas/programmes/park/codelists 复制过来再改。",
+        )
 
 
 def _fingerprint(root: Path) -> str:
@@ -314,7 +361,7 @@ def _indexes(folder: Path, parent: Edition | None) -> dict[str, IndexSystem]:
 
 def _is_scheme(path: Path) -> bool:
     """Whether an index file is scored by the engine (it has a hierarchy) or chained over time."""
-    return re.search(r"^\[\[group\]\]", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    return re.search(r"^\[\[group\]\]", text_of(path), re.MULTILINE) is not None
 
 
 def _schemes(folder: Path, parent: Edition | None) -> dict[str, Definition]:
@@ -374,15 +421,16 @@ TARGET_COLUMNS = (
 
 
 def _targets(folder: Path, parent: Edition | None) -> tuple[Target, ...]:
-    paths = sorted((folder / "plans").glob("*.csv"))
-    if not paths and parent:
-        return parent.targets
-    return tuple(
-        sorted(
-            (_target(where, row) for p in paths for where, row in read_csv_rows(p, TARGET_COLUMNS)),
-            key=lambda t: t.row_no,
-        )
-    )
+    """The targets of ``plans/*.csv`` over those of the parent edition; a row of the same number replaces the parent's."""
+    own: dict[int, Target] = {}
+    for path in sorted((folder / "plans").glob("*.csv")):
+        for where, row in read_csv_rows(path, TARGET_COLUMNS):
+            target = _target(where, row)
+            if target.row_no in own:
+                raise DefinitionError(f"目标 {target.row_no} 有两行", where=where, remedy="请删去一行或换一个 row_no。")
+            own[target.row_no] = target
+    merged = {t.row_no: t for t in (parent.targets if parent else ())} | own
+    return tuple(merged[number] for number in sorted(merged))
 
 
 def _target_changes(folder: Path, parent: Edition | None) -> tuple[TargetChange, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -18,6 +19,7 @@ import polars as pl
 
 from schemas.errors import DefinitionError
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 FORMATS = Path(__file__).resolve().parent.parent / "docs" / "formats"
 
 
@@ -50,14 +52,12 @@ def read_toml(path: Path, format_name: str) -> Definition:
     """
     try:
         # Windows editors put a mark before the first character, which TOML does not know.
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path)
         data = tomllib.loads(text)
     except FileNotFoundError:
         raise DefinitionError("文件不存在", where=str(path), remedy="请检查路径。") from None
     except IsADirectoryError:
         raise DefinitionError("这是文件夹,不是文件", where=str(path), remedy="请给出 TOML 文件。") from None
-    except UnicodeDecodeError:
-        raise DefinitionError("文件不是 UTF-8 编码的文本", where=str(path), remedy="请另存为 UTF-8。") from None
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"TOML 语法错误:{error}", where=str(path), remedy="请按提示的行列更正。") from None
     definition = Definition(path, text, data)
@@ -133,21 +133,49 @@ def _where(definition: Definition, path: list[Any]) -> str:
 
 def read_csv_rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
     """Rows of a definition CSV as (``file:line``, row). Raises DefinitionError where a required column is missing."""
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
+    with io.StringIO(text_of(path), newline="") as handle:
+        reader = csv.DictReader(handle, strict=True)
         missing = [name for name in required if name not in (reader.fieldnames or [])]
         if missing:
             raise DefinitionError(f"缺列 {'、'.join(missing)}", where=str(path), remedy="请补上这些列。")
-        for row in reader:
-            yield f"{'/'.join(path.parts[-3:])}:{reader.line_num}", {k: (v or "") for k, v in row.items() if k}
+        try:
+            for row in reader:
+                where = f"{'/'.join(path.parts[-3:])}:{reader.line_num}"
+                if any(row.pop(None, None) or ()):
+                    raise DefinitionError("格数多于列名", where=where, remedy="含逗号的内容要用双引号括起。")
+                if None in row.values():
+                    raise DefinitionError("格数少于列名", where=where, remedy="请补齐逗号。")
+                yield where, row
+        except csv.Error as error:
+            raise DefinitionError(
+                f"引号没有成对({error})", where=f"{path}:{reader.line_num}", remedy="请更正这一行。"
+            ) from None
+
+
+def text_of(path: Path) -> str:
+    """The text of a definition file. Raises DefinitionError where it is not UTF-8, with or without mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DefinitionError("文件不是 UTF-8 编码的文本", where=str(path), remedy="请另存为 UTF-8。") from None
 
 
 def read_codelist(path: Path) -> pl.DataFrame:
-    """A code list CSV: all columns text, blank where empty; ``code``, ``name``, ``valid_from``, ``valid_to`` required."""
-    rows = [row for _, row in read_csv_rows(path, ("code", "name", "valid_from", "valid_to"))]
-    header = path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")
-    return (
-        pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
-        if rows
-        else pl.DataFrame(schema=dict.fromkeys(header, pl.String()))
-    )
+    """A code list CSV: all columns text, blank where empty; ``code``, ``name``, ``valid_from``, ``valid_to`` required.
+
+    Raises DefinitionError for a row without a code, a date that is none, and a code that is in force twice on one day.
+    """
+    rows = []
+    spans: dict[str, list[tuple[str, str]]] = {}
+    for where, row in read_csv_rows(path, ("code", "name", "valid_from", "valid_to")):
+        code, span = row["code"], (row["valid_from"], row["valid_to"] or "9999-12-31")
+        if not code or not all(_DAY.fullmatch(day) for day in span if day):
+            raise DefinitionError("缺 code,或日期不是 2025-01-31 的写法", where=where, remedy="请补上或更正。")
+        if any(a <= span[1] and span[0] <= b for a, b in spans.setdefault(code, [])):
+            raise DefinitionError(
+                f"代码 {code} 同时有两行在用", where=where, remedy="请删去一行,或写明各自的起止日期。"
+            )
+        spans[code].append(span)
+        rows.append(row)
+    header = next(csv.reader([text_of(path).partition("\n")[0].rstrip("\r")]))
+    return pl.DataFrame(rows or None, schema=dict.fromkeys(header, pl.String()), orient="row" if rows else None)

@@ -220,6 +220,9 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
     for name, text in edition.derivations.items():
         if "(" not in name:
             yield from _compiles(programme, edition, text, "A", f"{edition.id}/derivations.toml 的 {name}")
+    plans = set(programme.codelists["plans"].rows["code"])
+    for plan in sorted({t.plan_id for t in edition.targets} - plans):
+        yield Problem("error", f"{edition.id}/plans", f"规划 {plan} 不在 codelists/plans.csv 内;请补上它的起止年份。")
     for target in edition.targets:
         if target.tracking in ("computed", "threshold"):
             if target.formula:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -326,6 +327,8 @@ class Programme:
     codelists: Mapping[str, Codelist]
     concordance: pl.DataFrame
     fingerprint: str
+    folder: Path = Path()
+    """Where its definitions stand; what another process reads them from."""
 
     def covers(self, period: Period) -> bool:
         """Whether an edition governs ``period``."""

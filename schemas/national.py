@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from schemas.catalog import PROGRAMMES
 from schemas.definitions import read_toml
 from schemas.errors import DefinitionError
 from schemas.model import Edition
@@ -61,10 +61,10 @@ class NationalLayout:
 
 
 @cache
-def national_layout(programme: str, name: str = "torch") -> NationalLayout:
-    """A layout of ``schemas/programmes/<programme>/national``. Raises DefinitionError for one that does not read or repeats a
+def national_layout(programme: Path, name: str = "torch") -> NationalLayout:
+    """A layout in ``national/`` of a programme's folder. Raises DefinitionError for one that does not read or repeats a
     column."""
-    definition = read_toml(PROGRAMMES / programme / "national" / f"{name}.toml", "national")
+    definition = read_toml(programme / "national" / f"{name}.toml", "national")
     data = definition.data
     forms = [
         NationalForm(one["number"], one["title"], tuple(NationalColumn(*column) for column in one["column"]))

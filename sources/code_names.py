@@ -43,18 +43,18 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _listed(codelist: str, programme_code: str, period: Period, park: str) -> Names:
-    of = programme(programme_code)
+def _listed(codelist: str, named: str, period: Period, park: str) -> Names:
+    of = programme(named)
     return Names.of(choices_of(of, of.edition_for(period), period, park).get(codelist, ()))
 
 
-def names_for(indicator: Indicator, programme_code: str, period: Period, park: str) -> Names | None:
+def names_for(indicator: Indicator, named: str, period: Period, park: str) -> Names | None:
     """The names of the list an indicator takes its codes from; None where it has no list."""
     if indicator.type is not ValueType.CODE:
         return None
     if indicator.options:
         return Names.of(tuple(indicator.options.items()))
-    return _listed(indicator.codelist, programme_code, period, park) if indicator.codelist else None
+    return _listed(indicator.codelist, named, period, park) if indicator.codelist else None
 
 
 def needs_a_look(values: Sequence[CellValue]) -> bool:

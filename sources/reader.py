@@ -84,10 +84,10 @@ class FileReading:
         )
 
 
-def read_file(data: bytes, name: str, programme_code: str = "park") -> FileReading:
-    """Guard, read and type one file. A file that cannot be taken in comes back as ``unreadable``, never as an exception."""
+def read_file(data: bytes, name: str, named: str = "park") -> FileReading:
+    """Guard, read and type one file by the programme ``named`` (as ``schemas.catalog.programme``). A file that cannot be taken in comes back as ``unreadable``, never as an exception."""
     sha256 = hashlib.sha256(data).hexdigest()
-    of = programme(programme_code)
+    of = programme(named)
     try:
         with _collector_paused():
             inspection = inspect(data, name)
@@ -122,7 +122,7 @@ def _read(inspection: Inspection, grids: Sequence[Grid], sha256: str, of: Progra
         edition = of.edition_for(period)
     except DefinitionError as missing:
         raise SubmissionError("no_edition", f"《{name}》的报告期 {period} 没有适用的制度。请核对报告期。") from missing
-    reading = Reading(name, sha256, edition, period, park or "", of.code)
+    reading = Reading(name, sha256, edition, period, park or "", str(of.folder))
     _check_meta(reading, meta)
     issued = issued_figures(grids)
     operands_told(reading, grids, meta)

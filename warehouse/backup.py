@@ -11,11 +11,13 @@ from pathlib import Path
 
 from schemas.errors import RefusalError, StorageError
 from warehouse.durable import disk_faults
-from warehouse.home import Home, load_config, open_home
+from warehouse.home import Home, load_config, open_home, remember_programme
 from warehouse.ledger.session import ledger_of
 from warehouse.ledger.trail import head
 
 INVENTORY = "backup.json"
+PROGRAMME = "programme"
+DEFINITIONS = (".toml", ".csv")
 COPIED = ("vault", "keys", "releases", "config.toml")
 
 
@@ -43,6 +45,7 @@ def make_backup(home: Home, folder: Path) -> Backup:
         with ledger_of(home).read() as session:
             last = head(session)
         _copy_sqlite(home.ledger, folder / "ledger.db")
+        _copy_programme(Path(load_config(home).programme), folder)
         for name in COPIED:
             source, target = home.root / name, folder / name
             if source.is_dir():
@@ -60,6 +63,23 @@ def make_backup(home: Home, folder: Path) -> Backup:
     return Backup(len(listed), last.seq, last.hash)
 
 
+def _copy_programme(source: Path, folder: Path) -> None:
+    """The definitions of a programme that stands in a folder of its own: a home is worth nothing without them."""
+    if not source.is_absolute():
+        return
+    if not source.is_dir():
+        raise RefusalError(
+            f"制度目录 {source} 不存在,没有它备份不能用;请放回,或用 ytb upgrade --programme 指明新位置。"
+        )
+    kept = folder / PROGRAMME / source.name
+    if kept.parent.exists():  # definitions change in place, unlike files of the vault
+        shutil.rmtree(kept.parent)
+    for path in sorted(p for p in source.rglob("*") if p.suffix in DEFINITIONS):
+        copy = kept / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+
+
 def damaged_in_backup(folder: Path) -> list[str]:
     """The files of a backup that are missing or not as they were made, by name; empty: it can be restored."""
     inventory = folder / INVENTORY
@@ -74,7 +94,10 @@ def damaged_in_backup(folder: Path) -> list[str]:
 
 
 def restore_backup(folder: Path, root: Path) -> Home:
-    """Put a backup back into ``root``, which must not exist or be empty; every file is checked against the inventory."""
+    """Put a backup back into ``root``, which must not exist or be empty; every file is checked against the inventory.
+
+    A programme that stood in a folder of its own is restored into ``root`` as it was then, and the home uses that.
+    """
     inventory = folder / INVENTORY
     if not inventory.exists():
         raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY})。")
@@ -92,7 +115,10 @@ def restore_backup(folder: Path, root: Path) -> Home:
         for empty in ("warehouse/snapshots", "inbox", "outbox", "quarantine", "dagster", "vault", "releases"):
             (root / empty).mkdir(parents=True, exist_ok=True)
         (root / "keys").chmod(0o700)
-    return open_home(root)
+    home = open_home(root)
+    if (copied := next(iter(sorted((root / PROGRAMME).glob("*"))), None)) is not None:
+        remember_programme(home, str(copied.resolve()))
+    return home
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -75,3 +75,15 @@ def create_durably(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
             part.unlink(missing_ok=True)
         fsync_directory(path.parent)
     return True
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Put a small file in place of the one that is there, whole or not at all; its mode stays."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    with disk_faults(f"写入 {path.name} "):
+        try:
+            create_durably(part, content, mode=path.stat().st_mode & 0o777)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        fsync_directory(path.parent)

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from schemas.errors import RefusalError, StorageError
+from schemas.errors import DefinitionError, RefusalError, StorageError
 from schemas.model import Form, Programme
 from schemas.observations import CELL_MAP_COLUMNS, Observations, frame_columns
 from warehouse.connection import connected
@@ -157,8 +157,15 @@ def create(con: duckdb.DuckDBPyConnection, programme: Programme) -> None:
         for stage in STAGES:
             body = ", ".join(f'"{name}" {_sql_type(dtype)}' for name, dtype in columns.items())
             con.execute(f'CREATE TABLE IF NOT EXISTS {stage}."{code}" (submission_id VARCHAR, period VARCHAR, {body})')
-            present = {row[1] for row in con.execute(f"PRAGMA table_info('{stage}.{code}')").fetchall()}
+            present = {row[1]: row[2] for row in con.execute(f"PRAGMA table_info('{stage}.{code}')").fetchall()}
             for name, dtype in columns.items():
+                if present.get(name, _sql_type(dtype)) != _sql_type(dtype):
+                    # Inserting would round or refuse figures: a code keeps its type for ever.
+                    raise DefinitionError(
+                        f"指标 {name}(表 {code})已有数据的类型是 {present[name]},现在的定义是 {_sql_type(dtype)}",
+                        where=str(programme.folder),
+                        remedy="已有数据的指标不能改类型或小数位:请改回,换用新代码,并在 concordance.csv 写明对照。",
+                    )
                 if name not in present:
                     con.execute(f'ALTER TABLE {stage}."{code}" ADD COLUMN "{name}" {_sql_type(dtype)}')
         con.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import StorageError
-from warehouse.durable import create_durably, disk_faults, fsync_directory
+from warehouse.durable import create_durably, disk_faults, fsync_directory, replace_durably
 
 DEFAULT_HOME = "ytb-home"
-FORMAT = 1
+FORMAT = 2
+"""2: the programme may stand in a folder of its own, which a program of format 1 would pass over."""
 _FOLDERS = ("vault", "warehouse", "warehouse/snapshots", "releases", "inbox", "outbox", "quarantine", "dagster", "keys")
 _KEY_BYTES = 32
 S = TypeVar("S")
@@ -48,9 +50,10 @@ class Config:
     """``config.toml``. An empty ``ledger_url`` means SQLite in ``ledger.db``; otherwise a SQLAlchemy URL of PostgreSQL."""
 
     programme: str = "park"
+    """A shipped programme by its code, or the absolute path of a programme's folder (``[programme] folder``)."""
     organisation: str = ""
     ledger_url: str = ""
-    format: int = FORMAT
+    format: int = 1
     oidc: OidcConfig | None = None
     uploads: UploadsConfig = UploadsConfig()
     mail: Mapping[str, object] | None = None
@@ -129,7 +132,9 @@ def home_path(option: Path | None, environment: Mapping[str, str]) -> Path:
     return (option or Path(environment.get("YTB_HOME") or DEFAULT_HOME)).absolute()
 
 
-def create_home(root: Path, *, now: datetime, organisation: str = "", ledger_url: str = "") -> Home:
+def create_home(
+    root: Path, *, now: datetime, organisation: str = "", ledger_url: str = "", programme: str = "park"
+) -> Home:
     """Make a home, or complete one that an interruption left half made. An existing key or configuration is kept.
 
     The ledger's tables are made by ``warehouse.ledger.migrate.upgrade``.
@@ -143,8 +148,8 @@ def create_home(root: Path, *, now: datetime, organisation: str = "", ledger_url
         home.keys.chmod(0o700)
     create_durably(home.receipt_key_file, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n", mode=0o600)
     # Last: a folder counts as a home once its configuration stands.
-    config = Config(organisation=organisation, ledger_url=ledger_url)
-    create_durably(home.config_file, _config_text(config, now).encode(), mode=0o640)
+    config = Config(programme=programme, organisation=organisation, ledger_url=ledger_url)
+    create_durably(home.config_file, _config_text(config, home.root, now).encode(), mode=0o640)
     with disk_faults("建立数据目录"):
         for folder in ("warehouse", ""):
             fsync_directory(home.root / folder)
@@ -171,7 +176,7 @@ def load_config(home: Home) -> Config:
         raise StorageError(f"数据目录由更新的版本建立(format = {version}),请先升级程序。")
     ledger, programme = found.get("ledger", {}), found.get("programme", {})
     return Config(
-        programme=str(programme.get("code", "park")),
+        programme=_programme_named(home, programme),
         organisation=str(programme.get("organisation", "")),
         ledger_url=str(ledger.get("url", "")),
         format=version,
@@ -180,6 +185,38 @@ def load_config(home: Home) -> Config:
         sms=_table(found, "sms", home),
         oidc=_section(OidcConfig, found, "oidc", home) if "oidc" in found else None,
     )
+
+
+def _programme_named(home: Home, table: Mapping[str, object]) -> str:
+    if not (folder := str(table.get("folder", ""))):
+        return str(table.get("code", "park"))
+    return str((home.root / folder).resolve())  # a relative folder stands in the home and moves with it
+
+
+def _folder_in(root: Path, folder: str) -> str:
+    """How the configuration names a folder: one inside the home relative to it, so that both move together."""
+    whole = root.resolve()
+    return Path(folder).relative_to(whole).as_posix() if Path(folder).is_relative_to(whole) else folder
+
+
+def remember_programme(home: Home, named: str) -> None:
+    """Write into the configuration which programme the home has from now on, as ``Config.programme``; all else in it stays.
+
+    Raises StorageError.
+    """
+    before = home.config_file.read_text(encoding="utf-8")
+    is_folder = Path(named).is_absolute()
+    said = json.dumps(_folder_in(home.root, named) if is_folder else named, ensure_ascii=False)
+    line = f"{'folder' if is_folder else 'code'} = {said}"
+    head, found, rest = before.partition("[programme]\n")
+    section, following, after = rest.partition("\n[")
+    kept = [one for one in section.split("\n") if not re.match(r"\s*(folder|code)\s*=", one)]
+    body = "\n".join([line, *kept]) + following + after if found else f"{line}\n"
+    versioned = re.sub(r"(?m)^format\s*=.*$", f"format = {2 if is_folder else 1}", head)
+    text = f"{versioned}{'' if found else chr(10)}[programme]\n{body}"
+    if _programme_named(home, tomllib.loads(text).get("programme", {})) != named:
+        raise StorageError(f"配置文件 {home.config_file} 不能自动改写:请在 [programme] 一节写 {line}。")
+    replace_durably(home.config_file, text.encode())
 
 
 def _table(found: Mapping[str, object], name: str, home: Home) -> Mapping[str, object] | None:
@@ -234,17 +271,19 @@ def receipt_key(home: Home) -> bytes:
     return key
 
 
-def _config_text(config: Config, now: datetime) -> str:
+def _config_text(config: Config, root: Path, now: datetime) -> str:
     # A TOML basic string takes the escapes of a JSON string.
     def text(value: str) -> str:
         return json.dumps(value, ensure_ascii=False)
 
+    is_folder = Path(config.programme).is_absolute()
+    named = _folder_in(root, config.programme) if is_folder else config.programme
     return f"""# 一套表数据目录的配置。改动后重新启动系统生效。
-format = {config.format}
+format = {2 if is_folder else 1}
 created = {text(now.isoformat())}
 
 [programme]
-code = {text(config.programme)}
+{"folder" if is_folder else "code"} = {text(named)}
 organisation = {text(config.organisation)}    # 制定机关,印在回执上
 
 [ledger]

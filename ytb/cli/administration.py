@@ -16,12 +16,12 @@ from schemas.catalog import register_of_parks
 from schemas.errors import DefinitionError, RefusalError
 from schemas.model import Edition
 from schemas.period import Period
-from warehouse.home import create_home
+from warehouse.home import create_home, load_config, open_home
 from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.migrate import current_revision, upgrade
 from warehouse.ledger.session import ledger_of
-from ytb.cli import applications, people
+from ytb.cli import applications, people, programmes
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import BEIJING, CALL
 
@@ -46,8 +46,18 @@ def init(
     ledger: Annotated[str, typer.Option(help="台账数据库地址(缺省为 SQLite)")] = "",
 ) -> None:
     """建立数据目录:文件库、台账、密钥,并载入制度所附园区名录。"""
-    now = CALL.now
-    home = create_home(CALL.root, now=now, organisation=organisation, ledger_url=ledger)
+    now, named = CALL.now, CALL.programme_named
+    if CALL.has_home:
+        _ = CALL.home  # refuses another programme than the one the home has
+    elif named != "park":
+        programmes.require_sound(CALL.programme)
+    home = create_home(
+        CALL.root,
+        now=now,
+        organisation=organisation,
+        ledger_url=ledger,
+        programme=named,
+    )
     book = ledger_of(home)
     upgrade(book)
     rows = register_of_parks(CALL.programme).iter_rows(named=True)
@@ -61,14 +71,21 @@ def init(
     with book.write() as session:
         added = parks.add_parks(session, listed, now=now, actor=CALL.who)
     emit(
-        {"home": home.root, "parks": added},
-        [f"数据目录:{home.root}", f"园区名录:{added} 行", "下一步:ytb register import 名录.csv,ytb period open 报告期"],
+        {"home": home.root, "parks": added, "programme": named},
+        [
+            f"数据目录:{home.root}",
+            f"制度:{CALL.programme.title}({named})",
+            f"园区名录:{added} 行",
+            "下一步:ytb register import 名录.csv,ytb period open 报告期",
+        ],
     )
 
 
 def upgrade_home() -> None:
-    """把台账升级到本版本。"""
-    ledger = ledger_of(CALL.home)
+    """把台账升级到本版本;同时给出 --programme 的,从此改用那个制度目录。"""
+    home = open_home(CALL.root)
+    moved = programmes.move_to(home, CALL.programme_option) if CALL.programme_option else ""
+    ledger = ledger_of(home)
     before = current_revision(ledger)
     upgrade(ledger)
     after = current_revision(ledger)
@@ -80,7 +97,8 @@ def upgrade_home() -> None:
         said.append(
             "账户和权限现由安全管理员管理,还没有这样的用户:ytb user add 用户名 security_administrator --title 姓名"
         )
-    emit({"ok": True, "from": before, "to": after}, said)
+    said += [moved] if moved else []
+    emit({"ok": True, "from": before, "to": after, "programme": load_config(home).programme}, said)
 
 
 # ── parks ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import polars as pl
@@ -27,6 +28,9 @@ def demo(size: Annotated[str, typer.Option(help=f"{'、'.join(SIZES)}")] = "smal
     """造一个可信的省份,从模板到发布走一遍:填报、埋错、查错、改正、验收、监测、指数、发布。"""
     if size not in SIZES:
         raise typer.BadParameter(f"没有规模 {size};可用:{'、'.join(SIZES)}")
+    if CALL.programme_option:
+        raise RefusalError("演示只用所附的制度,不能与 --programme 同用。")
+    os.environ.pop("YTB_PROGRAMME", None)
     root, as_json, lang = CALL.root, CALL.json, CALL.lang
     if root.exists() and any(root.iterdir()):
         raise RefusalError(f"{root} 不是空目录,演示不覆盖已有数据;请用 --home 指明新目录,或先删除它。")

@@ -10,7 +10,7 @@ from typing import Final
 HELP_LINES: Final = {
     "programme": "调查制度:检查、查看、比较、成书。",
     "init": "建立数据目录:文件库、台账、密钥,并载入制度所附园区名录。",
-    "upgrade": "把台账升级到本版本。",
+    "upgrade": "把台账升级到本版本;同时给出 --programme 的,从此改用那个制度目录。",
     "park": "园区名录。",
     "user": "用户与角色。",
     "period": "报告期:开网、关网、延期、进度。",

@@ -22,7 +22,7 @@ FINDINGS, USAGE, FAULT = 1, 2, 3
 COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 
 HELP = (
-    "一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--json、--lang zh|en、--user 姓名。"
+    "一套表:园区统计直报。公共选项可放在任何位置:--home 目录、--programme 制度目录、--json、--lang zh|en、--user 姓名。"
     "退出码:0 完成,1 有问题或被拒绝,2 用法或文件不可读,3 系统故障、占用或磁盘满。"
 )
 COMPLETION = "_YTB_COMPLETE"  # set by the shell when it asks for completions
@@ -128,9 +128,10 @@ def exit_code_of(error: StatisticsError) -> int:
 
 
 def shared_options(arguments: list[str]) -> list[str]:
-    """Take ``--home``, ``--json``, ``--lang`` and ``--user`` out of the arguments, wherever they stand."""
+    """Take ``--home``, ``--programme``, ``--json``, ``--lang`` and ``--user`` out of the arguments, wherever they stand."""
     rest: list[str] = []
     CALL.json, CALL.lang, CALL.home_option, CALL.actor, CALL.printed = False, "zh", None, "", False
+    CALL.programme_option = None
     for cached in ("home", "programme", "office"):
         CALL.__dict__.pop(cached, None)
     queue = iter(arguments)
@@ -140,12 +141,14 @@ def shared_options(arguments: list[str]) -> list[str]:
         name, equals, value = word.partition("=")
         if word == "--json":
             CALL.json = True
-        elif name in ("--home", "--lang", "--user"):
+        elif name in ("--home", "--programme", "--lang", "--user"):
             given = value if equals else next(queue, "")
             if not given:
                 raise typer.BadParameter(f"{name} 后面要写值。")
             if name == "--home":
                 CALL.home_option = Path(given)
+            elif name == "--programme":
+                CALL.programme_option = Path(given)
             elif name == "--user":
                 CALL.actor = given
             elif given in ("zh", "en"):

@@ -383,15 +383,19 @@ def backup(
 def restore(folder: Path) -> None:
     """从备份恢复到 --home 指明的空目录,并重建仓库。"""
     home = restore_backup(folder, CALL.root)
-    CALL.__dict__.pop("home", None)
-    CALL.__dict__.pop("office", None)
+    for cached in ("home", "office", "programme"):
+        CALL.__dict__.pop(cached, None)
     loading.refresh(
         CALL.office,
         home,
         progress=progress,
         besides=lambda con: published_again(CALL.office, home, con, progress=progress),
     )
-    emit({"home": home.root}, f"已恢复到 {home.root},请执行 ytb verify。")
+    named = CALL.programme_named
+    lines = [f"已恢复到 {home.root},请执行 ytb verify。"]
+    if Path(named).is_absolute():
+        lines.append(f"制度用备份里的副本 {named};要改用别处的,请运行 ytb upgrade --programme 制度目录。")
+    emit({"home": home.root, "programme": named}, lines)
 
 
 def status() -> None:
@@ -403,11 +407,15 @@ def status() -> None:
     for one in found:
         by_state[one.state.label] = by_state.get(one.state.label, 0) + 1
     size = sum(p.stat().st_size for p in CALL.home.vault.rglob("*") if p.is_file())
-    data = {"home": CALL.home.root, "submissions": by_state, "releases": [r.id for r in issued], "vault_bytes": size}
+    data = {
+        "home": CALL.home.root, "programme": CALL.programme_named, "submissions": by_state,
+        "releases": [r.id for r in issued], "vault_bytes": size,
+    }  # fmt: skip
     emit(
         data,
         [
             f"数据目录 {CALL.home.root}",
+            f"制度 {CALL.programme.title}({CALL.programme_named})",
             f"报送:{'、'.join(f'{k} {v}' for k, v in by_state.items()) or '无'}",
             f"发布:{'、'.join(r.id for r in issued) or '无'}",
             f"文件库 {size // 1024} KB",

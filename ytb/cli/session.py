@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from schemas.errors import RefusalError
 from warehouse.home import Home, home_path, load_config, open_home
 
 if TYPE_CHECKING:  # ledger, programme and readers take a second to load: only the calls that need them wait for them
@@ -33,6 +34,7 @@ class Call:
     """The options every command shares. ``clock`` is replaced by the demo, which lives in 2014."""
 
     home_option: Path | None = None
+    programme_option: Path | None = None
     json: bool = False
     lang: str = "zh"
     actor: str = ""
@@ -57,8 +59,14 @@ class Call:
 
     @cached_property
     def home(self) -> Home:
-        """HOME. Raises StorageError where there is none."""
-        return open_home(self.root)
+        """HOME. Raises StorageError where there is none, RefusalError where ``--programme`` names another than its own."""
+        home = open_home(self.root)
+        if self.programme_option and (own := load_config(home).programme) != self.programme_named:
+            raise RefusalError(
+                f"数据目录 {home.root} 用的制度是 {own},不能临时换成 {self.programme_named}:同一套数据只按一个定义处理。"
+                "要改用,请运行 ytb upgrade --programme 制度目录。"
+            )
+        return home
 
     @property
     def has_home(self) -> bool:
@@ -67,10 +75,23 @@ class Call:
 
     @cached_property
     def programme(self) -> Programme:
-        """The survey programme of HOME, else the shipped one."""
+        """The survey programme of this call (``programme_named``)."""
         from schemas.catalog import programme
 
-        return programme(load_config(self.home).programme if self.has_home else "park")
+        return programme(self.programme_named)
+
+    @property
+    def programme_named(self) -> str:
+        """That of ``--programme``, else of HOME, else of ``YTB_PROGRAMME``, else the shipped one, as ``schemas.catalog.programme``
+        takes it."""
+        from schemas.catalog import named_by
+
+        if self.programme_option:
+            return named_by(self.programme_option)
+        if self.has_home:
+            return load_config(open_home(self.root)).programme
+        folder = os.environ.get("YTB_PROGRAMME", "")
+        return named_by(Path(folder)) if folder else "park"
 
     @cached_property
     def office(self) -> Office:

@@ -19,7 +19,7 @@ def listing(visit: Visit) -> Response:
     code = visit.who.park or ""
     with visit.office.ledger.read() as session:
         park = park_on(session, code, visit.now.date())
-    layout = national_layout(visit.office.programme.code)
+    layout = national_layout(visit.office.programme.folder)
     columns = [column for form in layout.forms for column in form.columns]
     return pages.page(
         visit, "own_data", park=park, found=list(accepted(visit.office, code).values()), layout=layout,
@@ -47,7 +47,7 @@ def national(visit: Visit) -> Response:
     """One year in the layout of the national forms."""
     park, period = visit.of
     found = own_figures(visit.office, park.code, [period])[0]
-    layout = national_layout(visit.office.programme.code)
+    layout = national_layout(visit.office.programme.folder)
     data = national_book(found, layout, f"{park.name}({park.code}){period.title},已验收数据")
     return pages.download(data, f"{park.code}_{period}_{layout.title}.xlsx", pages.XLSX)
 
