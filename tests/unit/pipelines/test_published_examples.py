@@ -7,7 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.methods.change_outliers import hidiroglou_berthelot
+from pipelines.methods.clusters import cluster_figures
+from pipelines.methods.series.imputing import imputed_units
 from pipelines.methods.series.links import Overlap
+from pipelines.methods.series.structure import diffusion
 from pipelines.scoring import score
 from pipelines.series_tables import benchmark, link
 
@@ -122,3 +126,61 @@ def test_three_overlaps_over_three_links(tmp_path: Path, overlap: Overlap, expec
     assert {p: round(index[p], 2) for p in expected} == pytest.approx(expected, abs=0.011)
     if overlap is Overlap.ANNUAL:  # quarters average to the annual chain, 3336 / 3173
         assert sum(index[f"1998Q{q}"] for q in range(1, 5)) / 4 == pytest.approx(100 * 3336 / 3173)
+
+
+def test_outlying_changes_of_171_rice_farms() -> None:
+    """M. D'Orazio, README of the R package univOutl: ``HBmethod`` on net rice output in years 5 and 6 of plm's RiceFarms
+    (U 0.5, A 0.05, C 4): bounds −44.10808 and 44.39336, 26 farms outside, the scores of the first six."""
+    farms = pl.read_csv(Path(__file__).parent / "rice_farms.csv")
+    found = hidiroglou_berthelot(farms.select(before="year5", now="year6"))
+    assert (round(found["low"][0], 5), round(found["high"][0], 5)) == (-44.10808, 44.39336)
+    outside = [n for n, flag in enumerate(found["is_outlier"], start=1) if flag]
+    assert outside == [
+        18, 21, 22, 24, 25, 26, 37, 39, 69, 77, 79, 82, 90, 93, 99, 101, 102, 103, 108, 110, 116, 129, 134, 138, 145, 168,
+    ]  # fmt: skip
+    printed = [-103.58001, -58.125, -65.04205, -283.11879, -276.25379, -60.77502]
+    assert [found["effect"][n - 1] for n in outside[:6]] == pytest.approx(printed, abs=5.1e-6)
+
+
+# Office for National Statistics, statistical-methods-library, ratio of means, scenario 25: reference, group, January, February,
+# March 2020, auxiliary figure; two references never answer
+CONTRIBUTORS = [
+    ("10001", "1", 547, 362, 895, 10), ("10002", "1", 381, 573, 214, 50), ("10003", "2", 961, 267, 314, 12),
+    ("10004", "2", 555, 628, 736, 9), ("10006", "1", None, None, None, 22), ("10007", "2", None, None, None, 52),
+]  # fmt: skip
+
+
+def test_ratio_imputation_as_the_office_for_national_statistics_prints_it() -> None:
+    """First month from the auxiliary figure (construction), later ones from the month before (forward): 289.948718, 292.135831,
+    346.5012157 and 3753.904762; reference 10005 moves from group 1 to 2 in February, where the Office leaves it out of the link."""
+
+    def month(n: int, base: dict[str, float], moved: tuple[str, float, float]) -> dict[str, float]:
+        rows = [(u, g, r[n], base[u]) for u, g, *r in CONTRIBUTORS] + [("10005", *moved)]
+        schema = {"unit": pl.String, "industry": pl.String, "value": pl.Float64, "base": pl.Float64}
+        made = imputed_units(pl.DataFrame(rows, schema=schema, orient="row"), others=("ratio",), top=0, donors=2)
+        return dict(made.select("unit", "value").iter_rows())
+
+    first = month(0, {u: float(r[-1]) for u, _, *r in CONTRIBUTORS}, ("1", 100.0, 18.0))
+    assert (round(first["10006"], 6), round(first["10007"], 6)) == (289.948718, 3753.904762)
+    second = month(1, first, ("3", 310.0, 100.0))
+    assert (round(second["10006"], 6), round(second["10007"], 6)) == (292.135831, 2216.190476)
+    third = month(2, second, ("2", 240.0, 310.0))
+    assert (round(third["10006"], 7), round(third["10007"], 6)) == (346.5012157, 2372.519265)
+
+
+def test_a_location_quotient_of_farhauer_and_kroell() -> None:
+    """O. Farhauer and A. Kröll, Standorttheorien (2013), as in the help of the R package REAT (``locq``): 0.3847623."""
+
+    def share(own: int, whole: int) -> float:
+        units = pl.DataFrame({"now": [own, whole - own], "base": [None, None], "own": [True, False]}, schema_overrides={"base": pl.Int64})  # fmt: skip
+        found = cluster_figures(units, "own")["share"]
+        assert found is not None
+        return found
+
+    assert round(share(1714, 79006) / share(879213, 15593224), 7) == 0.3847623
+
+
+def test_a_diffusion_index_as_the_purchasing_managers_count_it() -> None:
+    """Supply Chain Digest, 13 April 2010, on the index of new orders: 40 % up, 32 % the same, 28 % down give 56."""
+    now = [2.0] * 40 + [1.0] * 32 + [0.5] * 28
+    assert diffusion(now, [1.0] * 100)["diffusion"] == pytest.approx(56)
