@@ -17,6 +17,7 @@ MANIFEST: Final = "manifest.json"
 FORMAT: Final = "yitaobiao-release/1"
 CHINA: Final = timezone(timedelta(hours=8))
 
+WAYS: Final = {"telephone": "电话", "email": "电子邮件", "address": "地址"}
 STAGES: Final = {"flash": "快报", "preliminary": "初步数", "final": "最终数"}
 
 
@@ -71,6 +72,11 @@ class ReleaseMeta:
         return self.publisher or self.edition.authority
 
     @property
+    def feedback_text(self) -> str:
+        """How a reader reports an error in this release and what becomes of it; empty where the edition names nobody."""
+        return feedback_text(self.edition.parameters.get("feedback", {}), self.release)
+
+    @property
     def standing_text(self) -> str:
         """How firm the figures are, with who had filed; empty where the release does not say."""
         return standing_text(self.parameters.get("standing", {}))
@@ -99,6 +105,18 @@ class Manifest:
     files: tuple[FileEntry, ...]
     content_sha256: str
     document: Mapping[str, Any]
+
+
+def feedback_text(feedback: Mapping[str, Any], release: str) -> str:
+    """``[feedback]`` of an edition as a sentence for readers of one release."""
+    if not feedback:
+        return ""
+    ways = [f"{name}{feedback[key]}" for key, name in WAYS.items() if feedback.get(key)]
+    answered = f"收到后{feedback['days']}个工作日内答复;" if "days" in feedback else ""
+    return (
+        f"发现差错或有疑问,请告知{feedback['contact']}({','.join(ways)}),写明发布号{release}、表名和单元格(或页面上的地区、指标、报告期)"
+        f"以及理由。{answered}属实的以修订发布更正,改动逐项列入修订对照。请勿寄送单个企业的资料。"
+    )
 
 
 def standing_text(standing: Mapping[str, Any]) -> str:
@@ -155,6 +173,7 @@ def write_manifest(
         "period": str(meta.period),
         "title": meta.heading,
         "publisher": meta.issuer,
+        "feedback": meta.feedback_text,
         "released_at": meta.released_at.isoformat(),
         "programme": meta.programme.code,
         "programme_sha256": meta.programme.fingerprint,

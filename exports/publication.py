@@ -125,6 +125,8 @@ def _cover(sheet: Sheet, plan: BookPlan, meta: ReleaseMeta) -> None:
         ("法律依据", meta.edition.legal_basis),
         ("使用许可", f"{meta.licence_title}({meta.licence_name})"),
     ]
+    if meta.feedback_text:
+        facts.append(("差错反馈", meta.feedback_text))
     if meta.standing_text:
         facts.insert(4, ("发布状态", meta.standing_text))
     if meta.previous:

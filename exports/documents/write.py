@@ -66,8 +66,9 @@ def _data(document: Document, meta: ReleaseMeta) -> dict[str, Any]:
     }
 
 
-def _colophon(meta: ReleaseMeta) -> str:
-    return f"发布单位:{meta.issuer}  发布号:{meta.release}  发布时间:{meta.released_text}(北京时间)"
+def _colophon(meta: ReleaseMeta) -> list[str]:
+    made = f"发布单位:{meta.issuer}  发布号:{meta.release}  发布时间:{meta.released_text}(北京时间)"
+    return [made, *filter(None, [meta.feedback_text])]
 
 
 def html_page(document: Document, meta: ReleaseMeta) -> str:
@@ -77,7 +78,7 @@ def html_page(document: Document, meta: ReleaseMeta) -> str:
         body.append(f"<h2>{capitals(number)}、{_safe(section.title)}</h2>")
         body += [f"<p>{_safe(sentence.text)}</p>" for sentence in section.sentences]
         body += [_html_grid(grid) for grid in section.grids]
-    notes = "".join(f"<p>{_safe(note)}</p>" for note in (*document.notes, _colophon(meta)))
+    notes = "".join(f"<p>{_safe(note)}</p>" for note in (*document.notes, *_colophon(meta)))
     return (
         '<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -103,7 +104,7 @@ def write_word(document: Document, meta: ReleaseMeta, path: Path) -> None:
     body = [_paragraph(document.title, size=36, bold=True, centred=True), _paragraph(document.subtitle, centred=True)]
     for number, section in enumerate(document.sections, 1):
         body += _word_section(number, section)
-    body += [_paragraph(note, size=18) for note in (*document.notes, _colophon(meta))]
+    body += [_paragraph(note, size=18) for note in (*document.notes, *_colophon(meta))]
     page = '<w:sectPr><w:pgSz w:w="11906" w:h="16838"/><w:pgMar w:top="1440" w:right="1440" w:bottom="1440" w:left="1440" w:header="720" w:footer="720" w:gutter="0"/></w:sectPr>'  # fmt: skip
     xml = f'<w:document xmlns:w="{_WORD}"><w:body>{"".join(body)}{page}</w:body></w:document>'
     types = (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -10,15 +11,17 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import openpyxl
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from python_calamine import CalamineWorkbook
 
 from exports.addresses import find_figure
 from exports.display import number_format, number_of
-from exports.manifest import Manifest, ReleaseMeta, changed_files, list_again, read_manifest
+from exports.manifest import Manifest, ReleaseMeta, changed_files, feedback_text, list_again, read_manifest
 from exports.release import SERIES, write_release
 from schemas.errors import DefinitionError
 from schemas.marts import MARTS, PUBLISHED_COLUMNS, STATUSES
@@ -112,6 +115,29 @@ def test_the_manifest_lists_every_file_with_its_hash(release: tuple[Path, Manife
     assert [s["park"] for s in document["submissions"]] == ["LBGX", "LBXQ"]
     assert document["parameters"] == {"disclosure_minimum": 3, "seed": 7}
     assert changed_files(folder, manifest) == ()
+
+
+def test_every_page_cover_and_document_says_whom_to_tell_of_an_error(release: tuple[Path, Manifest], meta: ReleaseMeta) -> None:  # fmt: skip
+    folder, manifest = release
+    said = str(manifest.document["feedback"])
+    declared = meta.edition.parameters["feedback"]
+    assert f"发布号{manifest.release}" in said and declared["contact"] in said and declared["email"] in said
+    assert f"{declared['days']}个工作日" in said
+    pages = [*(folder / "site").glob("*.html"), *(folder / "documents").glob("*.html")]
+    assert len(pages) > 5
+    assert [p.name for p in pages if said not in html.unescape(p.read_text(encoding="utf-8"))] == []
+    for book in (folder / "documents").glob("*.docx"):
+        with zipfile.ZipFile(book) as parts:
+            assert said in "".join(ElementTree.fromstring(parts.read("word/document.xml")).itertext()), book.name
+    for book in (b for b in (folder / "publication").glob("*.xlsx") if b.stem != "修订对照"):  # has no cover
+        cover = CalamineWorkbook.from_path(str(book)).get_sheet_by_index(0).to_python()
+        assert any(said in row for row in cover), book.name
+
+
+def test_an_edition_that_names_nobody_promises_nothing() -> None:
+    assert feedback_text({}, "R") == ""
+    short = feedback_text({"contact": "统计处", "telephone": "12345"}, "2015.r1")
+    assert "统计处(电话12345)" in short and "工作日" not in short
 
 
 def test_a_changed_or_added_file_is_found(tmp_path: Path, marts: Marts, meta: ReleaseMeta) -> None:
