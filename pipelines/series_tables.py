@@ -113,14 +113,18 @@ def deflate(data: Path, prices: Path | None, *, named: Mapping[str, str], base: 
         if index["period"].is_duplicated().any():
             raise DefinitionError("同一报告期有两个价格指数", where=prices.name)
         table = table.join(index, on="period", how="left", maintain_order="left")
-    made = [_deflated(name, rows, base, reference) for name, rows in _ordered(table)]
-    body = pl.concat(made)
+    made = [(name, *_deflated(name, rows, base, reference)) for name, rows in _ordered(table)]
+    body = pl.concat([frame for _, frame, _ in made])
+    common = {at for _, _, at in made}
+    said = next(iter(common)) if len(common) == 1 else ",".join(f"{name} {at}" for name, _, at in made)
     if "series" not in table.columns:
         body = body.drop("series")
-    return Outcome(body, (f"不变价:参考期 {reference or '首期(年)'}",), {"reference": reference})
+    lines = (f"不变价:按 {said} 的价格计算(价格指数以它为 100)",)
+    return Outcome(body, lines, {"reference": {name: at for name, _, at in made} if len(made) > 1 else said})
 
 
-def _deflated(name: str, rows: pl.DataFrame, base: PriceBase, reference: str) -> pl.DataFrame:
+def _deflated(name: str, rows: pl.DataFrame, base: PriceBase, reference: str) -> tuple[pl.DataFrame, str]:
+    """The series at the prices of its reference, and which period or year that is."""
     periods = rows["period"].to_list()
     points = consecutive(periods, f"{name}:" if name else "")
     lag = {PriceBase.FIXED: 0, PriceBase.YEAR_EARLIER: points[0].per_year, PriceBase.PREVIOUS: 1}[base]
@@ -143,13 +147,15 @@ def _deflated(name: str, rows: pl.DataFrame, base: PriceBase, reference: str) ->
         volume, shown = current / fixed * 100, fixed
     else:
         volume, shown = deflated(current, fixed, at), fixed / reference_price(current, fixed, at) * 100
-    return pl.DataFrame(
+    shown_at = periods[at[0]] if len(at) == 1 else f"{points[at[0]].year}年"
+    made = pl.DataFrame(
         {
             "series": [name] * len(periods), "period": periods, "value": current, "price_index": shown,
             "constant_prices": volume, "growth_nominal": _growth(current, points[0].per_year),
             "growth_real": _growth(volume, points[0].per_year), "growth_real_previous": _growth(volume, 1),
         }
     )  # fmt: skip
+    return made, shown_at
 
 
 def _growth(values: Floats, lag: int) -> list[float | None]:

@@ -55,8 +55,7 @@ def diffusion(
     pairs = [(n, b) for n, b in zip(now, before, strict=True) if n is not None and b is not None]
     moves = [0 if abs(n - b) <= same_pct / 100 * abs(b) else (1 if n > b else -1) for n, b in pairs]
     count = len(moves)
-    up, down = (100 * moves.count(k) / count if count else float("nan") for k in (1, -1))
-    level = 100 - up - down
+    up, level, down = (100 * moves.count(k) / count if count else float("nan") for k in (1, 0, -1))
     return {"units": float(count), "up": up, "level": level, "down": down, "diffusion": up + level / 2}
 
 

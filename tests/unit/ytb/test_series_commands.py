@@ -50,6 +50,26 @@ def test_prices_of_another_file_and_growth(tmp_path: Path, capsys: pytest.Captur
     assert (round(last["growth_real"], 2), round(last["growth_nominal"], 2)) == (5.77, 10.0)
 
 
+def test_the_reference_is_named_where_none_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{s},{y}Q{q},{100 + q},{q + 1}\n" for s in "甲乙" for y in (2020, 2021) for q in range(1, 5))
+    data = table(tmp_path, f"series,period,value,price\n{rows}")
+    _, out, _ = run(capsys, "series", "deflate", "--data", data)
+    assert out.splitlines()[0] == "不变价:按 2020Q1 的价格计算(价格指数以它为 100)"
+    _, out, _ = run(capsys, "series", "deflate", "--data", data, "--reference", "2021")
+    assert out.splitlines()[0] == "不变价:按 2021年 的价格计算(价格指数以它为 100)"
+    one = table(tmp_path, "series,period,value,price\n甲,2020Q1,1,1\n甲,2020Q2,1,1\n乙,2021Q1,1,1\n", "two.csv")
+    _, out, _ = run(capsys, "series", "deflate", "--data", one, "--json")
+    assert json.loads(out)["reference"] == {"甲": "2020Q1", "乙": "2021Q1"}
+
+
+def test_shares_of_units_up_and_down_leave_no_rest_below_zero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = table(tmp_path, "unit,value,before\nA,50,40\nB,30,35\nC,20,25\n")
+    _, out, _ = run(capsys, "series", "structure", "--data", data, "--json")
+    assert json.loads(out)["rows"][0]["level"] == 0
+
+
 def test_links_and_cells_that_are_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = table(tmp_path, 'period,link\n2023Q4,\n2024Q1,102\n2024Q2,"1,00"\n')
     code, out, _ = run(capsys, "series", "link", "--links", "--data", data, "--json")
