@@ -286,6 +286,12 @@ def structure(data: Path, *, named: Mapping[str, str], same_pct: float) -> Outco
     """Concentration, and with ``before`` diffusion, of every ``group`` and of all; with groups the shift of structure."""
     wanted = {"group": TEXT, "unit": TEXT, "value": NUMBER, "before": NUMBER}
     table = typed_table(data, wanted, named, frozenset(("group", "unit", "before")))
+    if table.is_empty():
+        raise DefinitionError("表里没有行", remedy="请检查文件。")
+    if "unit" in table.columns and (twice := table.drop_nulls("unit").filter(pl.col("unit").is_duplicated())).height:
+        raise DefinitionError(
+            f"单位 {twice['unit'][0]} 有几行", where=data.name, remedy="一个单位一行;几期在一张表里的,请先取一期。"
+        )
     groups = [("合计", table)]
     if "group" in table.columns:
         groups += [(str(g), rows) for (g,), rows in table.sort("group").group_by(["group"], maintain_order=True)]
@@ -297,7 +303,7 @@ def structure(data: Path, *, named: Mapping[str, str], same_pct: float) -> Outco
             found |= {("compared" if k == "units" else k): (None if v != v else v) for k, v in moves.items()}
         rows.append(found)
     facts: dict[str, Any] = {}
-    lines: list[str] = []
+    lines = [f"{r['group']}:有负数或合计为 0,集中度没有意义,不计算" for r in rows if r["units"] and r["hhi"] is None]
     if {"group", "before"} <= set(table.columns):
         sums = table.group_by("group").agg(now=pl.col("value").sum(), before=pl.col("before").sum()).sort("group")
         shares, facts = structure_change(sums.rename({"group": "category"}))

@@ -9,12 +9,14 @@ from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from schemas.errors import DefinitionError
 from schemas.period import Period
 from ytb.cli.session import BEIJING, CALL
 
@@ -72,6 +74,13 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) ->
 
 def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).replace("%", "").lstrip("-").isdigit() or text in ("", "—")
+
+
+def not_over(output: Path | None, *inputs: Path | None) -> None:
+    """Raise DefinitionError where a result would be written over the file it is made from."""
+    for given in inputs:
+        if output is not None and given is not None and output.exists() and given.exists() and output.samefile(given):
+            raise DefinitionError("结果文件就是数据文件", where=str(output), remedy="请用 -o 写另一个文件名。")
 
 
 def progress(text: str) -> None:

@@ -11,7 +11,7 @@ from pipelines import growth_accounts, series_tables
 from pipelines.methods.series.links import Overlap, PriceBase
 from pipelines.methods.series.stl import StlPlan
 from pipelines.series_tables import Outcome
-from ytb.cli.output import emit
+from ytb.cli.output import emit, not_over
 
 series_app = typer.Typer(no_args_is_help=True, help="时间序列:任何“报告期 × 数值”的表(docs/formats/series.md)。")
 PERIODIC = "periodic"
@@ -74,6 +74,7 @@ def adjust(
     cumulative: Annotated[bool, typer.Option(help="数值是年初累计,先还原成单期")] = False,
 ) -> None:
     """季节调整(STL,Cleveland 等 1990);太短、有缺、年度的序列以文字拒绝。"""
+    not_over(output, data)
     if window != PERIODIC and not window.isdigit():
         raise typer.BadParameter("--window 为 periodic 或整数")
     for name, given in (("--trend", trend), ("--low-pass", low_pass)):
@@ -97,6 +98,7 @@ def deflate(
     reference: Annotated[str, typer.Option(help="参考期或参考年,默认首期")] = "",
 ) -> None:
     """按价格指数缩减为不变价,并给名义与实际增速。"""
+    not_over(output, data, prices)
     _say(series_tables.deflate(data, prices, named=_named(column), base=price_base, reference=reference), output)
 
 
@@ -111,6 +113,7 @@ def link(
     lag: Annotated[int, typer.Option(min=1, help="--links 时:上期为 1,季度同比为 4,月度同比为 12")] = 1,
 ) -> None:
     """链式序列:由各项的数值与价格(period、item、value、price),或由现成的环比指数。"""
+    not_over(output, data)
     _say(
         series_tables.link(data, named=_named(column), overlap=overlap, reference=reference, lag=lag, links=links),
         output,
@@ -126,6 +129,7 @@ def benchmark(
     mean: Annotated[bool, typer.Option("--mean", help="年度数是各期平均(指数),而不是合计")] = False,
 ) -> None:
     """把季度或月度序列衔接到年度数(按比例 Denton)。"""
+    not_over(output, data, annual)
     _say(series_tables.benchmark(data, annual, named=_named(column), mean=mean), output)
 
 
@@ -143,6 +147,7 @@ def estimate(
     by: Annotated[str, typer.Option(help="分组列,如园区")] = "",
 ) -> None:
     """部分单位已报时的快速估计,区间的覆盖由回放过去各期检验。"""
+    not_over(output, data)
     made = series_tables.estimate(
         data, period, named=_named(column), lag=lag or None, coverage=coverage, within_days=within_days or None, by=by
     )
@@ -158,6 +163,7 @@ def impute(
     donors: Annotated[int, typer.Option(min=1, help="同类比率至少要有的单位数")] = 5,
 ) -> None:
     """未报单位的插补:同类比率、自身趋势、供体;大单位逐户列出,全部标明。"""
+    not_over(output, data)
     _say(series_tables.impute(data, named=_named(column), top=top, donors=donors), output)
 
 
@@ -169,6 +175,7 @@ def structure(
     same: Annotated[float, typer.Option(min=0, help="变动不超过百分之几算持平")] = 0.5,
 ) -> None:
     """集中度(CR、HHI、基尼、泰尔)、扩散指数、结构变动。"""
+    not_over(output, data)
     _say(series_tables.structure(data, named=_named(column), same_pct=same), output)
 
 
@@ -195,6 +202,7 @@ def growth_accounting(
     growth_minimum: Annotated[float, typer.Option(help="产出年增速低于它(%)时余值占比不定")] = 1.0,
 ) -> None:
     """增长核算(试算):产出增速中资本、劳动与余值各多少,连同假定与敏感性;不作考核依据。"""
+    not_over(output, data)
     shares = _numbers(capital_share, "--capital-share")
     if rates:
         made = growth_accounts.of_rates(data, shares, named=_named(column), growth_minimum=growth_minimum)

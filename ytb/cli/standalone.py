@@ -10,7 +10,7 @@ import typer
 
 from pipelines.protecting import protect_file
 from pipelines.scoring import score
-from ytb.cli.output import emit
+from ytb.cli.output import emit, not_over
 
 SHOWN = 20
 SUMMARY = {
@@ -68,6 +68,7 @@ def protect(
     output: Annotated[Path, typer.Option("-o", "--output")],
 ) -> None:
     """给任何一张汇总表做披露控制:主抑制、次级抑制、攻击者检验。"""
+    not_over(output, table, spec)
     made = protect_file(table, spec, output)
     counts = ",".join(f"{SUMMARY.get(k, k)} {v}" for k, v in made.summary.items())
     lines = [f"已写 {made.output};内部审计 {made.audit}", counts]

@@ -70,6 +70,29 @@ def test_shares_of_units_up_and_down_leave_no_rest_below_zero(
     assert json.loads(out)["rows"][0]["level"] == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("unit,value\n", "表里没有行"),
+        ("unit,period,value\nA,2024,1\nA,2025,2\n", "单位 A 有几行"),
+    ],
+)
+def test_a_structure_is_one_period_of_units(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "series", "structure", "--data", table(tmp_path, text))
+    assert code == 2 and said in err
+    code, out, _ = run(capsys, "series", "structure", "--data", table(tmp_path, "unit,value\nA,-1\nB,2\n"))
+    assert code == 0 and "有负数或合计为 0,集中度没有意义" in out
+
+
+def test_a_result_is_not_written_over_its_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = table(tmp_path, "period,value,price\n2024,1,1\n2025,2,1\n")
+    code, _, err = run(capsys, "series", "deflate", "--data", data, "-o", data)
+    assert code == 2 and "结果文件就是数据文件" in err
+    assert Path(data).read_text(encoding="utf-8").startswith("period,value,price\n2024,1,1")
+
+
 def test_links_and_cells_that_are_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = table(tmp_path, 'period,link\n2023Q4,\n2024Q1,102\n2024Q2,"1,00"\n')
     code, out, _ = run(capsys, "series", "link", "--links", "--data", data, "--json")
