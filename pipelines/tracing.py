@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -76,13 +77,13 @@ def trace(con: duckdb.DuckDBPyConnection, programme: Programme, release: Path, t
     if node is None:
         raise RefusalError("这个数由其他指标合成,没有直接的填报单元格;请追溯它的分项。")
     asked = operands(expand(node, edition.derivations))
-    listed = {ref["id"] for ref in read_manifest(release).document["submissions"]}
+    refs = read_manifest(release).document["submissions"]
     codes = sorted({c for c, _ in asked if c in edition.indicators})
     if str(published["measure"]) in _WITH_EARLIER:
         asked = asked | {(c, "yoy") for c, lag in asked if not lag}
     periods = _periods(asked, period, str(published["measure"]))
     area = areas_of(programme.codelists["parks"].valid(period.end)).get(str(published["area"]))
-    frames = [_cells(con, programme, p, codes, asked, area, published, listed) for p in periods]
+    frames = [_cells(con, programme, p, codes, asked, area, published, counted(refs, p)) for p in periods]
     sources = (
         pl.concat([f for f in frames if f.height])
         if any(f.height for f in frames)
@@ -128,20 +129,31 @@ def _periods(asked: frozenset[tuple[str, str]], period: Period, measure: str) ->
     return found
 
 
+def counted(refs: Sequence[Mapping[str, Any]], period: Period) -> set[str]:
+    """The submissions of a period that counted when the release was made: of each park the accepted one, for a quarter else the
+    newest reported one. What has become of them since does not matter: the figure was printed from them."""
+    ranks = ("accepted",) if period.round == "A" else ("accepted", "reported", "reopened")
+    best: dict[str, tuple[bool, int, str]] = {}
+    for ref in refs:
+        if ref["period"] == str(period) and ref["state"] in ranks:
+            rank = (ref["state"] == "accepted", int(ref["revision"]), str(ref["id"]))
+            best[ref["park"]] = max(rank, best.get(ref["park"], rank))
+    return {number for _, _, number in best.values()}
+
+
 def _cells(
     con: duckdb.DuckDBPyConnection, programme: Programme, period: Period, codes: Sequence[str], asked: frozenset[tuple[str, str]], area: Area | None,
     published: Mapping[str, object], listed: set[str],
 ) -> pl.DataFrame:  # fmt: skip
-    """Workbook cells of ``codes`` in one period, of the units in the figure's area and category."""
+    """Workbook cells of ``codes`` in one period, of the units in the figure's area and category, in the submissions ``listed``."""
     edition = programme.edition_for(period)
     columns = sorted({operand_column(c, "yoy") for c, lag in asked if lag == "yoy"} | set(codes))
-    found = facts.cells_of(con, str(period), columns)
+    found = facts.cells_of_submissions(con, programme, str(period), columns, listed)
     if found.is_empty():
         return pl.DataFrame(schema=SOURCE_COLUMNS)
-    found = found.filter(pl.col("submission").is_in(list(listed)))
     if area is not None and not area.is_sub_park:
         found = found.filter(pl.col("park").is_in(list(area.zones)) | pl.col("park").is_in([area.code, *area.lookup]))
-    units = _units_in_category(con, programme, period, area, published)
+    units = _units_in_category(con, programme, period, area, published, listed)
     if units is not None:
         sheets = [f.code for f in edition.forms.values() if f.kind is not FormKind.ROSTER]
         found = found.filter(pl.col("unit_id").is_in(units.implode()) | pl.col("form").is_in(sheets))
@@ -171,6 +183,7 @@ def _units_in_category(
     period: Period,
     area: Area | None,
     published: Mapping[str, object],
+    listed: set[str],
 ) -> pl.Series | None:
     """Enterprises of the figure's sub-park, industry or size; None where all of the area count."""
     breakdown, category = str(published["breakdown"]), str(published["category"])
@@ -178,7 +191,7 @@ def _units_in_category(
     if not sub_park and breakdown not in ("section", "division"):
         return None
     edition = programme.edition_for(period)
-    basic = facts.facts(con, edition.forms["basic"], str(period), source="effective").drop(
+    basic = facts.facts_of_submissions(con, edition.forms["basic"], str(period), listed).drop(
         "submission_id", *(c for c in KEY_COLUMNS if c not in ("unit_id", "park"))
     )
     if sub_park:

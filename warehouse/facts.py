@@ -21,6 +21,7 @@ from schemas.model import Form, Programme
 from schemas.observations import CELL_MAP_COLUMNS, Observations, frame_columns
 from warehouse.connection import connected
 
+CELL_COLUMNS = ("period", "submission", "park", "unit_id", "form", "column", "value", "file", "sheet", "cell")
 STAGES = ("submitted", "accepted")
 SCHEMAS = ("meta", *STAGES, "in_force", "effective", "as_of", "mart", "published")
 
@@ -187,15 +188,17 @@ def create(con: duckdb.DuckDBPyConnection, programme: Programme) -> None:
     )
 
 
-def _cells_of(programme: Programme, code: str) -> str:
-    values = [
-        name for name in columns_of(programme, code) if name not in ("park", "unit_id", "_file", "_sheet", "_row")
-    ]
+def _cells_of(programme: Programme, code: str, source: str = "", wanted: Collection[str] | None = None) -> str:
+    """Cells with their addresses of a form's facts in ``source`` (those that count today), of all columns or those ``wanted``."""
+    source = source or f'effective."{code}"'
+    keys = ("park", "unit_id", "_file", "_sheet", "_row")
+    named = columns_of(programme, code)
+    values = [name for name in named if name not in keys and (wanted is None or name in wanted)]
     listed = ", ".join(f'"{name}"' for name in values)
     as_text = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in values)
     return f"""SELECT u.submission_id, '{code}' AS form, u.park, u.period, u.unit_id, u._file AS file, u._sheet AS sheet,
         m.letter || coalesce(m.row, u._row)::VARCHAR AS cell, u."column", u.value
-        FROM (UNPIVOT (SELECT submission_id, park, period, unit_id, _file, _sheet, _row, {as_text} FROM effective."{code}")
+        FROM (UNPIVOT (SELECT submission_id, park, period, unit_id, _file, _sheet, _row, {as_text} FROM {source})
               ON {listed} INTO NAME "column" VALUE value) u
         LEFT JOIN meta.cell_map m ON m.submission_id = u.submission_id AND m._file = u._file AND m._sheet = u._sheet
              AND m.form = '{code}' AND m."column" = u."column" """
@@ -317,6 +320,41 @@ def cells_of(con: duckdb.DuckDBPyConnection, period: str, columns: list[str]) ->
         """SELECT period, submission_id AS submission, park, unit_id, form, "column", value, file, sheet, cell
         FROM meta.cells WHERE period = $period AND list_contains($columns, "column") ORDER BY park, unit_id, form, "column" """,
         params={"period": period, "columns": columns},
+    ).pl()
+
+
+def cells_of_submissions(
+    con: duckdb.DuckDBPyConnection,
+    programme: Programme,
+    period: str,
+    columns: Collection[str],
+    submissions: Collection[str],
+) -> pl.DataFrame:
+    """As ``cells_of``, of the submissions named, whatever has become of them since; empty where none has any of the columns."""
+    source = """(FROM submitted."{code}" WHERE period = $period AND list_contains($submissions, submission_id))"""
+    parts = [
+        _cells_of(programme, code, source.format(code=code), columns)
+        for code in form_codes(programme)
+        if set(columns) & columns_of(programme, code).keys()
+    ]
+    if not parts or not submissions:
+        return pl.DataFrame(schema=dict.fromkeys(CELL_COLUMNS, pl.String()))
+    return con.sql(
+        f"""SELECT period, submission_id AS submission, park, unit_id, form, "column", value, file, sheet, cell
+        FROM ({" UNION ALL BY NAME ".join(parts)}) ORDER BY park, unit_id, form, "column" """,
+        params={"period": period, "submissions": sorted(submissions)},
+    ).pl()
+
+
+def facts_of_submissions(
+    con: duckdb.DuckDBPyConnection, form: Form, period: str, submissions: Collection[str]
+) -> pl.DataFrame:
+    """As ``facts``, of the submissions named, whatever has become of them since."""
+    columns = ", ".join(["submission_id", *(f'"{c}"' for c in frame_columns(form))])
+    return con.sql(
+        f"""SELECT {columns} FROM submitted."{form.code}"
+        WHERE period = $period AND list_contains($submissions, submission_id) ORDER BY park, unit_id, _row""",
+        params={"period": period, "submissions": sorted(submissions)},
     ).pl()
 
 

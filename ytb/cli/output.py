@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -44,7 +44,9 @@ def plain(value: Any) -> Any:
             return value.value
         case Iterable():
             return [plain(v) for v in value]
-    return plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else str(value)
+    if is_dataclass(value) and not isinstance(value, type):  # field by field: asdict would take a period apart
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    return str(value)
 
 
 def emit(data: Any, text: str | Table | Iterable[str]) -> None:

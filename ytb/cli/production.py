@@ -219,9 +219,14 @@ def reproduce_command(
     with tempfile.TemporaryDirectory() as scratch:
         target = output or Path(scratch) / release_id
         differing = reproduce(CALL.office, CALL.home, release_id, target, progress)
+    was = str(read_manifest(_folder(release_id)).document["programme_sha256"])
+    changed = was != CALL.programme.fingerprint
+    lines = [f"{len(differing)} 个文件不一致:", *differing]
+    if changed:
+        lines.append(f"制度定义在发布以后改动过(发布时 {was[:16]},现在 {CALL.programme.fingerprint[:16]})。")
     emit(
-        {"release": release_id, "identical": not differing, "differing": differing},
-        f"{release_id} 重做一致。" if not differing else [f"{len(differing)} 个文件不一致:", *differing],
+        {"release": release_id, "identical": not differing, "differing": differing, "programme_changed": changed},
+        f"{release_id} 重做一致。" if not differing else lines,
     )
     raise typer.Exit(1 if differing else 0)
 

@@ -72,6 +72,17 @@ def test_a_cell_knows_its_workbook_address(con: duckdb.DuckDBPyConnection) -> No
     assert cells == [("s2", "f1", "财务状况", "D9", "F01", "120")]
 
 
+def test_the_cells_of_a_submission_are_found_after_another_has_taken_its_place(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, ["s1", "s2"])
+    for number, value in (("s1", "100"), ("s2", "120")):
+        cells = facts.cells_of_submissions(con, PARK, "2014", ["F01"], [number])
+        assert cells.select("submission", "cell", "value").rows() == [(number, "D9", value)]
+        held = facts.facts_of_submissions(con, PARK.editions["2015"].forms["finance"], "2014", [number])
+        assert held["F01"].to_list() == [int(value)]
+    assert facts.cells_of_submissions(con, PARK, "2014", ["F01"], []).is_empty()
+    assert facts.cells_of_submissions(con, PARK, "2014", ["nothing"], ["s1"]).is_empty()
+
+
 def test_a_snapshot_stays_readable_while_the_writer_goes_on(tmp_path: Path) -> None:
     with facts.writer(tmp_path / "live.duckdb") as con:
         facts.create(con, PARK)

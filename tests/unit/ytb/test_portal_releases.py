@@ -101,7 +101,8 @@ def _released(paper: PaperOffice, release: str, display: str) -> None:
     meta = ReleaseMeta(release, Q1, paper.office.programme, paper.at, "1", submissions=())
     write_manifest(folder, meta, marts)
     document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    document["submissions"] = [{"id": "2015Q1-LBGX-0001"}]
+    filed = {"id": "2015Q1-LBGX-0001", "park": "LBGX", "period": str(Q1), "revision": 1, "state": "reported"}
+    document["submissions"] = [filed]
     (folder / MANIFEST).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     with paper.office.ledger.write() as session:
         record_release(
