@@ -1,9 +1,9 @@
-# make setup | demo | check | unit | test | fuzz | vtl | bench      everything from the repository root
+# make setup | demo | check | unit | test | fuzz | vtl | postgresql | bench      everything from the repository root
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo check unit test fuzz vtl bench system clean
+.PHONY: setup demo check unit test fuzz vtl postgresql bench system clean
 setup: $(STAMP)
 
 # --no-deps: the lock is complete, and pip's resolver would ask for hashes of extras that it has already pinned.
@@ -52,6 +52,10 @@ vtl: .venv-vtl/.ready
 	test -x .venv-vtl/bin/python || $(PYTHON) -m venv .venv-vtl
 	.venv-vtl/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r tests/vtl.lock
 	touch $@
+
+# The tests of the ledger with PostgreSQL behind it, in a cluster of its own.
+postgresql: setup
+	$(BIN)/python -m tests.on_postgresql
 
 bench: setup
 	$(BIN)/python -m bench

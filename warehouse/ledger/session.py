@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from schemas.errors import StorageError
+from schemas.errors import RefusalError, StorageError
 from warehouse.home import Home, load_config
 
 _WRITE = "ledger_write"
@@ -91,6 +91,25 @@ def connect(url: str) -> Ledger:
         event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return Ledger(engine, threading.Lock() if engine.dialect.name == "sqlite" else nullcontext())
+
+
+def reachable(url: str) -> str:
+    """The URL of a PostgreSQL database as it is kept, once it has answered. Raises RefusalError for another one, StorageError where
+    nobody answers. Nothing has been written by then."""
+    try:
+        asked = make_url(url)
+    except ArgumentError:
+        raise RefusalError("台账数据库地址无法识别:请写成 postgresql+psycopg://用户@主机/库。") from None
+    if asked.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise RefusalError(
+            f"台账不能放在 {asked.drivername} 中:请写成 postgresql+psycopg://用户@主机/库;不写则用数据目录里的 SQLite。"
+        )
+    kept = asked.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    ledger = connect(kept)
+    with ledger.read() as session:
+        session.execute(text("SELECT 1"))
+    ledger.engine.dispose()
+    return kept
 
 
 def ledger_of(home: Home) -> Ledger:

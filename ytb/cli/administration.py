@@ -20,7 +20,7 @@ from warehouse.home import create_home, load_config, open_home
 from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.migrate import current_revision, upgrade
-from warehouse.ledger.session import ledger_of
+from warehouse.ledger.session import ledger_of, reachable
 from ytb.cli import applications, people, programmes
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import BEIJING, CALL
@@ -43,7 +43,9 @@ def register(root: typer.Typer) -> None:
 
 def init(
     organisation: Annotated[str, typer.Option(help="本机构名称,印在回执上")] = "",
-    ledger: Annotated[str, typer.Option(help="台账数据库地址(缺省为 SQLite)")] = "",
+    ledger: Annotated[
+        str, typer.Option(help="台账数据库 postgresql+psycopg://用户@主机/库;缺省为数据目录里的 SQLite")
+    ] = "",
 ) -> None:
     """建立数据目录:文件库、台账、密钥,并载入制度所附园区名录。"""
     now, named = CALL.now, CALL.programme_named
@@ -55,7 +57,7 @@ def init(
         CALL.root,
         now=now,
         organisation=organisation,
-        ledger_url=ledger,
+        ledger_url=reachable(ledger) if ledger else "",
         programme=named,
     )
     book = ledger_of(home)

@@ -98,6 +98,7 @@ def test_ways_to_reach_a_person_are_kept_and_nonsense_is_not(ledger: Ledger) -> 
             set_contact(session, "wang", email=email, telephone=telephone, now=NOW, actor="admin")
 
 
+@pytest.mark.sqlite
 def test_an_old_home_keeps_its_people_and_their_sessions(tmp_path: Path) -> None:
     from sqlalchemy import text
 

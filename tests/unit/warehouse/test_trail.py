@@ -14,6 +14,7 @@ from warehouse.ledger.chain_checks import check_whole_trail, last_check
 from warehouse.ledger.columns import canonical_json
 from warehouse.ledger.migrate import open_ledger
 from warehouse.ledger.receipts import receipt
+from warehouse.ledger.session import ledger_of
 from warehouse.ledger.trail import GENESIS, Head
 from warehouse.ledger.verify import referenced_blobs, verify_ledger
 
@@ -31,7 +32,19 @@ def busy(office: Any) -> Any:
 
 
 def tampered(home: Home, statements: list[tuple[str, tuple[object, ...]]]) -> None:
-    """Change the ledger as somebody with the file in hand can: triggers and checks do not stop them."""
+    """Change the ledger as somebody with the file in hand, or with all rights, can: triggers and checks do not stop them."""
+    ledger = ledger_of(home)
+    if ledger.engine.dialect.name == "postgresql":
+        with ledger.engine.connect().execution_options(ledger_write=True) as con:
+            con.exec_driver_sql("SET session_replication_role = replica")
+            checks = "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+            for table, name in con.exec_driver_sql(checks).all():
+                con.exec_driver_sql(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+            for statement, values in statements:
+                con.exec_driver_sql(statement.replace("?", "%s"), values)
+            con.commit()
+        ledger.engine.dispose()
+        return
     con = sqlite3.connect(home.ledger)
     con.execute("PRAGMA foreign_keys = OFF")
     con.execute("PRAGMA ignore_check_constraints = ON")
@@ -123,14 +136,16 @@ def another(value: str | None, chance: random.Random) -> str | None:
         return "accepted"
     at = chance.randrange(len(value) + 1)
     changed = value[:at] + chance.choice("0a文 ") + value[at + chance.randrange(2) :]
-    return changed if changed != value else value + "x"
+    if len(value) == 64:  # longer hashes are nothing to be found where columns have lengths
+        changed = changed[:64]
+    return changed if changed != value else "x" + value[1:]
 
 
 def read_links(home: Home) -> list[dict[str, Any]]:
-    con = sqlite3.connect(home.ledger)
-    con.row_factory = sqlite3.Row
-    links = [dict(row) for row in con.execute("SELECT * FROM trail ORDER BY seq")]
-    con.close()
+    ledger = ledger_of(home)
+    with ledger.read() as session:
+        links = [dict(row) for row in session.execute(text("SELECT * FROM trail ORDER BY seq")).mappings()]
+    ledger.engine.dispose()
     return links
 
 
@@ -195,7 +210,7 @@ TABLE_CHANGES = [
     "UPDATE round_events SET deadline = '2099-01-01T00:00:00.000000Z'",
     'UPDATE unit_events SET attributes = \'{"B07":"0000"}\'',
     "UPDATE unit_events SET effective = '2020-01-01'",
-    "UPDATE unit_events SET effective = 'x'",
+    pytest.param("UPDATE unit_events SET effective = 'x'", marks=pytest.mark.sqlite),  # others have a type for days
     "UPDATE answer_statuses SET status = 5",
     "UPDATE explanations SET text = '核实无误'",
     "UPDATE releases SET manifest = 'x'",
@@ -203,7 +218,7 @@ TABLE_CHANGES = [
     "DELETE FROM releases",
     "UPDATE users SET role = 'administrator'",
     "UPDATE users SET park = 'LBXQ'",
-    "UPDATE users SET disabled = 1",
+    "UPDATE users SET disabled = NOT disabled",
     "DELETE FROM users",
 ]
 

@@ -368,6 +368,7 @@ def test_the_countdown_in_words(inst: Installation, hours: int, words: str) -> N
     assert pages.countdown(inst.at + timedelta(hours=hours), inst.at) == words
 
 
+@pytest.mark.sqlite  # publishes in a process of its own
 def test_a_release_that_cannot_be_made_says_why_and_one_that_was_interrupted_is_closed(inst: Installation) -> None:
     at, period = inst.at, Period.parse("2013-Q4")
     office = inst.office

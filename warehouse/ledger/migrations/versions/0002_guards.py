@@ -79,6 +79,13 @@ def _postgresql() -> None:
             "EXECUTE FUNCTION ledger_refuse()"
         )
 
+    # No subqueries in WHEN: the check is in the function.
+    op.execute(
+        "CREATE FUNCTION ledger_in_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM trail) THEN "
+        f"RAISE EXCEPTION '{MESSAGE}' USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+    )
+    op.execute("CREATE TRIGGER trail_in_order BEFORE INSERT ON trail FOR EACH ROW EXECUTE FUNCTION ledger_in_order()")
     for table in (*APPEND_ONLY, *FIXED):
         refuse("no_truncate", "TRUNCATE", table, each="STATEMENT")
         refuse("no_delete", "DELETE", table)
