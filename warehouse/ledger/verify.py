@@ -244,8 +244,8 @@ def _raw(session: Session, model: type[Base]) -> Iterator[dict[str, Any]]:
     """The rows as they stand in the database: what was tampered with must not stop the reading."""
     names = [column.name for column in model.__table__.columns]
     columns = [
-        type_coerce(getattr(model, name), String) if isinstance(column.type, TypeDecorator | Date) else column
-        for name, column in zip(names, model.__table__.columns, strict=True)
+        type_coerce(column, String) if isinstance(column.type, TypeDecorator | Date) else column
+        for column in model.__table__.columns
     ]
     for row in session.execute(select(*columns)):
         yield dict(zip(names, row, strict=True))
