@@ -28,8 +28,8 @@ from pipelines.methods.areas import areas_of
 from pipelines.methods.disclosure.layouts import release_layout
 from pipelines.methods.disclosure.protect import EARLIER_COLUMNS, Protected, Spec, protect_jointly
 from pipelines.methods.disclosure.rules import Rules
-from pipelines.methods.evaluation_disclosure import with_sums_kept_back
-from pipelines.methods.index_disclosure import with_index_sums_kept_back
+from pipelines.methods.evaluation_disclosure import shown_sums, stated_sums, with_sums_kept_back
+from pipelines.methods.index_disclosure import Scores, with_index_sums_kept_back
 from pipelines.methods.monitoring_chain import published_chains
 from pipelines.methods.product import Product, composite_parts
 from pipelines.methods.warning_disclosure import with_scores_kept_back
@@ -80,14 +80,21 @@ def _without_telling_sums(protected: Protected, programme: Programme, period: Pe
     edition = programme.edition_for(period)
     areas = areas_of(programme.codelists["parks"].valid(period.end))
     zones = {a.code: a.zone for a in areas.values() if a.is_sub_park}
-    keepers: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
-        EVALUATION: lambda cells: with_sums_kept_back(cells, schemes_of(edition)),
-        INDEX: lambda cells: with_index_sums_kept_back(cells, edition.indexes["development"], zones),
-        WARNINGS: with_scores_kept_back,
-    }
-    kept = [keepers[mart](own) for mart in keepers if (own := protected.cells.filter(mart=mart)).height]
-    rest = protected.cells.filter(~pl.col("mart").is_in(list(keepers)))
-    return replace(protected, cells=pl.concat([rest, *kept]))
+    own = {mart: protected.cells.filter(mart=mart) for mart in (EVALUATION, INDEX, WARNINGS)}
+    kept = {mart: cells for mart, cells in own.items() if cells.height}
+    scores: Scores = {}
+    stated: Scores = {}
+    if EVALUATION in kept:
+        schemes = schemes_of(edition)
+        kept[EVALUATION] = with_sums_kept_back(kept[EVALUATION], schemes)
+        scores, stated = shown_sums(kept[EVALUATION], schemes), stated_sums(kept[EVALUATION], schemes)
+    if INDEX in kept:  # after the evaluation: both show sums over the same values
+        system = edition.indexes["development"]
+        kept[INDEX] = with_index_sums_kept_back(kept[INDEX], system, zones, scores, period.year, stated)
+    if WARNINGS in kept:
+        kept[WARNINGS] = with_scores_kept_back(kept[WARNINGS])
+    rest = protected.cells.filter(~pl.col("mart").is_in(list(own)))
+    return replace(protected, cells=pl.concat([rest, *kept.values()]))
 
 
 def _protected(

@@ -73,6 +73,48 @@ def with_sums_kept_back(cells: pl.DataFrame, schemes: Sequence[Scheme]) -> pl.Da
     )
 
 
+def shown_sums(cells: pl.DataFrame, schemes: Sequence[Scheme]) -> dict[str, list[dict[Variable, float]]]:
+    """Area → the sums over hidden values that are still shown, as weights by what decides a value (formula, window, deflator).
+
+    ``cells``: as ``with_sums_kept_back`` leaves them; for products that show other functions of the same values.
+    """
+    by_id = {s.id: s for s in schemes}
+    columns = ("row_key", "table", "area", "indicator", "measure", "status", "value")
+    found: dict[str, list[dict[Variable, float]]] = {}
+    for (area,), rows in cells.select(columns).group_by("area", maintain_order=True):
+        at = {(t, node, measure): (key, status, value) for key, t, _, node, measure, status, value in rows.iter_rows()}
+        mine = [by_id[t] for t in sorted({t for t, _, _ in at}) if t in by_id]
+        hidden = _hidden_leaves(at, mine)
+        variables = sorted({_variable(s, leaf) for s in mine for leaf in hidden[s.id]})
+        for scheme in mine:
+            for one in _sums(at, scheme):
+                row = _row(one, hidden[scheme.id], variables)
+                if row is not None and row.any():
+                    weights = {v: float(w) for v, w in zip(variables, row, strict=True) if w}
+                    found.setdefault(str(area), []).append(weights)
+    return found
+
+
+def stated_sums(cells: pl.DataFrame, schemes: Sequence[Scheme]) -> dict[str, list[dict[Variable, float]]]:
+    """Area → every sum its schemes have, totals first, as weights by what decides a value: what a release of another year may
+    have shown. Sums that are not weighted sums of lines are left out: with a hidden value below them they are never shown."""
+    of_scheme = {scheme.id: list(_lines(scheme)) for scheme in schemes}
+    found: dict[str, list[dict[Variable, float]]] = {}
+    for area, table in cells.select("area", "table").unique().sort("area", "table").iter_rows():
+        found.setdefault(area, []).extend(of_scheme.get(table, ()))
+    return found
+
+
+def _lines(scheme: Scheme) -> Iterator[dict[Variable, float]]:
+    leaves = {leaf.id: leaf for leaf in scheme.system.leaves}
+    for group in reversed(scheme.system.groups):
+        weights = _weights(scheme, group.id, set(leaves)) or {}
+        slopes = {_variable(scheme, leaves[i]): (w, _slope(leaves[i])) for i, w in weights.items()}
+        lines = {v: w * s for v, (w, s) in slopes.items() if s is not None}
+        if lines:
+            yield lines
+
+
 @dataclass(frozen=True)
 class _Sum:
     """One published sum: its cell, and the weight of every indicator in it (None where weights are not fixed)."""
@@ -87,10 +129,7 @@ Cells = Mapping[tuple[str, str, str], tuple[str, str, float | None]]
 
 
 def _of_area(at: Cells, schemes: Sequence[Scheme]) -> Iterator[str]:
-    hidden = {
-        s.id: [leaf for leaf in s.system.leaves if at.get((s.id, leaf.id, SCORE), ("", "", None))[1] == CONFIDENTIAL]
-        for s in schemes
-    }
+    hidden = _hidden_leaves(at, schemes)
     variables = sorted({_variable(s, leaf) for s in schemes for leaf in hidden[s.id]})
     if not variables:
         return
@@ -109,6 +148,13 @@ def _of_area(at: Cells, schemes: Sequence[Scheme]) -> Iterator[str]:
     for scheme in schemes:
         if hidden[scheme.id]:
             yield from _cells(at, scheme, WITH_ANY)
+
+
+def _hidden_leaves(at: Cells, schemes: Sequence[Scheme]) -> dict[str, list[Leaf]]:
+    return {
+        s.id: [leaf for leaf in s.system.leaves if at.get((s.id, leaf.id, SCORE), ("", "", None))[1] == CONFIDENTIAL]
+        for s in schemes
+    }
 
 
 def _cells(at: Cells, scheme: Scheme, measures: Sequence[str]) -> list[str]:
