@@ -136,7 +136,10 @@ def released(paper: PaperOffice, release: str, factor: int) -> None:
         marts[mart] = {"parquet": f"tables/{mart}.parquet", "rows": frame.height}
     write_manifest(folder, ReleaseMeta(release, EARLIER, paper.office.programme, paper.at, "1", submissions=()), marts)
     document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    document["submissions"] = [{"id": f"2015Q1-{park}-0001"} for park in UNITS]
+    document["submissions"] = [
+        {"id": f"2015Q1-{park}-0001", "park": park, "period": str(EARLIER), "revision": 1, "state": "accepted"}
+        for park in UNITS
+    ]
     (folder / MANIFEST).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     with paper.office.ledger.write() as session:
         record_release(
