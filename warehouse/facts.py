@@ -76,8 +76,11 @@ def held_submissions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def query(con: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
-    """The result of a statistician's SQL on a read-only connection. Raises RefusalError with the engine's words."""
+    """The result of a statistician's SQL on a read-only connection. Raises RefusalError with the engine's words, and for more
+    than one statement: only the last one's result would be seen."""
     try:
+        if len(con.extract_statements(sql)) > 1:
+            raise RefusalError("一次只能执行一条 SQL,请分开执行。")
         relation = con.sql(sql)
         return relation.pl() if relation is not None else pl.DataFrame()
     except duckdb.Error as error:

@@ -15,6 +15,7 @@ from warehouse.ledger import trail
 from warehouse.ledger.models import ParkRow
 
 _CODE = re.compile(r"[A-Z][A-Z0-9]{1,15}")
+KINDS = {"area": "汇总区域", "zone": "园区", "sub_park": "分园", "base": "基地"}
 BELOW = ("sub_park", "base")
 """Kinds of the lines that are part of a park."""
 
@@ -120,6 +121,8 @@ def place_problem(known: Iterable[Park], park: str, sub_park: str, day: date) ->
 def _require_sound(park: Park) -> None:
     if not _CODE.fullmatch(park.code):
         raise RefusalError(f"园区代码“{park.code}”无效:请用 2 至 16 位大写字母和数字,以字母开头。")
+    if park.kind not in KINDS:
+        raise RefusalError(f"园区 {park.code} 的类型“{park.kind}”不存在,可写 {'、'.join(KINDS)}。")
     for text in (park.entry_date, park.exit_date):
         try:
             _ = text and date.fromisoformat(text)

@@ -16,6 +16,7 @@ PHRASES: Final = (
     (r"\(Possible options: (.+)\)", r"(相近的有 \1)"),
     (r"No such command '(.+?)'\.", r"没有命令“\1”。"),
     (r" ?Did you mean (.+)\?", r"是不是 \1?"),
+    (r"Missing option '(\S+)' / '(\S+)'\.", r"缺少选项 \1(\2)。"),
     (r"Missing option '(.+?)'\.", r"缺少选项 \1。"),
     (r"Missing argument '(.+?)'\.", r"缺少参数 \1。"),
     (r"Missing command\.", "缺少命令。"),

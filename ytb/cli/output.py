@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -30,6 +31,8 @@ def plain(value: Any) -> Any:
             return [plain(row) for row in value.iter_rows(named=True)]
         case Mapping():
             return {str(k): plain(v) for k, v in value.items()}
+        case float() if not math.isfinite(value):  # JSON has no word for it
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case str() | bool() | int() | float() | None:
             return value
         case datetime():
@@ -52,7 +55,7 @@ def plain(value: Any) -> Any:
 def emit(data: Any, text: str | Table | Iterable[str]) -> None:
     """``data`` as one JSON document where ``--json`` was given, else ``text`` for people."""
     if CALL.json:
-        sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
         CALL.printed = True
         return
     if isinstance(text, Table):

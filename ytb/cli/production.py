@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,7 +41,7 @@ from warehouse.ledger.release_dates import announce_release, release_dates
 from warehouse.ledger.releases import releases, withdraw_release
 from warehouse.ledger.submissions import submission, submissions
 from warehouse.snapshots import publish_snapshot, reader
-from ytb.cli.output import beijing, emit, progress, table
+from ytb.cli.output import beijing, emit, plain, progress, table
 from ytb.cli.session import BEIJING, CALL
 
 ROWS_SHOWN, COLUMNS_SHOWN = 200, 14  # of a query, for people; --json gives all
@@ -155,7 +154,7 @@ def releases_command(
     told = [
         (r.id, beijing(r.released_at), standing_text(standing[r.id]), r.released_by, r.note, r.withdrawal_reason or "") for r in found
     ]  # fmt: skip
-    listed = [{**asdict(r), "standing": standing[r.id] or None} for r in found]
+    listed = [{**plain(r), "standing": standing[r.id] or None} for r in found]
     emit(listed, table("", ["发布", "时间", "状态", "发布人", "说明", "撤回"], told))
 
 
@@ -292,6 +291,9 @@ def warnings_command(
     if cells is None:
         raise RefusalError("还没有计算过预警;请先运行 ytb run monitoring。")
     found = warning_episodes(cells)
+    for said, column, given in (("区域", "area", area), ("预警指标", "indicator", indicator)):
+        if given and given not in (known := cells[column].unique().sort().to_list()):
+            raise RefusalError(f"算出的预警里没有{said}“{given}”,可写 {'、'.join(known)}。")
     if area:
         found = found.filter(pl.col("area") == area)
     if indicator:

@@ -13,6 +13,7 @@ from pipelines.explaining import earlier_explanations
 from pipelines.matters import effect_of_findings, what_matters
 from pipelines.methods.signs import SIGNS
 from pipelines.signs_of_round import signs_of
+from schemas.errors import RefusalError
 from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
 from warehouse.ledger import queries
@@ -311,6 +312,8 @@ def remind(
     """催报:列出没有完成报送的园区和催报文字,缺报影响大的在前。文字里没有任何数值。--sent system 由本系统通知园区账户,其余方式是登记已经发出的。"""
     p, now = Period.parse(period), CALL.now.astimezone(BEIJING)
     owing = owing_parks(CALL.office, p)
+    if strange := [park for park in parks or () if park not in owing]:
+        raise RefusalError(f"{'、'.join(strange)} 不在 {p} 应报的园区之内,应报的有 {'、'.join(owing)}。")
     found = [r for r in review.reminders(CALL.office, p, now=now, owing=owing) if not parks or r[0].park in parks]
     if sent:
         chosen = parks or [one.park for one, _ in found]

@@ -1,0 +1,52 @@
+"""What a program reads from the command line: JSON that is JSON, and a word for every code that does not exist."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import RefusalError
+from schemas.period import Period
+from warehouse import facts
+from ytb.cli.main import main
+from ytb.cli.output import plain
+
+
+@dataclass(frozen=True)
+class Record:
+    period: Period
+    day: date
+
+
+def test_a_period_inside_a_record_is_one_text() -> None:
+    assert plain([Record(Period.parse("2016-Q1"), date(2016, 4, 1))]) == [{"period": "2016-Q1", "day": "2016-04-01"}]
+
+
+def test_what_json_has_no_number_for_is_a_text() -> None:
+    told = plain({"a": [float("nan"), float("inf"), -float("inf"), 1.5]})
+    assert json.loads(json.dumps(told, allow_nan=False)) == {"a": ["NaN", "Infinity", "-Infinity", 1.5]}
+
+
+def test_one_statement_at_a_time() -> None:
+    with facts.in_memory() as con:
+        assert facts.query(con, "select 1 as x;")["x"].to_list() == [1]
+        with pytest.raises(RefusalError, match="一次只能执行一条"):
+            facts.query(con, "select 1; select 2")
+        with pytest.raises(RefusalError, match="SQL 不能执行"):
+            facts.query(con, "selct 1")
+
+
+def test_a_kind_of_park_and_a_park_to_remind_must_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    assert main([*home, "init"]) == 0
+    assert main([*home, "park", "add", "XX", "新园", "--kind", "abc"]) == 1
+    assert "类型“abc”不存在,可写 area、zone、sub_park、base" in capsys.readouterr().err
+    assert main([*home, "period", "open", "2025-Q1", "--deadline", "2099-01-01"]) == 0
+    assert main([*home, "remind", "2025-Q1", "--park", "NOPE"]) == 1
+    assert "NOPE 不在 2025-Q1 应报的园区之内" in capsys.readouterr().err
+    assert main(["unit-data", "download", "5"]) == 2
+    assert "缺少选项 -o(--output)。" in capsys.readouterr().err
