@@ -18,6 +18,9 @@ _CAUSES = {
     errno.EROFS: "磁盘为只读,请检查磁盘状态后重新提交",
     errno.EACCES: "没有读写权限,请检查目录权限",
     errno.EPERM: "没有读写权限,请检查目录权限",
+    errno.ENOENT: "目录不存在,也不能在那里建立,请检查路径",
+    errno.EEXIST: "这个位置已有同名的文件,请换一个目录",
+    errno.ENOTDIR: "路径的一部分是文件而不是目录,请检查路径",
     errno.EMFILE: "系统打开的文件过多,请稍后再试",
     errno.ENFILE: "系统打开的文件过多,请稍后再试",
 }
