@@ -90,11 +90,15 @@ def rehearse(
     hits: list[pl.DataFrame] = []
     before: list[pl.DataFrame] = []
     not_run: dict[str, str] = {}
+    other_round: list[str] = []
+    if first is not None and last is not None and last.end < first.end:
+        raise DefinitionError(f"{first} 在 {last} 之后", where="--from、--to", remedy="请把先后改过来。")
     changed = from_file and any(_differs(rule, e) for e in office.programme.editions.values())
     with office.ledger.read() as session:
         for period in _periods(session, first, last):
             edition = office.programme.edition_for(period)
             if period.round not in rule.rounds:
+                other_round.append(str(period))
                 continue
             if rule.form not in edition.forms:
                 not_run[str(period)] = f"{edition.id} 版没有表 {rule.form}"
@@ -116,6 +120,9 @@ def rehearse(
                     before.append(_once(office, session, then, found, old)[1])
             if len(tables) == here:
                 not_run[str(period)] = _why_not(rule)
+    if not tables:  # said only then: of many quarters and one annual rule it would be most lines
+        kind = "年报" if rule.rounds == "A" else "季报"
+        not_run |= dict.fromkeys(other_round, f"这条规则只用于{kind}(rounds = {rule.rounds})")
     schema = {"period": pl.String, "park": pl.String, "edition": pl.String, **dict.fromkeys(COUNTS, pl.Int64)}
     all_hits, were = _stacked(hits), _stacked(before)
     keys = ["period", "unit_id", "column"]

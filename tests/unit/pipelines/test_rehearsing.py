@@ -66,6 +66,13 @@ def test_what_cannot_be_rehearsed_says_why(paper: PaperOffice) -> None:
     assert found.table.is_empty() and "验收时" in found.not_run["2015-Q1"]
 
 
+def test_a_rule_of_the_other_round_and_a_range_from_back_to_front_are_said(paper: PaperOffice) -> None:
+    found = rehearse(paper.office, replace(HIGH, rounds="A"))
+    assert found.not_run == dict.fromkeys(("2015-Q1", "2015-Q2"), "这条规则只用于年报(rounds = A)")
+    with pytest.raises(DefinitionError, match="2015-Q2 在 2015-Q1 之后"):
+        rehearse(paper.office, HIGH, first=Q2, last=Q1)
+
+
 def test_a_rule_on_the_answer_status_counts_the_units_of_the_register(paper: PaperOffice) -> None:
     found = rehearse(paper.office, rule_named(paper.office.programme, "AB27"), last=Q1)
     assert [(r["park"], r["units"], r["hits"], r["holds"]) for r in found.table.to_dicts()] == [("LBGX", 2, 0, 2), ("LBJJ", 1, 0, 1)]  # fmt: skip
