@@ -67,7 +67,7 @@ def open_round(
     if before is not None and not reason.strip():
         raise RefusalError(f"{period} 已关网;重新开网须写明原因。")
     if deadline <= now:
-        raise RefusalError(f"截止时间 {shown_instant(deadline)} 已过,请另定。")
+        raise RefusalError(f"截止时间 {shown_instant(deadline)} 已过,请另定(命令行写 --deadline 日期)。")
     return _record(session, period, "open", edition=edition, deadline=deadline, reason=reason, now=now, actor=actor)
 
 

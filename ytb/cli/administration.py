@@ -167,19 +167,25 @@ def statutory_deadline(edition: Edition, period: Period) -> datetime:
 
 
 def _deadline(text: str | None, period: Period) -> datetime:
+    """A deadline as typed: a day, which counts to its end, or a time of it, 24:00 among them; the programme's where none is."""
     if text is None:
         return statutory_deadline(CALL.programme.edition_for(period), period)
+    day, _, hour = text.partition("T")
     try:
-        given = datetime.fromisoformat(text)
+        given = datetime.fromisoformat(day if hour in ("24:00", "24:00:00") else text)
     except ValueError:
-        raise RefusalError(f"截止时间“{text}”无效;请写成 2025-04-15T24:00 或 2025-04-15。") from None
+        raise DefinitionError(
+            f"截止时间“{text}”无效", where="--deadline", remedy="请写成 2025-04-15(到当日 24 时)或 2025-04-15T17:00。"
+        ) from None
+    if hour in ("24:00", "24:00:00"):
+        text = day
     return given if given.tzinfo else (given if len(text) > 10 else given + timedelta(days=1)).replace(tzinfo=BEIJING)
 
 
 @period_app.command("open")
 def period_open(
     period: str,
-    deadline: Annotated[str | None, typer.Option(help="截止时间,缺省按制度")] = None,
+    deadline: Annotated[str | None, typer.Option(help="截止时间,如 2025-04-15(到当日 24 时);缺省按制度")] = None,
     reason: Annotated[str, typer.Option(help="重新开网的原因")] = "",
 ) -> None:
     """开网。"""

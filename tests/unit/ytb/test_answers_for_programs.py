@@ -50,3 +50,17 @@ def test_a_kind_of_park_and_a_park_to_remind_must_exist(tmp_path: Path, capsys: 
     assert "NOPE 不在 2025-Q1 应报的园区之内" in capsys.readouterr().err
     assert main(["unit-data", "download", "5"]) == 2
     assert "缺少选项 -o(--output)。" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["2099-04-15", "2099-04-15T24:00"])
+def test_a_day_is_a_deadline_to_its_end_and_a_past_one_says_what_to_write(
+    typed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    assert main([*home, "init"]) == 0
+    assert main([*home, "period", "open", "2016-Q1"]) == 1
+    assert "已过,请另定(命令行写 --deadline 日期)" in capsys.readouterr().err
+    assert main([*home, "period", "open", "2016-Q1", "--deadline", "月底"]) == 2
+    assert "截止时间“月底”无效" in capsys.readouterr().err
+    assert main([*home, "--json", "period", "open", "2016-Q1", "--deadline", typed]) == 0
+    assert json.loads(capsys.readouterr().out)["deadline"] == "2099-04-16T00:00:00+08:00"
