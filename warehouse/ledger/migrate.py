@@ -16,7 +16,12 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(ledger: Ledger, revision: str = HEAD) -> None:
-    """Run every revision still missing, all in one transaction: an interrupted upgrade leaves the old tables."""
+    """Run every revision still missing, all in one transaction: an interrupted upgrade leaves the old tables.
+
+    Raises StorageError for tables made by a later version.
+    """
+    if (current_revision(ledger) or "") > HEAD:
+        raise StorageError("台账由更新的程序版本建立:请先升级程序。")
     # Imported here: only init and upgrade need it, and it costs every other command a fifth of a second.
     from alembic import command
     from alembic.config import Config
@@ -48,11 +53,17 @@ def create_ledger(home: Home) -> Ledger:
     return ledger
 
 
-def open_ledger(home: Home) -> Ledger:
-    """The ledger of ``home``, ready for work. Raises StorageError where it is missing, too old or too new."""
+def existing_ledger(home: Home) -> Ledger:
+    """The ledger of ``home`` in whatever revision. Raises StorageError where it is missing: an empty one must not take its place."""
     ledger = ledger_of(home)
     if ledger.engine.dialect.name == "sqlite" and not home.ledger.is_file():
         raise StorageError(f"{home.root} 中没有台账 ledger.db:请从备份恢复,或运行 ytb init 建立新的数据目录。")
+    return ledger
+
+
+def open_ledger(home: Home) -> Ledger:
+    """The ledger of ``home``, ready for work. Raises StorageError where it is missing, too old or too new."""
+    ledger = existing_ledger(home)
     found = current_revision(ledger)
     if found is None or found < HEAD:
         raise StorageError("台账的结构早于程序版本:请先备份,然后运行 ytb upgrade。")

@@ -19,7 +19,7 @@ from schemas.period import Period
 from warehouse.home import create_home, load_config, open_home
 from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
-from warehouse.ledger.migrate import current_revision, upgrade
+from warehouse.ledger.migrate import current_revision, existing_ledger, upgrade
 from warehouse.ledger.session import ledger_of, reachable
 from ytb.cli import applications, people, programmes
 from ytb.cli.output import beijing, emit, table
@@ -87,7 +87,7 @@ def upgrade_home() -> None:
     """把台账升级到本版本;同时给出 --programme 的,从此改用那个制度目录。"""
     home = open_home(CALL.root)
     moved = programmes.move_to(home, CALL.programme_option) if CALL.programme_option else ""
-    ledger = ledger_of(home)
+    ledger = existing_ledger(home)
     before = current_revision(ledger)
     upgrade(ledger)
     after = current_revision(ledger)

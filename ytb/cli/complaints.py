@@ -41,11 +41,14 @@ SYSTEM: Final = {
     errno.EEXIST: "已有同名的文件",
     errno.EACCES: "没有权限",
     errno.EPERM: "没有权限",
+    errno.ENAMETOOLONG: "文件名过长,请改短再试",
     errno.ENOSPC: "磁盘空间已满",
     errno.EROFS: "磁盘只读",
 }
 # Errors of the system that are about a path somebody gave, not about the machine.
-ABOUT_A_PATH: Final = frozenset((errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EACCES))
+ABOUT_A_PATH: Final = frozenset(
+    (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.ENAMETOOLONG)
+)
 
 
 def complain(text: str, code: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -64,3 +66,27 @@ def test_a_day_is_a_deadline_to_its_end_and_a_past_one_says_what_to_write(
     assert "截止时间“月底”无效" in capsys.readouterr().err
     assert main([*home, "--json", "period", "open", "2016-Q1", "--deadline", typed]) == 0
     assert json.loads(capsys.readouterr().out)["deadline"] == "2099-04-16T00:00:00+08:00"
+
+
+def test_a_name_that_is_too_long_for_a_file_is_the_callers_matter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "d.csv").write_text("period,value,price\n2024,1,1\n2025,2,1\n", encoding="utf-8")
+    words = ["series", "deflate", "--data", str(tmp_path / "d.csv"), "-o", str(tmp_path / ("长" * 90 + ".csv"))]
+    assert main(words) == 2
+    assert "文件名过长" in capsys.readouterr().err
+
+
+def test_an_upgrade_neither_meets_a_later_ledger_nor_makes_a_lost_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    assert main([*home, "init"]) == 0
+    with closing(sqlite3.connect(tmp_path / "home" / "ledger.db")) as book, book:
+        book.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert main([*home, "upgrade"]) == 3
+    assert "台账由更新的程序版本建立" in capsys.readouterr().err
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / "home" / name).unlink(missing_ok=True)
+    assert main([*home, "upgrade"]) == 3
+    assert "没有台账 ledger.db" in capsys.readouterr().err and not (tmp_path / "home" / "ledger.db").exists()
