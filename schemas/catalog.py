@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -257,15 +258,35 @@ def _indicator(entry: Mapping[str, Any], form: str, base: Indicator | None, wher
 # ── rules, tables, systems ─────────────────────────────────────────────────────────────────────────────────────────
 def _rules(folder: Path, forms: Mapping[str, Form], parent: Edition | None) -> tuple[AuditRule, ...]:
     rules = {rule.id: rule for rule in (parent.rules if parent else ())}
+    stated: dict[str, str] = {}
     for path in sorted((folder / "rules").glob("*.toml")):
         definition = read_toml(path, "rules")
         for dropped in definition.data.get("drop", []):
             rules.pop(dropped, None)
-        for entry in definition.data.get("rule", []):
-            where = definition.line_of("id", entry["id"])
-            rules[entry["id"]] = _rule(entry, path.stem, rules.get(entry["id"]), where)
+        for entry, where in _stated_once(definition, stated):
+            base = rules.get(entry["id"])
+            if base is not None and base.form != entry.get("form", path.stem):
+                raise DefinitionError(
+                    f"规则号 {entry['id']} 在上一版属于 {base.form} 表({base.where})",
+                    where=where,
+                    remedy=f"重述它请写在 {base.form}.toml 里;新的规则请改用没有用过的编号。",
+                )
+            rules[entry["id"]] = _rule(entry, path.stem, base, where)
     order = {code: n for n, code in enumerate(forms)}
     return tuple(sorted(rules.values(), key=lambda rule: (order.get(rule.form, len(order)), rule.id)))
+
+
+def _stated_once(definition: Definition, stated: dict[str, str]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The rules of a file with their ``file:line``; ``stated`` are those of the edition so far. A number is used once."""
+    seen = Counter[str]()
+    for entry in definition.data.get("rule", []):
+        where = definition.line_of("id", entry["id"], seen[entry["id"]])
+        seen[entry["id"]] += 1
+        if (first := stated.setdefault(entry["id"], where)) != where or seen[entry["id"]] > 1:
+            raise DefinitionError(
+                f"规则号 {entry['id']} 已经用过({first})", where=where, remedy="请改用没有用过的编号。"
+            )
+        yield entry, where
 
 
 def rules_in_file(path: Path, edition: Edition) -> tuple[AuditRule, ...]:
@@ -277,8 +298,7 @@ def rules_in_file(path: Path, edition: Edition) -> tuple[AuditRule, ...]:
     definition = read_toml(path, "rules")
     known = {rule.id: rule for rule in edition.rules}
     found = []
-    for entry in definition.data.get("rule", []):
-        where = definition.line_of("id", entry["id"])
+    for entry, where in _stated_once(definition, {}):
         base = known.get(entry["id"])
         form = base.form if base and path.stem not in edition.forms else path.stem
         rule = _rule(entry, form, base, where)
@@ -303,12 +323,9 @@ def _rule(entry: Mapping[str, Any], form: str, base: AuditRule | None, where: st
         if base
         else {"rationale": "", "kind": ""}
     )
-    try:
-        return AuditRule(**{**start, **fields})
-    except TypeError as error:
-        raise DefinitionError(
-            f"规则 {entry['id']} 定义不全:{error}", where=where, remedy="请补填 severity、rounds、expression、message。"
-        ) from None
+    if lacking := [name for name in ("severity", "rounds", "expression", "message") if name not in start | fields]:
+        raise DefinitionError(f"规则 {entry['id']} 缺少 {'、'.join(lacking)}", where=where, remedy="请补填。")
+    return AuditRule(**{**start, **fields})
 
 
 def _tables(folder: Path, parent: Edition | None) -> tuple[PublicationTable, ...]:

@@ -43,6 +43,12 @@ _OPPOSITE = {"==": "!=", "!=": "==", "<=": ">", ">=": "<", "<": ">=", ">": "<="}
 _YES_NO = {Decimal(1): "是", Decimal(0): "否"}
 
 
+def said_of_lag(column: str) -> str:
+    """An operand of another period (``operand_column``) as its reader names it: 上季O12."""
+    code, _, lag = column.rpartition("_")
+    return f"{_LAGGED[lag]}{code}"
+
+
 def to_chinese(
     node: Node | str, indicators: Mapping[str, Indicator], derivations: Mapping[str, str] | None = None
 ) -> str:

@@ -37,10 +37,11 @@ class Definition:
     text: str
     data: Mapping[str, Any]
 
-    def line_of(self, key: str, value: str) -> str:
-        """``file:line`` of the first ``key = "value"``; the bare file where it is not found."""
-        pattern = re.compile(rf"^\s*{re.escape(key)}\s*=\s*\"{re.escape(value)}\"", re.MULTILINE)
-        found = pattern.search(self.text)
+    def line_of(self, key: str, value: str, nth: int = 0) -> str:
+        """``file:line`` of a ``key = "value"``, of the first one or the one after ``nth`` others; the bare file where it is not found."""
+        pattern = re.compile(rf"^\s*{re.escape(key)}\s*=\s*[\"']{re.escape(value)}[\"']", re.MULTILINE)
+        every = list(pattern.finditer(self.text))
+        found = every[min(nth, len(every) - 1)] if every else None
         shown = "/".join(self.path.parts[-3:])
         return f"{shown}:{self.text.count(chr(10), 0, found.start() + 1) + 1}" if found else shown
 
@@ -59,7 +60,11 @@ def read_toml(path: Path, format_name: str) -> Definition:
     except IsADirectoryError:
         raise DefinitionError("这是文件夹,不是文件", where=str(path), remedy="请给出 TOML 文件。") from None
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"TOML 语法错误:{error}", where=str(path), remedy="请按提示的行列更正。") from None
+        raise DefinitionError(
+            f"TOML 语法错误:{error}",
+            where=str(path),
+            remedy="请按提示的行列更正:文字用一对半角双引号括起、写在一行内,表达式里的文字用单引号。",
+        ) from None
     definition = Definition(path, text, data)
     if place := _not_finite(data):
         raise DefinitionError(f"{place}:不能写 inf 或 nan", where=str(path), remedy="请写普通的数。")
@@ -103,11 +108,12 @@ def _in_chinese(problem: Any) -> str:
             ]
             return f"要恰好写其中一种:{' 或 '.join(choices)}"
         case "minLength" | "minItems" | "minProperties":
-            return "不能为空"
+            return "不能为空" if not problem.instance else f"太短,至少 {problem.validator_value} 个字(项)"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             return f"写的是 {problem.instance},{LIMITS[problem.validator]} {problem.validator_value}"
         case "pattern":
-            return f"“{problem.instance}”的写法不对,应合 {problem.validator_value}"
+            wanted = problem.schema.get("description") or f"合 {problem.validator_value}"
+            return f"“{problem.instance}”的写法不对,应为{wanted}"
         case "maxItems" | "maxProperties":
             return f"最多 {problem.validator_value} 项"
         case "uniqueItems":

@@ -15,7 +15,9 @@ class DefinitionError(StatisticsError):
 
     def __init__(self, message: str, *, where: str = "", remedy: str = "") -> None:
         self.where, self.message, self.remedy = where, message, remedy
-        super().__init__(":".join(part for part in (where, message) if part) + (f" {remedy}" if remedy else ""))
+        said = ":".join(part for part in (where, message) if part)
+        pause = "" if not remedy else "" if said.endswith((";", "。", "!", "?", ":")) else ";"
+        super().__init__(said + pause + remedy)
 
 
 class SubmissionError(StatisticsError):

@@ -169,17 +169,19 @@ def _collected(edition: Edition, rule: AuditRule) -> Iterator[Problem]:
         asked = operands(expand(parse(rule.expression), edition.derivations))
     except DefinitionError:
         return
-    for round_letter in rule.rounds:
-        for code, lag in sorted(asked):
-            indicator = edition.indicators.get(code)
-            if indicator is None or (lag and lag != "yoy"):
-                continue
-            if round_letter not in indicator.rounds and indicator.form == rule.form and not _guarded(rule, code):
-                yield Problem(
-                    "warning",
-                    rule.where or rule.id,
-                    f"规则 {rule.id} 在{'年报' if round_letter == 'A' else '季报'}用到未采集的 {code},该轮次将不判定;请核对 rounds。",
-                )
+    for code, lag in sorted(asked):
+        indicator = edition.indicators.get(code)
+        if indicator is None or (lag and lag != "yoy") or indicator.form != rule.form or _guarded(rule, code):
+            continue
+        lacking = [letter for letter in rule.rounds if letter not in indicator.rounds]
+        never = len(lacking) == len(rule.rounds)
+        for letter in lacking:
+            yield Problem(
+                "error" if never else "warning",
+                rule.where or rule.id,
+                f"规则 {rule.id} 在{'年报' if letter == 'A' else '季报'}用到未采集的 {code},"
+                f"{'永远不能判定' if never else '该轮次将不判定'};请核对 rounds。",
+            )
 
 
 def _guarded(rule: AuditRule, code: str) -> bool:

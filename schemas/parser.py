@@ -118,8 +118,16 @@ class Parser:
     def whole(self) -> Node:
         node = self.disjunction()
         if self.token.kind != "end":
+            self._unknown_words()
             fault(f"多余的“{self.token.text}”", self.token.place, "请检查前后是否漏写运算符。")
         return node
+
+    def _unknown_words(self) -> None:
+        """Words that rules on any table have and the smaller language of a programme has not."""
+        said = {t.text: t for t in self.tokens if t.kind == "name" and t.text not in self.words}
+        for word in ("if", "implies"):
+            if word in said:
+                fault(f"制度的规则没有 {word}", said[word].place, "如果 A 则 B 请写成“not (A) or (B)”。")
 
     def disjunction(self) -> Node:
         self.depth += 1

@@ -86,6 +86,11 @@ class Typed:
 
 
 ROSTER_AGGREGATES = frozenset({"SUM", "COUNT"})
+#: Functions of rules on any table that the smaller language of a programme spells otherwise.
+OF_ANY_TABLE = {
+    "is_missing": "isnull(x)", "is_present": "notnull(x)", "is_na": "isnull(x)", "in_range": "x >= 下限 and x <= 上限",
+    "growth": "x / prev(x) - 1", "sum": "SUM(x)", "count": "COUNT()",
+}  # fmt: skip
 YEAR_FUNCTIONS = frozenset({"CUM", "BASE", "STAGE", "STAGE_DELTA", "CAGR"})
 AGGREGATES = ROSTER_AGGREGATES | YEAR_FUNCTIONS | {"COUNT_PARK"}
 _CONTEXT_KINDS = {
@@ -276,7 +281,9 @@ class _Typing:
     def _call(self, node: Call) -> Typed:
         function = FUNCTIONS.get(node.function)
         if function is None:
-            fault(f"没有函数“{node.function}”", node.place, "可用的函数见制度编写指南。")
+            other = OF_ANY_TABLE.get(node.function)
+            remedy = f"制度的规则请写 {other}。" if other else "可用的函数见 docs/formats/expression.md。"
+            fault(f"没有函数“{node.function}”", node.place, remedy)
         count = len(node.arguments)
         if count < function.least or (function.most is not None and count > function.most):
             fault(f"{function.name} 的参数个数不对,写了 {count} 个", node.place)

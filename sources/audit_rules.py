@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.chinese_text import said_of_lag
 from schemas.model import Edition, Form, FormKind, Severity
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.polars_target import prepare_rows
@@ -182,7 +183,8 @@ def _found(
     failing = places.failed[planned.rule.id]
     wrong = _wrong_cells(run, planned, frame, failing)
     shown = frame[["unit_id", *codes]]
-    for finding in _failures(planned, shown[failing], codes):
+    lagged = sorted(planned.lagged & set(frame.columns))
+    for finding in _failures(planned, frame[failing].select("unit_id", *codes, *lagged), codes, lagged):
         cells = wrong.get(str(finding["unit_id"]), ())
         yield from ({**finding, "column": column} for column in cells or (planned.column,))
     if planned.rule.severity is Severity.HARD and codes and planned.rule.kind != "conditional_required":
@@ -208,10 +210,14 @@ def _base(planned: PlannedRule) -> dict[str, object]:
     return {"rule": rule.id, "form": rule.form, "column": planned.column, "absorbed_by": ""}
 
 
-def _failures(planned: PlannedRule, failing: pl.DataFrame, codes: Sequence[str]) -> Iterable[dict[str, object]]:
+def _failures(
+    planned: PlannedRule, failing: pl.DataFrame, codes: Sequence[str], lagged: Sequence[str]
+) -> Iterable[dict[str, object]]:
+    """What was filed, and the unit's own figures of other periods that it was held against."""
     failed = {"severity": planned.rule.severity.value, "code": "rule", "outcome": "failed"}
+    names = {c: c for c in codes} | {c: said_of_lag(c) for c in lagged}
     for row in failing.iter_rows(named=True):
-        found = ",".join(f"{c}={_plain(row[c])}" for c in codes)
+        found = ",".join(f"{said}={_plain(row[c])}" for c, said in names.items() if c in codes or row[c] is not None)
         yield (
             _base(planned)
             | failed

@@ -157,7 +157,8 @@ def lines_of(checked: Checked, name: str) -> list[str]:
     shown = 0
     for number, cause in enumerate(causes_in(checked), start=1):
         lines.append(f"  {number}. [{cause.kind}] {cause.title}({cause.size}){cause.remedy}")
-        places = cause.members[: max(min(SHOWN_OF_A_CAUSE, SHOWN_FINDINGS - shown), 0)]
+        # Of every cause one place at least: who looks for a rule finds it.
+        places = cause.members[: max(min(SHOWN_OF_A_CAUSE, SHOWN_FINDINGS - shown), 1)]
         lines += [f"       {findings[m]['message']}({findings[m]['rule']})" for m in places]
         shown += len(places)
         if cause.count > len(places):

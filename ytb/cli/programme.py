@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +68,11 @@ def lint_command(
     lines.append("填报负担(格数):")
     lines += [f"  {unit} {title}:必填 {required},共 {cells}" for unit, title, required, cells in newest.burden]
     lines += _target_lines(reasons, listed=targets)
+    lines += [
+        f"  提醒 {rule.where}:规则 {rule.id} 要写进模板(in_template),但工作表公式不能表达:{why};请去掉 in_template。"
+        for rule in editions[-1].rules
+        if rule.in_template and (why := reasons[rule.id]["excel"])
+    ]
     lines.append("通过。" if data["ok"] else "未通过。")
     emit(data, lines)
     raise typer.Exit(0 if data["ok"] else 1)
@@ -83,11 +89,16 @@ def _target_lines(reasons: Mapping[str, Mapping[str, str]], *, listed: bool) -> 
 
 @app.command()
 def show(
-    code: Annotated[str, typer.Argument(help="指标、规则、表的代码,或表名、表号")],
+    code: Annotated[
+        str, typer.Argument(help="指标、规则、表的代码,或表名、表号;指标名称或其中的字;不写则列出各表")
+    ] = "",
     edition: Annotated[str | None, typer.Option("--edition")] = None,
 ) -> None:
-    """查看一个指标、规则、报表或目标。"""
+    """查看一个指标、规则或报表;按名称查指标;不写代码则列出各表。"""
     of = edition_named(edition)
+    if not code:
+        _show_forms(of)
+        return
     if code in of.indicators:
         indicator = of.indicators[code]
         used = used_by(of, code)
@@ -102,7 +113,7 @@ def show(
         return
     rule = next((r for r in of.rules if r.id == code), None)
     if rule is not None:
-        rows = [("报表", rule.form), ("性质", rule.severity.value), ("轮次", rule.rounds), ("关系", rule.expression), ("适用", rule.applies_if),
+        rows = [("报表", rule.form), ("性质", rule.severity.value), ("类别", rule.kind), ("轮次", rule.rounds), ("起用", rule.valid_from), ("关系", rule.expression), ("适用", rule.applies_if),
                 ("提示", rule.message), ("依据", rule.rationale), ("并入", "、".join(rule.absorbed_by)), ("定义于", rule.where)]  # fmt: skip
         reasons = targets_of(rule, CALL.programme, of)
         rows.insert(4, ("读作", sentence(rule, of)))
@@ -121,9 +132,32 @@ def show(
     form = form_by_title(of, code)
     if form is not None:
         emit({"kind": "form", "code": form.code, "number": form.number, "title": form.title, "indicators": [i.code for i in form.indicators]},
-             [f"{form.number} {form.title}({form.respondent})", *("  " + indicator_line(i) for i in form.indicators)])  # fmt: skip
+             [f"{form.number} {form.title}({form.respondent}) 代码 {form.code}", *("  " + indicator_line(i) for i in form.indicators)])  # fmt: skip
         return
-    raise DefinitionError(f"{of.id} 版没有代码 {code}", remedy="可用指标代码、规则编号、表号或表名。")
+    named = [i for i in of.indicators.values() if code in i.name]
+    if named:
+        emit(
+            {"kind": "search", "indicators": [{"code": i.code, "name": i.name, "form": i.form} for i in named]},
+            [
+                f"名称含“{code}”的指标({of.id} 版):",
+                *(f"  {indicator_line(i)}  [{of.forms[i.form].title}]" for i in named),
+            ],
+        )
+        return
+    raise DefinitionError(
+        f"{of.id} 版没有代码或名称 {code}", remedy="可用指标代码或名称、规则编号、表号或表名;不写则列出各表。"
+    )
+
+
+def _show_forms(of: Edition) -> None:
+    rules = Counter(rule.form for rule in of.rules)
+    rows = [
+        (f.number, f.title, f.code, f.respondent, str(len(f.indicators)), str(rules[f.code])) for f in of.forms.values()
+    ]
+    emit(
+        {"kind": "forms", "forms": [{"code": f.code, "number": f.number, "title": f.title, "rules": rules[f.code]} for f in of.forms.values()]},
+        table(f"{of.id} 版各表;规则写在 rules/代码.toml", ["表号", "表名", "代码", "填报单位", "指标", "规则"], rows),
+    )  # fmt: skip
 
 
 @app.command()

@@ -137,3 +137,61 @@ def test_an_edition_may_drop_and_add(copy: Path) -> None:
     # a rule that still uses the dropped code is found by the lint, at its line
     report = lint(loaded, loaded.editions["2025"])
     assert any("F32" in p.message and "finance.toml:" in p.where for p in report.problems)
+
+
+RULE = 'severity = "soft"\nkind = "cross_form"\nrounds = "Q"\nexpression = "F13 <= F01"\nmessage = "研发费用大于营业收入;请核对"\n'
+
+
+def added(file: Path, text: str) -> None:
+    file.parent.mkdir(exist_ok=True)
+    with file.open("a", encoding="utf-8") as handle:
+        handle.write("\n" + text)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        (
+            "2015/rules/finance.toml",
+            '[[rule]]\nid = "AF01"\n' + RULE,
+            "规则号 AF01 已经用过(2015/rules/finance.toml:2)",
+        ),
+        ("2015/rules/operations.toml", '[[rule]]\nid = "AF15"\n' + RULE, "规则号 AF15 已经用过"),
+        ("2025/rules/operations.toml", '[[rule]]\nid = "AF15"\n' + RULE, "规则号 AF15 在上一版属于 finance 表"),
+        ("2025/rules/finance.toml", f'[[rule]]\nid = "AF90"\n{RULE}[[rule]]\nid = "AF90"\n{RULE}', "已经用过"),
+        (
+            "2025/rules/finance.toml",
+            '[[rule]]\nid = "AF90"\nvalid_from = "下季"\n' + RULE,
+            "应为报告期,如 2025 或 2025-Q3",
+        ),
+        (
+            "2025/rules/finance.toml",
+            '[[rule]]\nid = "AF90"\n' + RULE.replace("cross_form", "banana"),
+            "“banana”不在可用的值",
+        ),
+        (
+            "2025/rules/finance.toml",
+            '[[rule]]\nid = "AF90"\nmessage = "不对"\n' + RULE.replace("message", "rationale"),
+            "太短,至少 4",
+        ),
+        (
+            "2025/rules/finance.toml",
+            '[[rule]]\nid = "AF90"\nrounds = "Q"\n',
+            "规则 AF90 缺少 severity、expression、message",
+        ),
+    ],
+)
+def test_a_slip_in_a_rule_is_told_and_never_takes_the_place_of_another(
+    copy: Path, file: str, text: str, said: str
+) -> None:
+    added(copy / file, text)
+    with pytest.raises(DefinitionError) as told:
+        load_programme(copy)
+    assert said in str(told.value) and told.value.where.startswith(file), str(told.value)
+
+
+def test_a_rule_that_can_never_be_judged_is_an_error(copy: Path) -> None:
+    added(copy / "2025/rules/finance.toml", '[[rule]]\nid = "AF90"\n' + RULE.replace("F13", "F10"))
+    park = load_programme(copy)
+    (problem,) = lint(park, park.editions["2025"]).problems
+    assert problem.severity == "error" and "永远不能判定" in problem.message

@@ -87,6 +87,12 @@ def test_a_rule_holds_fails_or_stays_undetermined_unit_by_unit() -> None:
     assert finding["message"].endswith("。")
 
 
+def test_a_finding_says_what_the_figure_was_held_against() -> None:
+    result = audited(QUARTER, finance={A: {"F01": 5_000_000, "F01_yoy": 4000}, B: {"F01": 5000, "F01_yoy": 4000}})
+    (found,) = result.findings.filter(rule="AF15")["found"]
+    assert found == "F01=5000000,上年同期F01=4000"
+
+
 def test_a_rule_does_not_apply_to_units_that_are_not_on_its_form() -> None:
     result = audited(personnel={A: {"P01": 1, "P06": 2, "P09": 0}}, finance={A: {"F01": 1}, B: {"F01": 2}})
     assert outcome(result, "AP01") == (0, 1, 0, 1)
