@@ -90,7 +90,7 @@ def test_a_book_too_large_to_open_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_national_forms_take_only_equal_columns_and_say_why_others_are_blank() -> None:
-    layout = national_layout("park")
+    layout = national_layout(PROGRAMME.folder)
     data = national_book(of(Period(2014), 900), layout, "兰州高新区")
     found = sheets(data)
     economy = found["GQ-002 经济概况"]
@@ -113,7 +113,7 @@ def codes_of(found: dict[str, list[list[object]]], sheet: str) -> list[object]:
 
 @pytest.mark.parametrize("edition", ["2015", "2025"])
 def test_every_mapped_column_is_collected_with_the_same_unit_and_every_blank_one_has_a_reason(edition: str) -> None:
-    layout = national_layout("park")
+    layout = national_layout(PROGRAMME.folder)
     assert layout.problems(PROGRAMME.editions[edition]) == []
     sources = [c.source for form in layout.forms for c in form.columns if c.source]
     assert len(sources) == len(set(sources)) > 100  # no figure goes to two columns
