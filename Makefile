@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 system:
 	@command -v soffice >/dev/null 2>&1 || { \
 	  if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
-	    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libreoffice-calc-nogui fonts-noto-cjk poppler-utils chromium strace) >/dev/null 2>&1 \
+	    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libreoffice-calc-nogui libreoffice-writer-nogui fonts-noto-cjk poppler-utils chromium strace) >/dev/null 2>&1 \
 	      || echo "LibreOffice 未能安装,有关测试将跳过 / not installed, its tests will skip"; \
 	  else echo "没有 LibreOffice,有关测试将跳过(apt-get install libreoffice-calc-nogui fonts-noto-cjk)"; fi; }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +17,8 @@ import pytest
 
 from exports.display import with_display
 from exports.documents.assessment import figures_of
-from exports.documents.published import Document, capitals
-from exports.documents.write import documents_of, html_page, write_documents
+from exports.documents.published import Document, Grid, Section, Sentence, capitals
+from exports.documents.write import documents_of, html_page, write_documents, write_word
 from exports.manifest import ReleaseMeta
 from schemas.marts import conform
 from schemas.period import Period
@@ -224,3 +226,32 @@ def test_a_page_of_a_document_without_tables(meta: ReleaseMeta) -> None:
 )
 def test_sections_are_numbered_in_chinese(number: int, text: str) -> None:
     assert capitals(number) == text
+
+
+def has_writer() -> bool:
+    """Whether there is a LibreOffice with Writer, and a program that reads the PDF it makes."""
+    office = shutil.which("soffice")
+    return (
+        office is not None
+        and Path(office).resolve().with_name("libswlo.so").exists()
+        and bool(shutil.which("pdftotext"))
+    )
+
+
+@pytest.mark.libreoffice
+@pytest.mark.skipif(not has_writer(), reason="LibreOffice Writer or pdftotext is not installed")
+def test_a_page_has_twenty_two_lines_of_twenty_eight_characters(tmp_path: Path, meta: ReleaseMeta) -> None:
+    """GB/T 9704-2012, as LibreOffice lays the document out."""
+    text = (Sentence("甲" * 28 * 60),)
+    grid = Grid("表1 主要指标", ("园区", "收入"), (("甲高新区", "1234"), ("乙高新区", "5678")))
+    document = Document("半年检查通报", "2015年上半年检查通报", "二〇一五年七月", (Section("总体", text, (grid,)),), ())
+    write_word(document, meta, tmp_path / "a.docx")
+    command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", "pdf"]
+    subprocess.run([*command, "--outdir", tmp_path, tmp_path / "a.docx"], check=True, capture_output=True, timeout=180)
+    shown = subprocess.run(
+        ["pdftotext", "-layout", tmp_path / "a.pdf", "-"], check=True, capture_output=True, text=True
+    )
+    pages = [[line.replace(" ", "") for line in page.split("\n") if line.strip()] for page in shown.stdout.split("\f")]
+    *lines, number = pages[1]
+    assert [len(line) for line in lines] == [28] * 22 and number == "—2—"
+    assert pages[0][-1] == "—1—" and "甲高新区1234" in pages[2] + pages[3]

@@ -258,3 +258,37 @@ def test_everything_that_happened_is_in_a_sound_trail_without_any_secret(inst: I
     assert actions == ["sign_in_failed", "signed_in", "received", "checked", "viewed"]
     text = str(told)
     assert "wrong-Secret-1" not in text and PASSWORD not in text and browser.cookies["ytb_session"] not in text
+
+
+def test_no_secret_stands_in_log_ledger_or_home(
+    inst: Installation,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was typed, shown or handed out once is nowhere in clear afterwards, also where a page of ours breaks."""
+    caplog.set_level("DEBUG")
+    browser = Browser(inst.app)
+    browser.sign_in(CLERK, "Canary-Mistyped-1")
+    browser.sign_in("Canary-As-Name-2", PASSWORD)
+    browser.sign_in(CLERK, PASSWORD)
+    changed = {"old": PASSWORD, "new": "Canary-Chosen-3", "again": "Canary-Chosen-3"}
+    assert browser.post("/password", changed, page="/password").status == 303
+    token = inst.token(CLERK, "read")
+    api = {"Authorization": f"Bearer {token}"}
+    asked = "/api/v1/parks/LBGX/periods/2015-Q1/submissions"
+    assert browser.get(asked, **api).status == 200
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("broken on purpose")
+
+    monkeypatch.setattr(access, "session_of", broken)
+    monkeypatch.setattr(access, "token_of", broken)
+    assert browser.get("/park").status == 500 and browser.get(asked, **api).status == 500
+    assert "broken on purpose" in caplog.text
+    said = "".join(capfd.readouterr()).encode() + caplog.text.encode()
+    inst.office.ledger.engine.dispose()
+    kept = b"".join(path.read_bytes() for path in inst.home.root.rglob("*") if path.is_file())
+    session = browser.cookies["ytb_session"]
+    for canary in ("Canary-Mistyped-1", "Canary-As-Name-2", PASSWORD, "Canary-Chosen-3", token, session):
+        assert canary.encode() not in said + kept, canary
