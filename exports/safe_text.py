@@ -12,7 +12,7 @@ _TRIGGER: Final = frozenset("=+-@＝＋－＠")
 _CONTROL: Final = frozenset("\t\r\n\x00")
 # Format characters no ``isspace`` knows, which programs skip all the same.
 _INVISIBLE: Final = frozenset("\ufeff\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u00ad")
-_PLAIN_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+_HARMLESS: Final = re.compile(r"-?\d+(?:\.\d+)?|-")
 # Characters XML 1.0 has no place for; a workbook with one of them does not open.
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
@@ -20,11 +20,12 @@ _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\
 def is_dangerous(text: str) -> bool:
     """Whether a spreadsheet program might run ``text`` as a formula when it opens or edits it.
 
-    Blanks and invisible characters before the trigger do not hide it; a plain negative number is harmless.
+    Blanks and invisible characters before the trigger do not hide it; a plain negative number, and a dash that stands for no unit
+    of measure, are harmless.
     """
     if text[:1] in _CONTROL and text:
         return True
-    if _PLAIN_NUMBER.fullmatch(text):
+    if _HARMLESS.fullmatch(text):
         return False
     start = next((c for c in text if not c.isspace() and c not in _INVISIBLE and ord(c) >= 32), "")
     return start in _TRIGGER and start != ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,25 +49,41 @@ def template(
     park: Annotated[str, typer.Option(help="园区代码;区域或省代码得到背景资料表")] = "",
     unit: Annotated[str, typer.Option(help="只给这一家企业:它自己填报的工作簿")] = "",
     each: Annotated[bool, typer.Option("--each", help="园区的每家企业各一个工作簿")] = False,
+    force: Annotated[bool, typer.Option("--force", help="覆盖已有的文件")] = False,
 ) -> None:
-    """生成预填的填报模板:园区的,一家企业的,或每家企业各一个。"""
+    """生成预填的填报模板:园区的,一家企业的,或每家企业各一个。
+
+    已有的文件不覆盖:可能已经填了数。
+    """
     when, as_of = Period.parse(period), CALL.now.astimezone(BEIJING).date()
     office = CALL.office if CALL.has_home else None
     if each and not unit and park:
         if office is None:
             raise RefusalError("还没有数据目录,不知道园区有哪些企业;请先 ytb init 并导入名录。")
+        made = {
+            code: (output / f"{when}_{park}_{code}.xlsx", data)
+            for code, data in unit_templates(office, CALL.programme, when, park, as_of=as_of)
+        }
+        _require_free(dict(made.values()), force)
         output.mkdir(parents=True, exist_ok=True)
-        written = []
-        for code, data in unit_templates(office, CALL.programme, when, park, as_of=as_of):
-            path = output / f"{when}_{park}_{code}.xlsx"
+        for path, data in made.values():
             path.write_bytes(data)
-            written.append({"unit_id": code, "file": path})
+        written = [{"unit_id": code, "file": path} for code, (path, _) in made.items()]
         emit({"units": written}, f"已为 {park} 的 {len(written)} 家企业各写一个工作簿,在 {output}。")
         return
     park = park or _park_of(unit, when)
     data = template_for(office, CALL.programme, when, park, unit=unit, as_of=as_of)
+    _require_free({output: data}, force)
     output.write_bytes(data)
     emit({"file": output, "bytes": len(data)}, f"模板已写入 {output}({len(data) // 1024} KB)。")
+
+
+def _require_free(wanted: Mapping[Path, bytes], force: bool) -> None:
+    """Raise RefusalError where another file stands in a place: somebody may have filled it in."""
+    taken = [path for path, data in wanted.items() if not force and path.is_file() and path.read_bytes() != data]
+    if taken:
+        more = f" 等 {len(taken)} 个文件" if len(taken) > 1 else ""
+        raise RefusalError(f"{taken[0]}{more}已经存在,可能已经填了数,没有覆盖;请换一个位置,或确认不要后用 --force。")
 
 
 def _park_of(unit: str, period: Period) -> str:

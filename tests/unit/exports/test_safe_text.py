@@ -26,7 +26,7 @@ def test_what_a_spreadsheet_program_would_run_is_found(text: str) -> None:
     assert safe_csv(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["", "营业收入", "—", "…", "*", "-3.25", "12", "F01|T|a", "R&D经费", "'quoted'"])
+@pytest.mark.parametrize("text", ["", "营业收入", "—", "-", "…", "*", "-3.25", "12", "F01|T|a", "R&D经费", "'quoted'"])
 def test_figures_marks_and_names_stay_as_they_are(text: str) -> None:
     assert safe_csv(text) == text
 

@@ -117,6 +117,15 @@ def test_a_complaint_in_english(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 2 and err.endswith("Error: No such option: --dat (Possible options: --data)\n")
 
 
+def test_a_template_is_not_written_over_another_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ("--home", str(tmp_path / "none"), "template", "--period", "2015-Q2", "-o", str(tmp_path / "a.xlsx"))
+    assert run(capsys, *words, "--park", "LBGX")[0] == 0
+    assert run(capsys, *words, "--park", "LBGX")[0] == 0  # the same bytes
+    code, _, said = run(capsys, *words, "--park", "LBXQ")
+    assert code == 1 and "已经存在" in said and "--force" in said
+    assert run(capsys, *words, "--park", "LBXQ", "--force")[0] == 0
+
+
 def test_a_path_that_is_in_the_way_is_the_callers_matter(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     (tmp_path / "s.toml").write_text(
