@@ -49,12 +49,9 @@ def template(
     park: Annotated[str, typer.Option(help="园区代码;区域或省代码得到背景资料表")] = "",
     unit: Annotated[str, typer.Option(help="只给这一家企业:它自己填报的工作簿")] = "",
     each: Annotated[bool, typer.Option("--each", help="园区的每家企业各一个工作簿")] = False,
-    force: Annotated[bool, typer.Option("--force", help="覆盖已有的文件")] = False,
+    force: Annotated[bool, typer.Option("--force", help="覆盖已有的文件(缺省不覆盖:可能已经填了数)")] = False,
 ) -> None:
-    """生成预填的填报模板:园区的,一家企业的,或每家企业各一个。
-
-    已有的文件不覆盖:可能已经填了数。
-    """
+    """生成预填的填报模板:园区的,一家企业的,或每家企业各一个。"""
     when, as_of = Period.parse(period), CALL.now.astimezone(BEIJING).date()
     office = CALL.office if CALL.has_home else None
     if each and not unit and park:
