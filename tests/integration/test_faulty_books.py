@@ -1,7 +1,7 @@
 """Two workbooks full of faults, and every finding they give: a change in reader or audit that alters one shows as a diff.
 
 The figures are made here, from code, row and unit alone, so that nothing but reader, rules and code lists decides. After a change
-that is meant: ``make golden``, and read the diff.
+that is meant: ``pytest … --rewrite-golden``, and read the diff.
 """
 
 from __future__ import annotations
