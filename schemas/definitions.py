@@ -97,7 +97,9 @@ def _in_chinese(problem: Any) -> str:
             return f"缺少 {'、'.join(missing)}"
         case "additionalProperties":
             strange = sorted(problem.instance.keys() - problem.schema.get("properties", {}).keys())
-            return f"不认识 {'、'.join(strange)},可写的有 {'、'.join(problem.schema.get('properties', {}))}"
+            known = f"不认识 {'、'.join(strange)},可写的有 {'、'.join(problem.schema.get('properties', {}))}"
+            of_a_programme = {"rounds", "in_template", "absorbed_by"} & set(strange)
+            return known + (";制度的规则用 ytb programme lint 检查、ytb rules rehearse 试算" if of_a_programme else "")
         case "enum":
             return f"“{problem.instance}”不在可用的值之中:{'、'.join(map(str, problem.validator_value))}"
         case "type":

@@ -122,7 +122,7 @@ def rule_file(
         except DefinitionError as error:
             problems.append(f"{where_of(entry['id'])}:规则 {entry['id']}:{error}")
     doubled = sorted({r.id for r in rules if sum(o.id == r.id for o in rules) > 1})
-    problems += [f"{where_of(rule_id)}:规则号 {rule_id} 重复;请改号。" for rule_id in doubled]
+    problems += [f"{where_of(rule_id)}:规则号 {rule_id} 在这个文件里用了不止一次;请改号。" for rule_id in doubled]
     if problems:
         raise DefinitionError("\n".join(problems))
     return RuleFile(
