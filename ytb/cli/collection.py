@@ -24,7 +24,7 @@ from warehouse.ledger.receipts import receipt, verify_receipt
 from warehouse.ledger.register import register_as_of
 from warehouse.ledger.signatories import Signatories, typed_signatories
 from warehouse.ledger.states import STANDING
-from ytb.cli.incoming import books_of, taken_in
+from ytb.cli.incoming import books_of, is_same, taken_in
 from ytb.cli.output import emit, progress
 from ytb.cli.remote import Server, submit_to
 from ytb.cli.session import BEIJING, CALL
@@ -77,7 +77,7 @@ def template(
 
 def _require_free(wanted: Mapping[Path, bytes], force: bool) -> None:
     """Raise RefusalError where another file stands in a place: somebody may have filled it in."""
-    taken = [path for path, data in wanted.items() if not force and path.is_file() and path.read_bytes() != data]
+    taken = [path for path, data in wanted.items() if not force and path.is_file() and not is_same(path, data)]
     if taken:
         more = f" 等 {len(taken)} 个文件" if len(taken) > 1 else ""
         raise RefusalError(f"{taken[0]}{more}已经存在,可能已经填了数,没有覆盖;请换一个位置,或确认不要后用 --force。")

@@ -33,3 +33,8 @@ def taken_in(files: Sequence[Path], what: str = "文件") -> list[IncomingBook]:
     found = books_of(files, what)
     let_in(CALL.office, [(book.name, book.data) for book in found], now=CALL.now, actor=CALL.who)
     return found
+
+
+def is_same(path: Path, data: bytes) -> bool:
+    """Whether these bytes, and nothing else, stand in a file; it is not taken in."""
+    return path.read_bytes() == data

@@ -92,7 +92,10 @@ def test_the_row_names_r_writes_are_a_column(tmp_path: Path) -> None:
     [
         ("[[rule]]\nid = 'a'\n", "expression"),
         ("[[rule]]\nid = 'a'\nexpression = 'x >'\n", "规则 a"),
-        ('[[rule]]\nid = "a"\nexpression = "x > 1"\n[[rule]]\nid = "a"\nexpression = "x > 2"\n', "规则号 a 在这个文件里用了不止一次"),
+        (
+            '[[rule]]\nid = "a"\nexpression = "x > 1"\n[[rule]]\nid = "a"\nexpression = "x > 2"\n',
+            "规则号 a 在这个文件里用了不止一次",
+        ),
         ('[[rule]]\nid = "a"\nexpression = "x > 1"\nseverity = "hart"\n', "severity"),
         ("rule = [", "TOML 语法错误"),
     ],
