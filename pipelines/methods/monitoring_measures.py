@@ -71,15 +71,28 @@ MEASURES: Final[dict[str, Measure]] = {
         "同比(匹配)",
         PERCENT,
         1,
-        (("matched", "numerator"), ("matched_base", "base"), ("entrants", "level"), ("leavers", "level")),
+        # 本年累计 less the matched units, which base and growth give, is what the others reported.
+        (
+            ("matched", "numerator"),
+            ("matched_base", "base"),
+            ("unmatched", "level"),
+            ("entrants", "level"),
+            ("leavers", "level"),
+        ),
     ),
     "growth_nominal": Measure(
         "同比(名义)", PERCENT, 1, (("level", "numerator"), ("published", "base"), ("leavers", "level"))
     ),
     "contribution_rate": Measure(
-        "对增长的贡献率", PERCENT, 1, COMPARED, (("comparable", "denominator"), ("base", "base"))
+        "对增长的贡献率",
+        PERCENT,
+        1,
+        (*COMPARED, ("rest", "level"), ("entrants", "level")),
+        (("comparable", "denominator"), ("base", "base")),
     ),
-    "contribution_points": Measure("拉动", POINTS, 2, COMPARED, (("base", "denominator"),)),
+    "contribution_points": Measure(
+        "拉动", POINTS, 2, (*COMPARED, ("rest", "level"), ("entrants", "level")), (("base", "denominator"),)
+    ),
     "share": Measure("占比", PERCENT, 1, (("level", "numerator"),), (("level", "denominator"),)),
     "units_reported": Measure("已报单位数", UNITS, 0, ()),
     "units_due": Measure("应报单位数", UNITS, 0, ()),

@@ -29,6 +29,7 @@ NAMES: Final = {
     "matched": "matched(SUM({x}))",
     "matched_base": "matched(yoy(SUM({x})))",
     "entrants": "entrants({x})",
+    "unmatched": "unmatched(SUM({x}))",
     "discrete": "SUM({x} - prev({x}))",
     "kept": "SUM({x}, notnull(prev({x})))",
     "kept_before": "SUM(prev({x}), notnull({x}))",
@@ -44,9 +45,9 @@ NAMES: Final = {
     "perimeter": "perimeter({x})",
     "correction": "correction({x})",
 }
-OWN_TERMS: Final = tuple(NAMES)[:10]  # from this quarter's rows
+OWN_TERMS: Final = tuple(NAMES)[:11]  # from this quarter's rows
 ESTIMATE_TERMS: Final = tuple(NAMES)[
-    10:15
+    11:16
 ]  # likewise, where anything is estimated; the others come with rows of their own
 DIFFERENCES: Final = ("leavers", "perimeter", "correction")
 STATISTICS: Final = ("known", "missing", "n", "max1", "max2", "fixed", "absolute")
@@ -144,6 +145,7 @@ def _with_own_terms(units: pl.DataFrame) -> pl.DataFrame:
         matched=pl.when(matched & answered).then(now),
         matched_base=pl.when(matched & answered).then(accepted),
         entrants=pl.when(both & accepted.is_null()).then(restated),
+        unmatched=pl.when(~(matched & answered)).then(now),
         discrete=pl.when(quarter).then(now - before),
         kept=pl.when(quarter).then(now),
         kept_before=pl.when(quarter).then(before),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 
+import ytb.portal
 from warehouse.vault import Vault
 from ytb.portal.limits import BodyLimits, BodyTooLargeError, BodyTooSlowError, GuardedBody
 from ytb.portal.multipart import BadFormError, MultipartParser, Part, part_of
@@ -194,3 +196,16 @@ def test_a_body_that_trickles_is_given_up_though_bytes_keep_coming() -> None:
     # One byte a second: at the twelfth look, ten seconds of grace are over.
     got, stopped = read_through(BodyLimits(), [b"x"] * 11, times=[0.0, *[float(n) for n in range(11)], 11.0, 12.0])
     assert (got, stopped) == (11, BodyTooSlowError)
+
+
+def test_enter_in_a_field_decides_nothing_where_a_form_has_two_outcomes() -> None:
+    """Browsers take the first button for Enter: a refusal's reason, typed and entered, published the release."""
+    templates = Path(ytb.portal.__file__).with_name("templates")
+    several = 0
+    for template in sorted(templates.glob("*.j2")):
+        for form in re.findall(r"<form\b.*?</form>", template.read_text(encoding="utf-8"), re.DOTALL):
+            buttons = re.findall(r'<button\b(?![^>]*type="button")', form)
+            if len(buttons) > 1 or 'name="decision"' in form:
+                several += 1
+                assert "csrf_field(csrf, decides=true)" in form, template.name
+    assert several >= 8
