@@ -133,12 +133,10 @@ def check(
     broken = [r for r in readings if r.status == "unreadable"]
     if broken:
         return _unreadable(readings, broken)
-    parks, periods = (
-        {r.park for r in readings if r.park} | ({park} if park else set()),
-        {r.period for r in readings if r.period},
+    parks, periods = {r.park for r in readings if r.park}, {r.period for r in readings if r.period}
+    disagreement = _elsewhere(readings, park, period) or _disagreement(
+        readings, parks | ({park} if park else set()), periods | ({period} if period else set())
     )
-    periods |= {period} if period else set()
-    disagreement = _disagreement(readings, parks, periods)
     if disagreement:
         return _refused(readings, *disagreement)
     the_park, the_period = next(iter(parks)), next(iter(periods))
@@ -225,6 +223,19 @@ def _judged(
         result.rule_set_hash, operands.snapshot if operands else "", tuple(readings), separable,
         forensics=pl.concat([*(r.forensics for r in _once(readings)), together.forensics]),
     )  # fmt: skip
+
+
+def _elsewhere(readings: Sequence[FileReading], park: str | None, period: Period | None) -> tuple[str, str] | None:
+    """Files of another period or park than where they were sent: which ones, and of what."""
+    others = [(r, r.period) for r in readings if period and r.period and r.period != period]
+    if others:
+        named = "、".join(f"《{r.name}》是 {of} 的报表" for r, of in others)
+        return "several_periods", f"{named},这里报送的是 {period};请改用 {period} 的模板,或到那一期报送。"
+    strangers = [(r, r.park) for r in readings if park and r.park and r.park != park]
+    if strangers:
+        named = "、".join(f"《{r.name}》是园区 {of} 的报表" for r, of in strangers)
+        return "several_parks", f"{named},这里报送的是 {park};请核对文件,只报本园区的。"
+    return None
 
 
 def _disagreement(readings: Sequence[FileReading], parks: set[str], periods: set[Period]) -> tuple[str, str] | None:

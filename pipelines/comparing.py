@@ -38,15 +38,16 @@ class Compared:
 
 
 def compared(office: Office, found: Submission, *, with_cells: bool = True) -> Compared | None:
-    """An upload compared with the newest one before it that was checked; None for the first. ``with_cells``: False where
-    only the findings are asked for, which are few beside the figures of a large park."""
+    """An upload compared with the newest one before it that could be read; None for the first, and for one that cannot be read:
+    what is not said of an unreadable file is not mended. ``with_cells``: False where only the findings are asked for, which are few
+    beside the figures of a large park."""
     with office.ledger.read() as session:
         earlier = [
             one
             for one in submissions(session, park=found.park, period=found.period)
-            if one.revision < found.revision and one.check and one.check.findings_blob
+            if one.revision < found.revision and one.check and one.check.findings_blob and one.check.unreadable is None
         ]
-    if not earlier or found.check is None or found.check.findings_blob is None:
+    if not earlier or found.check is None or found.check.findings_blob is None or found.check.unreadable is not None:
         return None
     before = earlier[-1]
     readable = with_cells and before.check and before.check.observations_blob and found.check.observations_blob

@@ -61,9 +61,11 @@ def _wanted(visit: Visit) -> trail.Wanted:
             return None
         return datetime.combine(day, time(0), BEIJING) + timedelta(days=days)
 
-    return trail.Wanted(
-        visit.query("actor"), visit.query("action"), visit.query("subject"), midnight("from", 0), midnight("until", 1)
-    )
+    typed = visit.query("action").strip()
+    action = next(
+        (code for code, word in ACTIONS.items() if word == typed), typed
+    )  # as the page shows it, or as it is kept
+    return trail.Wanted(visit.query("actor"), action, visit.query("subject"), midnight("from", 0), midnight("until", 1))
 
 
 def trail_page(visit: Visit) -> Response:

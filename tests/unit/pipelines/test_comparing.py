@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.comparing import cell_changes, finding_changes
+from pipelines.comparing import cell_changes, compared, finding_changes
+from schemas.canonical import frame_bytes
 from schemas.findings import as_findings
 from schemas.observations import CELL_MAP_COLUMNS, Observations
+from tests.unit.ytb.portal_office import Q1, installation
+from warehouse.ledger.intake import IncomingFile, record_received
+from warehouse.ledger.steps import record_check
+from warehouse.ledger.submissions import CheckResult, submission
 
 
 def frame(rows: list[tuple[str, int, int | None, int | None]], file: str = "f") -> pl.DataFrame:
@@ -91,3 +98,26 @@ def test_findings_are_fixed_left_or_new_wherever_their_rows_have_moved() -> None
     found = finding_changes(before, after).sort("unit_id").select("unit_id", "change", "row").rows()
     assert found == [("A1", "fixed", 8), ("A2", "left", 90), ("A4", "new", 8)]
     assert finding_changes(before.clear(), before.clear()).is_empty()
+
+
+def test_what_an_unreadable_upload_does_not_say_is_not_mended(tmp_path: Path) -> None:
+    inst = installation(tmp_path / "home")
+    first = inst.submission("LBGX", hard=3)
+    office = inst.office
+    got = record_received(
+        office.vault, office.ledger, [IncomingFile("坏.xlsx", b"x")], park="LBGX", period=Q1, edition="2015", channel="portal",
+        now=inst.at, actor="x",
+    ).submission  # fmt: skip
+    blob = office.vault.put(
+        frame_bytes(as_findings([{"rule": "truncated", "severity": "hard", "code": "truncated"}]))
+    ).sha256
+    with office.ledger.write() as session:
+        broken = CheckResult("1", "r" * 64, "o" * 64, None, blob, (), {}, 1, 0, unreadable="文件不完整。")
+        record_check(session, got.number, broken, now=inst.at, actor="x")
+    third = inst.submission("LBGX", hard=1, name="再报.xlsx")
+    with office.ledger.read() as session:
+        unreadable, again = submission(session, got.number), submission(session, third)
+    assert compared(office, unreadable) is None
+    found = compared(office, again)
+    assert found is not None and found.before.number == first
+    assert found.counted() == {"fixed": 2, "left": 1, "new": 0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import csv
 import io
 import re
@@ -142,6 +144,10 @@ def test_the_trail_is_filtered_by_person_action_object_and_day(inst: Installatio
     numbers = [int(one["序号"]) for one in rows("from=nonsense")]
     assert len(numbers) > len(on_the_day) and numbers == sorted(numbers, reverse=True)
     assert "条" in auditor.get("/trail?actor=auditor").text
+    for action in ("signed_in", quote("登录")):  # as it is kept, and as the page calls it
+        assert "没有符合条件的记录" not in auditor.get(f"/trail?action={action}").text
+        "signed_in", "登录"
+    )
 
 
 def test_the_whole_trail_is_verified_on_request_and_the_page_says_up_to_where(inst: Installation) -> None:
