@@ -128,7 +128,7 @@ def _cells(
             if frame.filter(period=period).is_empty():
                 continue
             try:
-                found = early_estimate(frame, period, lag=4, coverage=coverage)
+                found = early_estimate(frame, period, lag=4, coverage=coverage, lists_due=True)
             except DefinitionError:
                 found = None
             rows += _rows(area.code, indicator, period, found)

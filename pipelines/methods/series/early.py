@@ -125,14 +125,15 @@ def early_estimate(
     coverage: float = 0.8,
     within_days: int | None = None,
     donors: int = DONORS,
+    lists_due: bool | None = None,
 ) -> EarlyEstimate:
     """The estimate for ``period`` and its tested interval from ``frame`` (unit, period, stratum, value, days).
 
     One row a unit and period; null value: has not answered. ``days``: days from the end of the period to the answer, null
     where unknown. ``lag``: periods back to the base (default a year). In a replayed period those count as answered that
-    answered ``within_days`` (given), else the units that have answered ``period`` by now. Where ``period`` has rows without a
-    value it lists who is due, and a unit of the base without a row has left; without such rows every unit of the base that has
-    no row is silent. Units that never answered a replayed period are no part of its truth.
+    answered ``within_days`` (given), else the units that have answered ``period`` by now. Where ``period`` lists who is due, a unit
+    of the base without a row has left; else every unit of the base that has no row is silent. ``lists_due``: whether it does; None:
+    where it has rows without a value (it cannot be told where everybody has answered). Units that never answered a replayed period are no part of its truth.
     Raises DefinitionError, in words, for a period or base that is not there and for data that allow no estimate.
     """
     if not 0 < coverage < 1:
@@ -150,7 +151,7 @@ def early_estimate(
             raise DefinitionError(f"没有 {what} 的数据", remedy="请检查 --period 与 --lag。")
     now = _answers(sides[target], within_days)
     before = sides[target - step]
-    if sides[target]["value"].null_count():
+    if lists_due or (lists_due is None and sides[target]["value"].null_count()):
         before = before.join(sides[target].select("unit"), on="unit", how="semi")
     estimate = ratio_estimate(_sides(now, before), donors)
     answered = now.filter(pl.col("value").is_not_null())["unit"]

@@ -122,6 +122,8 @@ def test_units_that_left_are_not_estimated_where_the_due_are_listed() -> None:
     assert early_estimate(frame, "2025", donors=1).estimate.total == pytest.approx(11 + 22)
     unlisted = frame.filter(pl.col("value").is_not_null())
     assert early_estimate(unlisted, "2025", donors=1).estimate.total == pytest.approx(11 + 22 + 33)
+    everybody = early_estimate(unlisted, "2025", donors=1, lists_due=True)  # b and c have left, and a has answered
+    assert (everybody.estimate.total, everybody.estimate.units) == (11, 1)
     with pytest.raises(DefinitionError, match="没有"):
         early_estimate(frame, "2024")
 

@@ -361,3 +361,25 @@ def test_contributions_of_any_roster_add_up_and_categories_sum_to_totals(now: di
             points = rows.filter(measure="contribution_points")["value"]
             if points.len() and points.null_count() == 0 and total.get("growth_restated") is not None:
                 assert points.sum() == pytest.approx(total["growth_restated"], rel=1e-9, abs=1e-6)
+
+
+def test_what_the_unmatched_reported_stands_behind_the_growth_of_the_matched() -> None:
+    """本年累计 − 上年同期(匹配) × (1 + 同比(匹配)) is the sum of the units without an accepted year earlier: one entrant's own figure
+    unless disclosure control knows of it. Contributions give the comparable sum away in the same manner."""
+    rows = [
+        {"unit_id": "a", "F01": 1100, "F01_yoy": 1000},
+        {"unit_id": "b", "F01": 500, "F01_yoy": 700},
+        {"unit_id": "new", "F01": 653},
+    ]
+    then = quarter("2015-Q2", [{"unit_id": r["unit_id"], "F01": r["F01_yoy"]} for r in rows[:2]])
+    figures = monitoring_figures(MonitoringRound(quarter("2016-Q2", rows), None, None, then, then), PARK_PROGRAMME)
+    base, rate = (value(figures, "LBXQ", "F01", m) for m in ("year_earlier_matched", "growth_matched"))
+    assert value(figures, "LBXQ", "F01", "cumulative") - base * (1 + rate / 100) == pytest.approx(653)
+
+    def behind(measure: str, part: str, breakdown: str = "total|T") -> list[tuple[object, ...]]:
+        row_key = f"LBXQ|{breakdown}|F01|{measure}"
+        return figures.parts.filter(row_key=row_key, part=part).select("n", "max1", "total").rows()
+
+    assert behind("growth_matched", "unmatched(SUM(F01))") == [(1, 653.0, 653.0)]
+    for measure in ("growth_restated", "contribution_points", "contribution_rate"):
+        assert behind(measure, "SUM(F01, isnull(yoy(F01)))", "section|C") == [(1, 653.0, 653.0)], measure
