@@ -12,12 +12,18 @@ from warehouse.ledger.receipts import Receipt
 
 @dataclass(frozen=True)
 class FormLine:
-    """One form filed: its number and title, and how many findings it has."""
+    """One form of the round: its number and title, how many findings it has, and whether it was filed."""
 
     number: str
     title: str
     hard: int
     soft: int
+    is_filed: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The title as printed."""
+        return self.title if self.is_filed else f"{self.title}(没有填报)"
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def check_table_pdf(made: CheckTable, *, address: str) -> bytes:
     story = [
         table([[heading, statutory]], (190, 66), ruled=False),
         table(
-            [("表号", "表名", "错误", "核实"), *((f.number, f.title, f.hard, f.soft) for f in made.forms)],
+            [("表号", "表名", "错误", "核实"), *((f.number, f.shown, f.hard, f.soft) for f in made.forms)],
             (40, 160, 28, 28),
             head=1,
         ),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from starlette.responses import Response
 
 from exports.check_table import CheckTable, FormLine, ToldLine, check_table_pdf
 from exports.pdf import modules
 from exports.receipt_pdf import receipt_pdf, verification_address
 from pipelines.reporting import report_submission
+from schemas.catalog import edition_for_filer
 from schemas.errors import RefusalError
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import Receipt
@@ -97,12 +100,17 @@ def _check_table(visit: Visit) -> CheckTable:
     edition = visit.office.programme.edition_for(found.period)
     reasons = dict(visit.office.programme.codelists["reason_code"].rows.select("code", "name").iter_rows())
     lines = lines_of(visit, found)
-    forms = []
-    for code in found.check.forms if found.check else ():
-        if (form := edition.forms.get(code)) is not None:
-            mine = [line for line in lines if line.words.key[1] == code]
-            hard = sum(line.is_hard for line in mine)
-            forms.append(FormLine(form.number, form.title, hard, len(mine) - hard))
+    filed, asked = (
+        set(found.check.forms if found.check else ()),
+        edition_for_filer(visit.office.programme, edition, found.park).forms,
+    )
+    counted: Counter[tuple[str, bool]] = Counter((line.words.key[1], line.is_hard) for line in lines)
+    # Every form of the round, filed or not: what is signed says what is missing, and no finding goes uncounted.
+    forms = [
+        FormLine(form.number, form.title, counted[code, True], counted[code, False], is_filed=code in filed)
+        for code, form in edition.forms.items()
+        if code in filed or (code in asked and form.asked(found.period)) or counted[code, True] or counted[code, False]
+    ]
     told = [
         ToldLine(
             line.words.place, line.words.unit, line.words.indicator, line.words.found, line.words.problem,

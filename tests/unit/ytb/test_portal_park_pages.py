@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from urllib.parse import quote
 
@@ -222,3 +223,15 @@ def test_a_park_downloads_its_own_accepted_figures_and_no_others(made: PaperPort
     assert ",900" in text and "901" not in text and "777" not in text
     assert clerk.get("/park/LBJJ/2014/data.xlsx").status == 404
     assert clerk.get("/park/LBGX/2013/data.xlsx").status == 409
+
+
+def test_the_check_table_lists_every_form_of_the_round_and_counts_every_finding(made: PaperPortal) -> None:
+    page = made.who("park_reporter-LBGX").get("/submissions/2015Q1-LBGX-0001/check-table").text
+    rows = re.findall(
+        r'<td>(\S+)</td><th scope="row">([^<]+)</th><td class="v">(\d+)</td><td class="v">(\d+)</td>', page
+    )
+    of = {number: (title, int(hard), int(soft)) for number, title, hard, soft in rows}
+    assert of["园企103"] == ("财务状况", 1, 1)
+    assert of["园企102"] == ("生产经营情况(没有填报)", 0, 0)
+    assert "园企105" not in of  # not asked in a first quarter
+    assert sum(hard + soft for _, hard, soft in of.values()) == 2
