@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 
 from exports.manifest import read_manifest
+from pipelines.release_checklist import Standing, release_checklist
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger.periods import rounds
@@ -15,6 +16,7 @@ from warehouse.ledger.release_requests import confirm_release, decline_release, 
 from warehouse.ledger.releases import release, releases, withdraw_release
 from ytb.portal import pages, problems
 from ytb.portal.visit import Visit
+from ytb.portal.weighing import weighed
 
 RELEASERS = frozenset({"province_statistician", "publisher"})
 INSIDE = frozenset({"province_statistician", "reviewer", "publisher", "analyst"})
@@ -85,10 +87,21 @@ def file(visit: Visit) -> Response:
 
 def ask(visit: Visit) -> Response:
     """Ask for a release."""
-    period = Period.parse(visit.form.get("period"))
+    period, reason = Period.parse(visit.form.get("period")), visit.form.get("reason").strip()
+    if not reason:
+        _require_ready(visit, period)
     with visit.office.ledger.write() as session:
-        request_release(session, period, reason=visit.form.get("reason"), now=visit.now, actor=visit.who.name)
+        request_release(session, period, reason=reason, now=visit.now, actor=visit.who.name)
     return pages.go("/releases", "requested")
+
+
+def _require_ready(visit: Visit, period: Period) -> None:
+    """Raise RefusalError where the checklist has open items: who publishes all the same says why."""
+    items = release_checklist(visit.office, visit.portal.home, period, now=visit.now, matters=weighed(visit, period))
+    if left := [item.title for item in items if item.standing is Standing.OPEN]:
+        raise RefusalError(
+            f"{period} 的核对表还有 {len(left)} 项没有完成({'、'.join(left)});请先完成,或在说明里写明为什么现在发布。"
+        )
 
 
 def decide(visit: Visit) -> Response:

@@ -277,6 +277,8 @@ def test_a_form_that_breaks_off_or_is_too_large_changes_nothing(inst: Installati
 
 def test_a_release_is_asked_for_by_one_and_confirmed_by_another(inst: Installation, who: dict[str, Browser]) -> None:
     asker, other = who["province_statistician"], who["publisher"]
+    unready = asker.post("/releases/requests", {"period": "2015-Q1", "reason": " "}, page="/releases")
+    assert unready.status == 422 and "项没有完成(已关网、" in unready.text and "为什么现在发布" in unready.text
     assert asker.post("/releases/requests", {"period": "2015-Q1", "reason": "首次"}, page="/releases").status == 303
     own = asker.post("/releases/requests/1", {"decision": "confirm"}, page="/releases")
     assert own.status == 422 and "须由另一人确认" in own.text and inst.published == []
