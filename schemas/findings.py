@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 FINDING_COLUMNS: dict[str, pl.DataType] = {
@@ -22,6 +24,23 @@ FINDING_COLUMNS: dict[str, pl.DataType] = {
     "outcome": pl.String(),
     "absorbed_by": pl.String(),
 }
+
+_OF_A_RULE = re.compile(r"[A-Z]{1,3}\d+\w*")
+_TITLES = {
+    "required": "必填项", "missing_row": "缺行", "sign": "负数", "domain": "代码", "duplicate": "重复", "key_missing": "缺主键",
+    "yoy_reason": "上年同期改动", "yoy_required": "上年同期未填", "merged_over": "合并单元格", "merged_blank": "合并单元格",
+    "error_cell": "错误值", "uncalculated": "公式未计算", "type": "数据类型", "decimals": "小数位", "date": "日期", "code_ambiguous": "代码不明",
+    "code_numeric": "代码存为数字", "unit_in_cell": "格内写计量单位", "percent_in_cell": "格内写百分号", "no_code_row": "代码行",
+    "data_above": "代码行", "code_twice": "代码行", "unknown_code": "代码行", "no_key": "代码行", "form_twice": "重复的表", "unknown_form": "未知的表",
+    "old_edition": "旧版模板", "no_meta": "模板标识", "several_periods": "报告期不符", "no_period": "报告期", "several_parks": "园区不符",
+    "no_park": "园区", "overlap": "多文件矛盾", "foreign_unit": "不是本单位", "not_own_form": "不是本单位填的表",
+}  # fmt: skip
+
+
+def shown_rule(rule: str) -> str:
+    """What people read for the rule of a finding: its number, or in words what is no rule of the programme."""
+    return rule if _OF_A_RULE.fullmatch(rule) else _TITLES.get(rule, "文件与单元格")
+
 
 BLOCKING = (pl.col("severity") == "hard") & (pl.col("outcome") == "failed")
 NEEDS_EXPLANATION = (pl.col("severity") == "soft") & pl.col("outcome").is_in(["failed", "undetermined"])

@@ -17,7 +17,7 @@ from pipelines.querying import ENDING_TITLES, ending_counts, finding_endings
 from pipelines.reminding import reach
 from pipelines.review import by_effect, record_reminders, reminders
 from schemas.errors import RefusalError
-from schemas.findings import BLOCKING, NEEDS_EXPLANATION
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION, shown_rule
 from schemas.model import Edition
 from schemas.period import Period
 from warehouse.ledger import periods, proposals
@@ -167,7 +167,11 @@ def rules_that_fire(visit: Visit) -> Response:
     if period is not None:
         rules = {one.id: one.message for one in visit.office.programme.edition_for(period).rules}
     bars = [
-        Bar(names.get(row[by], row[by]) if by == "park" else row[by], float(row["findings"]), str(row["findings"]))
+        Bar(
+            names.get(row[by], row[by]) if by == "park" else shown_rule(row[by]),
+            float(row["findings"]),
+            str(row["findings"]),
+        )
         for row in counted[:RULES_DRAWN]
     ]
     chart = bar_chart("fired", "问题最多的园区" if by == "park" else "问题最多的规则", bars, "处")

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from exports.safe_text import safe_csv
+from schemas.findings import shown_rule
 from schemas.period import Period
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.return_models import ReturnState
@@ -156,7 +157,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"beijing": beijing, "until": until, "size": size, "path": lambda text: quote(str(text), safe="")}
+    made.filters |= {
+        "beijing": beijing,
+        "until": until,
+        "size": size,
+        "rule_shown": shown_rule,
+        "path": lambda text: quote(str(text), safe=""),
+    }
     made.globals |= {
         "chip": lambda state: CHIPS[state] if state is not None else NOT_FILED,
         "return_chip": lambda state: RETURN_CHIPS[state] if state is not None else NOT_FILED,

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.intake import Office
 from pipelines.matters import Matters, what_matters
+from schemas.findings import shown_rule
 from schemas.period import Period
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import NASTY, PASSWORD, Installation, installation
@@ -383,3 +384,11 @@ def test_a_release_that_cannot_be_made_says_why_and_one_that_was_interrupted_is_
     with office.ledger.read() as session:
         found = release_requests.release_requests(session)[0]
     assert (found.state, found.release) == ("failed", None) and "重新申请" in (found.message or "")
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [("AF02", "AF02"), ("AB14", "AB14"), ("required", "必填项"), ("text_as_workbook", "文件与单元格")],
+)
+def test_what_is_no_rule_of_the_programme_is_shown_in_words(rule: str, shown: str) -> None:
+    assert shown_rule(rule) == shown
