@@ -45,19 +45,23 @@ def compared(office: Office, found: Submission, *, with_cells: bool = True) -> C
         earlier = [
             one
             for one in submissions(session, park=found.park, period=found.period)
-            if one.revision < found.revision and one.check and one.check.findings_blob and one.check.unreadable is None
+            if one.revision < found.revision and _could_be_read(one)
         ]
-    if not earlier or found.check is None or found.check.findings_blob is None or found.check.unreadable is not None:
+    if not earlier or not _could_be_read(found):
         return None
     before = earlier[-1]
-    readable = with_cells and before.check and before.check.observations_blob and found.check.observations_blob
+    with_both = before.check and before.check.observations_blob and found.check and found.check.observations_blob
     cells = (
         cell_changes(observations_of(office.vault, before), observations_of(office.vault, found))
-        if readable
+        if with_cells and with_both
         else pl.DataFrame(schema=CELL_COLUMNS)
     )
     findings = finding_changes(findings_of(office.vault, before), findings_of(office.vault, found))
     return Compared(before, found, findings, cells)
+
+
+def _could_be_read(one: Submission) -> bool:
+    return one.check is not None and one.check.findings_blob is not None and one.check.unreadable is None
 
 
 def finding_changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

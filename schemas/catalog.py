@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -278,14 +277,12 @@ def _rules(folder: Path, forms: Mapping[str, Form], parent: Edition | None) -> t
 
 def _stated_once(definition: Definition, stated: dict[str, str]) -> Iterator[tuple[Mapping[str, Any], str]]:
     """The rules of a file with their ``file:line``; ``stated`` are those of the edition so far. A number is used once."""
-    seen = Counter[str]()
     for entry in definition.data.get("rule", []):
-        where = definition.line_of("id", entry["id"], seen[entry["id"]])
-        seen[entry["id"]] += 1
-        if (first := stated.setdefault(entry["id"], where)) != where or seen[entry["id"]] > 1:
-            raise DefinitionError(
-                f"规则号 {entry['id']} 已经用过({first})", where=where, remedy="请改用没有用过的编号。"
-            )
+        rule, where = entry["id"], definition.line_of("id", entry["id"])
+        if (first := stated.get(rule)) is not None:
+            again = definition.line_of("id", rule, 1) if first == where else where
+            raise DefinitionError(f"规则号 {rule} 已经用过({first})", where=again, remedy="请改用没有用过的编号。")
+        stated[rule] = where
         yield entry, where
 
 

@@ -170,7 +170,7 @@ def _links(targets: Mapping[str, tuple[str, str]]) -> str:
 def _foot(side: str) -> str:
     """The page number between dashes, a character in from the outer edge."""
     field = "".join(f'<w:r>{_look(_NUMBER)}{part}</w:r>' for part in (
-        "<w:t>— </w:t>".replace("<w:t>", '<w:t xml:space="preserve">'), '<w:fldChar w:fldCharType="begin"/>',
+        '<w:t xml:space="preserve">— </w:t>', '<w:fldChar w:fldCharType="begin"/>',
         '<w:instrText xml:space="preserve"> PAGE </w:instrText>', '<w:fldChar w:fldCharType="end"/>',
         '<w:t xml:space="preserve"> —</w:t>',
     ))  # fmt: skip

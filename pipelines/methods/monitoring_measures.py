@@ -52,6 +52,8 @@ class Measure:
 
 
 COMPARED: Final = (("comparable", "numerator"), ("base", "base"))
+# What gives the comparable sum gives the rest of 本年累计 too.
+APART: Final = (*COMPARED, ("rest", "level"), ("entrants", "level"))
 MEASURES: Final[dict[str, Measure]] = {
     "cumulative": Measure("本年累计", None, None, (("level", "level"),)),
     "discrete_quarter": Measure(
@@ -66,7 +68,7 @@ MEASURES: Final[dict[str, Measure]] = {
         "上年同期(匹配)", None, None, (("matched_base", "base"), ("entrants", "level"), ("leavers", "level"))
     ),
     "year_earlier_published": Measure("上年同期(原发布)", None, None, (("published", "base"), ("leavers", "level"))),
-    "growth_restated": Measure("同比(同口径)", PERCENT, 1, (*COMPARED, ("rest", "level"), ("entrants", "level"))),
+    "growth_restated": Measure("同比(同口径)", PERCENT, 1, APART),
     "growth_matched": Measure(
         "同比(匹配)",
         PERCENT,
@@ -87,18 +89,16 @@ MEASURES: Final[dict[str, Measure]] = {
         "对增长的贡献率",
         PERCENT,
         1,
-        (*COMPARED, ("rest", "level"), ("entrants", "level")),
+        APART,
         (("comparable", "denominator"), ("base", "base")),
     ),
-    "contribution_points": Measure(
-        "拉动", POINTS, 2, (*COMPARED, ("rest", "level"), ("entrants", "level")), (("base", "denominator"),)
-    ),
+    "contribution_points": Measure("拉动", POINTS, 2, APART, (("base", "denominator"),)),
     "share": Measure("占比", PERCENT, 1, (("level", "numerator"),), (("level", "denominator"),)),
     "units_reported": Measure("已报单位数", UNITS, 0, ()),
     "units_due": Measure("应报单位数", UNITS, 0, ()),
     "coverage": Measure("填报率", PERCENT, 1, ()),
     "cumulative_constant": Measure("本年累计(上年价格)", None, None, (("level", "level"),)),
-    "growth_real": Measure("同比(不变价)", PERCENT, 1, (*COMPARED, ("rest", "level"), ("entrants", "level"))),
+    "growth_real": Measure("同比(不变价)", PERCENT, 1, APART),
     "cumulative_reported": Measure("填报单位合计", None, None, (("answered", "level"), ("estimates", "level"))),
     "growth_reported": Measure(
         "同比(填报单位)",

@@ -45,10 +45,12 @@ NAMES: Final = {
     "perimeter": "perimeter({x})",
     "correction": "correction({x})",
 }
-OWN_TERMS: Final = tuple(NAMES)[:11]  # from this quarter's rows
-ESTIMATE_TERMS: Final = tuple(NAMES)[
-    11:16
-]  # likewise, where anything is estimated; the others come with rows of their own
+_ORDER: Final = tuple(NAMES)
+_ANSWERED, _PUBLISHED = _ORDER.index("answered"), _ORDER.index("published")
+OWN_TERMS: Final = _ORDER[:_ANSWERED]
+"""From this quarter's rows."""
+ESTIMATE_TERMS: Final = _ORDER[_ANSWERED:_PUBLISHED]
+"""Likewise, where anything is estimated; the others come with rows of their own."""
 DIFFERENCES: Final = ("leavers", "perimeter", "correction")
 STATISTICS: Final = ("known", "missing", "n", "max1", "max2", "fixed", "absolute")
 SHEET_TERMS: Final = ("level", "comparable", "base", "published", "previous", "printed")

@@ -18,7 +18,7 @@ from schemas.errors import RefusalError
 from warehouse.ledger import trail
 from warehouse.ledger.access_models import RecoveryCodeRow
 from warehouse.ledger.models import ApiTokenRow, SessionRow, SignInFailureRow, UserRow
-from warehouse.ledger.users import User, user_of
+from warehouse.ledger.users import User, person_of
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
 LOCK_FOR = timedelta(minutes=15)
@@ -113,7 +113,7 @@ def credentials(session: Session, name: str) -> Credentials | None:
     if row is None:
         return None
     return Credentials(
-        user_of(row),
+        person_of(row),
         row.password_hash,
         row.password_one_time,
         row.password_set_at,

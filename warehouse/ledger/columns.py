@@ -14,6 +14,7 @@ from sqlalchemy.types import TypeDecorator
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
+_STORED_LENGTH = len("2025-04-01T01:00:00.000000Z")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -27,6 +28,10 @@ def stored_instant(at: datetime) -> str:
 
 def read_instant(text: str) -> datetime:
     """The instant of ``stored_instant``, in Asia/Shanghai."""
+    if len(text) != _STORED_LENGTH or not text.endswith(
+        "Z"
+    ):  # a text without a zone would be taken for this machine's time
+        raise ValueError(f"not a stored instant: {text!r}")
     return datetime.fromisoformat(text).astimezone(SHANGHAI)
 
 

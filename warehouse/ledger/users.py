@@ -112,7 +112,7 @@ def disable_user(session: Session, name: str, *, now: datetime, actor: str, reas
         row.disabled = True
         session.flush()
         trail.append(session, at=now, actor=actor, action="user_disabled", subject=f"user/{name}", reason=reason)
-    return user_of(row)
+    return person_of(row)
 
 
 def set_contact(session: Session, name: str, *, email: str, telephone: str, now: datetime, actor: str) -> User:
@@ -123,7 +123,7 @@ def set_contact(session: Session, name: str, *, email: str, telephone: str, now:
     row.email, row.telephone = _email(email) or None, _telephone(telephone) or None
     session.flush()
     trail.append(session, at=now, actor=actor, action="contact_set", subject=f"user/{name}")
-    return user_of(row)
+    return person_of(row)
 
 
 def _email(text: str) -> str:
@@ -143,15 +143,15 @@ def user(session: Session, name: str) -> User:
     row = session.get(UserRow, name)
     if row is None:
         raise RefusalError(f"没有用户“{name}”。")
-    return user_of(row)
+    return person_of(row)
 
 
 def users(session: Session) -> list[User]:
     """Everybody, by name."""
-    return [user_of(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+    return [person_of(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
 
 
-def user_of(row: UserRow | Row[Any]) -> User:
+def person_of(row: UserRow | Row[Any]) -> User:
     """The person a row of the accounts stands for."""
     return User(
         row.name,
