@@ -29,6 +29,7 @@ from warehouse.ledger.explanations import NewExplanation, explanations_of, findi
 from warehouse.ledger.intake import IncomingFile, Received, files_digest, record_received
 from warehouse.ledger.periods import Round, round_of
 from warehouse.ledger.proposed_values import ProposedValue, record_proposed_values
+from warehouse.ledger.report_gaps import GapStatement
 from warehouse.ledger.restatements import record_restatements
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.signatories import Signatories
@@ -301,13 +302,22 @@ def _explain_and_report(
 
 
 def report_or_ask(
-    session: Session, found: Submission, signatories: Signatories | None, *, now: datetime, actor: str
+    session: Session,
+    found: Submission,
+    signatories: Signatories | None,
+    *,
+    now: datetime,
+    actor: str,
+    gap: GapStatement | None = None,
 ) -> Submission:
-    """Report what is ready; where the park has an approver, put it before them instead: then it stays explained."""
+    """Report what is ready; where the park has an approver, put it before them instead: then it stays explained.
+
+    ``gap``: what the report leaves out, as the park stated it.
+    """
     if has_approver(session, found.park, found.period.end):
-        return ask_approval(session, found.number, signatories, now=now, actor=actor)
-    signed = signatories.payload() if signatories else None
-    return report(session, found.number, now=now, actor=actor, payload=signed)
+        return ask_approval(session, found.number, signatories, now=now, actor=actor, gap=gap)
+    payload = {**(signatories.payload() if signatories else {}), **(gap.payload() if gap else {})}
+    return report(session, found.number, now=now, actor=actor, payload=payload or None)
 
 
 def weak_among(office: Office, found: Submission, given: Mapping[str, tuple[str, str]]) -> dict[str, str]:

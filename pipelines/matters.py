@@ -38,7 +38,7 @@ UNKNOWN = "_"
 BROAD = 0.5
 PANEL: dict[str, pl.DataType] = {
     "unit_id": pl.String(), "park": pl.String(), "industry": pl.String(), "size": pl.String(), "code": pl.String(),
-    "now": pl.Float64(), "before": pl.Float64(), "year_earlier": pl.Float64(), "last_year": pl.Float64(), "base": pl.Float64(), "is_missing": pl.Boolean(),
+    "now": pl.Float64(), "before": pl.Float64(), "year_earlier": pl.Float64(), "last_year": pl.Float64(), "latest": pl.Float64(), "base": pl.Float64(), "is_missing": pl.Boolean(),
 }  # fmt: skip
 _CODE = re.compile(r"([A-Z]\d{2,3})(?:_\w+)?=")
 
@@ -48,8 +48,9 @@ class Matters:
     """``values``: every additive figure of the round with its prediction, one row a unit and code. ``effects``: of every
     suspicious and missing figure. ``findings``: one row a soft finding awaiting a decision (``number``, ``key``, place,
     ``code`` the indicator it weighs most on, ``MEASURES``, ``effect``, ``park_effect``; effect null where none can be
-    computed). ``missing``: one row a unit that has not reported. ``submissions``: one row a submission awaiting a decision.
-    All ordered by effect, the largest first."""
+    computed). ``missing``: one row a unit that has not reported. ``submissions``: one row a submission awaiting a decision,
+    with what its findings do (``effect``) and what its ``absent`` units do together (``gap``, null where none of them has a
+    base), ordered by the larger. The others are ordered by effect, the largest first."""
 
     period: Period
     values: pl.DataFrame
@@ -82,31 +83,51 @@ def what_matters(office: Office, period: Period) -> Matters:
         how="left",
         maintain_order="left",
     )
-    values = predicted(marked.with_columns(pl.col("is_suspicious").fill_null(False)))
+    values = _carried(predicted(marked.with_columns(pl.col("is_suspicious").fill_null(False))))
     weighed = effects(values)
-    findings = _findings(found, asked, weighed)
     missing = strongest(
         weighed.filter(pl.col("is_missing") & pl.col("code").is_in(broad_codes(values))), ["park", "unit_id"]
     )
     missing = missing.sort("effect", "unit_id", descending=[True, False], nulls_last=True)
-    return Matters(period, values, weighed, findings, missing, _by_submission(awaiting, findings))
+    findings = _findings(found, asked, weighed, missing)
+    return Matters(
+        period, values, weighed, findings, missing, _by_submission(awaiting, findings, _gaps_of_parks(values))
+    )
+
+
+def _carried(values: pl.DataFrame) -> pl.DataFrame:
+    """A missing unit without a base of the year or the year before counts with its last accepted figure, as it was."""
+    last = pl.col("is_missing") & pl.col("predicted").is_null() & pl.col("latest").is_not_null()
+    return values.with_columns(
+        predicted=pl.when(last).then("latest").otherwise("predicted"),
+        ratio=pl.when(last).then(1.0).otherwise("ratio"),
+        level=pl.when(last).then(pl.lit("carried")).otherwise("level"),
+        basis=pl.when(last).then(pl.lit("latest")).otherwise("basis"),
+    )
 
 
 def broad_codes(values: pl.DataFrame) -> list[str]:
-    """The indicators most units have something to report on; all, where there is none.
+    """The indicators of missing units that most units have something to report on; all, where there is none.
 
     What is missing is weighed on these: one unit more or less of an indicator that few units have is much of its total and
-    tells nothing of the unit.
+    tells nothing of the unit. Where nobody reports an indicator of theirs, what is predicted of them says how common it is.
     """
-    there = values.filter(~pl.col("is_missing"))
-    filled = there.group_by("code").agg(share=(pl.col("now").fill_null(0.0) != 0).mean())
+    gone = values.filter("is_missing")
+    asked = values.filter(pl.col("code").is_in(gone["code"].unique().implode())) if gone.height else values
+    there = asked.filter(~pl.col("is_missing"))
+    figure = pl.col("now") if there.height else pl.col("predicted")
+    filled = (there if there.height else asked).group_by("code").agg(share=(figure.fill_null(0.0) != 0).mean())
     broad = filled.filter(pl.col("share") >= BROAD)["code"].sort().to_list()
-    return broad or values["code"].unique().sort().to_list()
+    return broad or asked["code"].unique().sort().to_list()
 
 
 def park_effects(matters: Matters) -> pl.DataFrame:
     """What is missing of each park as one: ``park, units, code, MEASURES, effect``, the largest effect first."""
-    weighed = matters.values.filter(pl.col("code").is_in(broad_codes(matters.values)))
+    return _gaps_of_parks(matters.values)
+
+
+def _gaps_of_parks(values: pl.DataFrame) -> pl.DataFrame:
+    weighed = values.filter(pl.col("code").is_in(broad_codes(values)))
     gone = weighed.filter("is_missing")
     if gone.is_empty():
         return pl.DataFrame(
@@ -187,7 +208,8 @@ def _of_roster(
     last_year = history.units_at(year, park, roster, units) if period.quarter else None
     now = frame.select("unit_id") if missing else frame
     long = _long(now, codes, "now", keep=True)
-    for name, base in (("before", before), ("year_earlier", earlier), ("last_year", last_year)):
+    latest = _latest(history, period, park, roster, units) if missing else None
+    for name, base in (("before", before), ("year_earlier", earlier), ("last_year", last_year), ("latest", latest)):
         long = long.join(_long(base, codes, name), on=["unit_id", "code"], how="left", maintain_order="left")
     restated = {f"{c}_yoy": c for c in codes if f"{c}_yoy" in frame.columns} if not missing else {}
     own = _long(frame.select("unit_id", *restated).rename(restated), codes, "restated") if restated else None
@@ -199,6 +221,16 @@ def _of_roster(
         park=pl.lit(park), is_missing=pl.lit(missing), base=year_ago, year_earlier=year_ago
     )
     return found.select(pl.col(n).cast(t) for n, t in PANEL.items())
+
+
+def _latest(history: History, period: Period, park: str, roster: str, units: pl.Series) -> pl.DataFrame | None:
+    """The units' rows in the latest earlier period of the same kind the park filed: a quarter's last quarter, a year's last year."""
+    for earlier in history.earlier_periods(period, park):
+        if earlier.round == period.round:
+            frame = history.units_at(earlier, park, roster, units)
+            if frame is not None and frame.height:
+                return frame
+    return None
 
 
 def _long(frame: pl.DataFrame | None, codes: list[str], name: str, *, keep: bool = False) -> pl.DataFrame:
@@ -281,17 +313,27 @@ def _operands(found: pl.DataFrame, codes: set[str]) -> pl.DataFrame:
     )
 
 
-def _findings(found: pl.DataFrame, asked: pl.DataFrame, weighed: pl.DataFrame) -> pl.DataFrame:
+_WEIGHED = ("code", "now", "predicted", "basis", "at_stake", *MEASURES, "effect", "park_effect")
+
+
+def _findings(found: pl.DataFrame, asked: pl.DataFrame, weighed: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
+    """The findings with the figure each weighs most on. That a unit has not reported weighs as much as the unit does."""
     both = asked.join(weighed, on=["park", "unit_id", "code"], how="inner", maintain_order="left")
-    best = strongest(both, ["number", "key"]).select(
-        "number", "key", "code", "now", "predicted", "basis", "at_stake", *MEASURES, "effect", "park_effect"
+    best = strongest(both, ["number", "key"]).select("number", "key", *_WEIGHED)
+    absent = missing.select("park", "unit_id", *_WEIGHED)
+    joined = (
+        found.rename({"filer": "park"})
+        .join(best, on=["number", "key"], how="left", maintain_order="left")
+        .join(absent, on=["park", "unit_id"], how="left", maintain_order="left", suffix="#absent")
+        .with_columns(pl.coalesce(name, f"{name}#absent") for name in _WEIGHED)
+        .drop(f"{name}#absent" for name in _WEIGHED)
     )
-    joined = found.join(best, on=["number", "key"], how="left", maintain_order="left").rename({"filer": "park"})
     return joined.sort("effect", "number", "key", descending=[True, False, False], nulls_last=True)
 
 
-def _by_submission(awaiting: Mapping[str, Submission], findings: pl.DataFrame) -> pl.DataFrame:
-    """number, park, soft (findings), unknown (findings whose effect cannot be computed), effect, park_effect (the largest)."""
+def _by_submission(awaiting: Mapping[str, Submission], findings: pl.DataFrame, gaps: pl.DataFrame) -> pl.DataFrame:
+    """number, park, soft (findings), unknown (findings whose effect cannot be computed), effect, park_effect (the largest);
+    absent (units of the park that have not reported), gap (what they do together; null where that cannot be computed)."""
     sums = findings.group_by("number").agg(
         soft=pl.len(), unknown=pl.col("effect").is_null().sum(), effect=pl.col("effect").max(), park_effect=pl.col("park_effect").max()
     )  # fmt: skip
@@ -299,9 +341,13 @@ def _by_submission(awaiting: Mapping[str, Submission], findings: pl.DataFrame) -
         [(n, s.park) for n, s in awaiting.items()], schema={"number": pl.String, "park": pl.String}, orient="row"
     )
     # Nothing found, no effect; an effect that cannot be computed is not none.
-    none = pl.col("soft").is_null()
-    joined = every.join(sums, on="number", how="left").with_columns(
-        pl.when(none).then(0.0).otherwise(c).alias(c) for c in ("effect", "park_effect")
-    )
-    counted = joined.with_columns(pl.col("soft").fill_null(0), pl.col("unknown").fill_null(0))
-    return counted.sort("effect", "unknown", "number", descending=[True, True, False], nulls_last=False)
+    none, full = pl.col("soft").is_null(), pl.col("absent").is_null()
+    of_gaps = gaps.select("park", absent=pl.col("units").cast(pl.UInt32), gap=pl.col("effect"))
+    joined = every.join(sums, on="number", how="left").join(of_gaps, on="park", how="left")
+    counted = joined.with_columns(
+        *(pl.when(none).then(0.0).otherwise(c).alias(c) for c in ("effect", "park_effect")),
+        pl.when(full).then(0.0).otherwise("gap").alias("gap"),
+    ).with_columns(pl.col("soft", "unknown", "absent").fill_null(0))
+    by = pl.max_horizontal("effect", "gap")
+    unsure = pl.col("unknown") + pl.col("gap").is_null().cast(pl.UInt32)
+    return counted.sort(by, unsure, "number", descending=[True, True, False], nulls_last=False)

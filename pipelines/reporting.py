@@ -9,12 +9,14 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.gaps import gap_of, require_stated
 from pipelines.intake import Office, findings_of, report_or_ask, require_open, weak_among
 from schemas.errors import RefusalError
 from schemas.findings import NEEDS_EXPLANATION
 from warehouse.ledger.approvals import approval_of
 from warehouse.ledger.explanations import NewExplanation, explanations_of, finding_key, record_explanations
 from warehouse.ledger.periods import round_of
+from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.states import State
 from warehouse.ledger.steps import mark_explained, report
@@ -64,12 +66,19 @@ def explain(
 
 
 def report_submission(
-    office: Office, number: str, signatories: Signatories, *, now: datetime, actor: str
+    office: Office,
+    number: str,
+    signatories: Signatories,
+    *,
+    now: datetime,
+    actor: str,
+    gap_confirmed: bool = False,
+    gap_reason: str = "",
 ) -> Submission:
     """Report 报送 a submission that has passed, in the names of those who answer for it; where the park has an approver,
-    put it before them (then the state stays as it is).
+    put it before them (then the state stays as it is). What it leaves out of the round the park confirms, with the reason.
 
-    Raises RefusalError where a name is missing, the round is closed, the state does not allow it, or a newer revision
+    Raises RefusalError where a name is missing, where something is left out and not confirmed, the round is closed, the state does not allow it, or a newer revision
     has been uploaded: what is reported is what was looked at last.
     """
     if missing := signatories.missing():
@@ -80,7 +89,8 @@ def report_submission(
         _require_newest(session, found)
         if found.state is not State.EXPLAINED:
             raise RefusalError(f"{number} 当前状态为“{found.state.label}”,不能报送。")
-        return report_or_ask(session, found, signatories, now=now, actor=actor)
+        gap = require_stated(gap_of(office, session, found), is_confirmed=gap_confirmed, reason=gap_reason)
+        return report_or_ask(session, found, signatories, now=now, actor=actor, gap=gap)
 
 
 def approve_report(office: Office, number: str, *, now: datetime, actor: str) -> Submission:
@@ -99,7 +109,9 @@ def approve_report(office: Office, number: str, *, now: datetime, actor: str) ->
         if asked.asked_by == actor:
             raise RefusalError("审核须由另一人办理。")
         signed = asked.signatories.payload() if asked.signatories else {}
-        return report(session, number, now=now, actor=actor, payload={**signed, "asked_by": asked.asked_by})
+        gap = gap_statement_of(session, number)
+        payload = {**signed, **(gap.payload() if gap else {}), "asked_by": asked.asked_by}
+        return report(session, number, now=now, actor=actor, payload=payload)
 
 
 def _require_newest(session: Session, found: Submission) -> None:

@@ -137,16 +137,18 @@ class Together:
 
 
 def accept_below(office: Office, period: Period, below: float, *, now: datetime, actor: str) -> Together:
-    """Accept every submission of a round all of whose findings have an effect under ``below`` (percent of the total, or
-    percentage points of growth; see ``pipelines.matters``). One with a finding whose effect cannot be computed is left.
+    """Accept every submission of a round all of whose findings, and whose absent units together, have an effect under
+    ``below`` (percent of the total, or percentage points of growth; see ``pipelines.matters``). One with a finding or a gap
+    whose effect cannot be computed is left.
 
     Raises RefusalError for a limit that is not positive.
     """
     if not below > 0:
         raise RefusalError("影响的界限要写大于 0 的数,单位是百分比(占总量)或百分点(增速)。")
     weighed = what_matters(office, period).submissions
-    chosen = weighed.filter((pl.col("unknown") == 0) & (pl.col("effect") < below))["number"].to_list()
-    reason = f"各项问题对总量和增速的影响均低于 {below:g},批量验收"
+    small = (pl.col("unknown") == 0) & (pl.col("effect") < below) & (pl.col("gap") < below)
+    chosen = weighed.filter(small)["number"].to_list()
+    reason = f"各项问题和未报单位对总量和增速的影响均低于 {below:g},批量验收"
     return accept_all(
         office, sorted(chosen), {r["number"]: r for r in weighed.to_dicts()}, reason=reason, now=now, actor=actor
     )

@@ -55,6 +55,9 @@ def second_check(
     if effects is None:
         effects = {row["number"]: row for row in what_matters(office, found.period).submissions.to_dicts()}
     row = effects.get(found.number, {})
-    effect, unknown = row.get("effect"), int(row.get("unknown") or 0)
+    gap, unknown = row.get("gap"), int(row.get("unknown") or 0)
+    if gap is None and row.get("absent"):
+        unknown += 1
+    effect = None if row.get("effect") is None else max(row["effect"], gap or 0.0)
     needed = effect is None or unknown > 0 or effect >= float(bound)
     return SecondCheck(needed, bound, effect, unknown, opinion)

@@ -18,6 +18,7 @@ from warehouse.ledger import trail
 from warehouse.ledger.columns import read_instant
 from warehouse.ledger.models import TrailRow, UserRow
 from warehouse.ledger.parks import parks
+from warehouse.ledger.report_gaps import GapStatement, gap_statement_of
 from warehouse.ledger.scopes import within
 from warehouse.ledger.signatories import NAMES, Signatories
 from warehouse.ledger.states import State
@@ -78,13 +79,23 @@ def approval_of(session: Session, number: str) -> Approval | None:
 
 
 def ask_approval(
-    session: Session, number: str, signatories: Signatories | None, *, now: datetime, actor: str
+    session: Session,
+    number: str,
+    signatories: Signatories | None,
+    *,
+    now: datetime,
+    actor: str,
+    gap: GapStatement | None = None,
 ) -> Submission:
-    """Put a submission that may be reported before the approver. Where it is there already, nothing changes."""
+    """Put a submission that may be reported before the approver, with what it leaves out. Where it is there already with the
+    same words, nothing changes."""
     found = _ready(session, number)
     before = approval_of(session, number)
-    if before is None or not before.is_waiting or (signatories and signatories != before.signatories):
-        payload = signatories.payload() if signatories else {}
+    is_other = (signatories and before and signatories != before.signatories) or (
+        gap is not None and gap != gap_statement_of(session, number)
+    )
+    if before is None or not before.is_waiting or is_other:
+        payload = {**(signatories.payload() if signatories else {}), **(gap.payload() if gap else {})}
         trail.append(session, at=now, actor=actor, action=ASKED, subject=number, payload=payload)
     return found
 

@@ -75,11 +75,11 @@ def review_list(period: Annotated[str | None, typer.Argument()] = None) -> None:
 
 def _first(row: Mapping[str, Any] | None) -> tuple[float, int]:
     """The largest effect first; among equals, those with more that could not be computed."""
-    return (0.0, 0) if row is None else (-(row["effect"] or 0.0), -int(row["unknown"]))
+    return (0.0, 0) if row is None else (-max(row["effect"] or 0.0, row["gap"] or 0.0), -int(row["unknown"]))
 
 
 def _only_effect(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return {k: row[k] for k in ("effect", "park_effect", "soft", "unknown")} if row else None
+    return {k: row[k] for k in ("effect", "park_effect", "soft", "unknown", "absent", "gap")} if row else None
 
 
 def shown_effect(row: Mapping[str, Any] | None) -> str:
@@ -87,7 +87,11 @@ def shown_effect(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "—"
     text = "" if row["effect"] is None else f"{row['effect']:.2f}"
-    return f"{text}{'+' if text else ''}{UNKNOWN} {row['unknown']}" if row.get("unknown") else text or UNKNOWN
+    said = f"{text}{'+' if text else ''}{UNKNOWN} {row['unknown']}" if row.get("unknown") else text or UNKNOWN
+    if not row.get("absent"):
+        return said
+    gap = UNKNOWN if row["gap"] is None else f"{row['gap']:.2f}"
+    return f"{said};未报 {row['absent']} 家 {gap}"
 
 
 @app.command()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from pipelines.gaps import gap_of
 from pipelines.reporting import approve_report
 from schemas.errors import RefusalError
 from warehouse.ledger.approvals import approval_of, awaiting_approval, decline_approval
 from warehouse.ledger.parks import parks
+from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.signatories import NAMES
 from warehouse.ledger.submissions import submissions
 from ytb.portal import pages
@@ -32,8 +34,11 @@ def one(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         asked = approval_of(session, found.number)
         newest = submissions(session, park=found.park, period=found.period)[-1]
+        gap = gap_of(visit.office, session, found) if found.check and found.check.observations_blob else None
+        stated = gap_statement_of(session, found.number)
     return pages.page(
         visit, "approval", found=found, park=visit.park, asked=asked, labels=NAMES, newest=newest, lines=lines,
+        gap=gap, stated=stated,
         causes=groups_of(lines, causes, lines, all_of=visit.query("all")),
     )  # fmt: skip
 

@@ -9,12 +9,14 @@ from starlette.responses import Response
 from exports.check_table import CheckTable, FormLine, ToldLine, check_table_pdf
 from exports.pdf import modules
 from exports.receipt_pdf import receipt_pdf, verification_address
+from pipelines.gaps import gap_of
 from pipelines.reporting import report_submission
 from schemas.catalog import edition_for_filer
 from schemas.errors import RefusalError
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import Receipt
 from warehouse.ledger.receipts import receipt as receipt_of
+from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.signatories import LONGEST_NAME, NAMES, Signatories, last_signatories
 from warehouse.ledger.states import State
 from ytb.portal import pages
@@ -28,9 +30,10 @@ def reporting(visit: Visit) -> Response:
     """The last look before reporting: what, by whom, with which words of the law. The names are those given last time."""
     with visit.office.ledger.read() as session:
         before = last_signatories(session, visit.found.park)
+        gap = gap_of(visit.office, session, visit.found)
     names = {name: visit.form.get(name) or (getattr(before, name) if before else "") for name in NAMES}
     names["filled_by"] = visit.form.get("filled_by") or visit.who.title
-    return pages.page(visit, "report", found=visit.found, names=names, park=visit.park)
+    return pages.page(visit, "report", found=visit.found, names=names, park=visit.park, gap=gap, typed=visit.form)
 
 
 def report(visit: Visit) -> Response:
@@ -39,7 +42,10 @@ def report(visit: Visit) -> Response:
     if not form.get("confirmed"):
         raise RefusalError("请勾选声明后再报送。")
     signed = Signatories(*(form.get(name)[:LONGEST_NAME] for name in NAMES))
-    found = report_submission(visit.office, visit.found.number, signed, now=visit.now, actor=visit.who.name)
+    found = report_submission(
+        visit.office, visit.found.number, signed, now=visit.now, actor=visit.who.name,
+        gap_confirmed=bool(form.get("gap_confirmed")), gap_reason=form.get("gap_reason"),
+    )  # fmt: skip
     if found.state is State.EXPLAINED:  # the park's approver has the next word
         return pages.go(f"/submissions/{found.number}", "approval_asked")
     return pages.go(f"/submissions/{found.number}/receipt", "reported")
@@ -62,8 +68,10 @@ def receipt(visit: Visit) -> Response:
     slip, at = slip_of(visit), verify_at(visit)
     side, path = modules(verification_address(at, slip))
     titles = pages.form_titles(visit, visit.found.period)
+    with visit.office.ledger.read() as session:
+        gap = gap_statement_of(session, visit.found.number)
     return pages.page(
-        visit, "receipt", slip=slip, found=visit.found, verify_at=at, titles=titles, qr_side=side, qr_path=path
+        visit, "receipt", gap=gap, slip=slip, found=visit.found, verify_at=at, titles=titles, qr_side=side, qr_path=path
     )  # fmt: skip
 
 

@@ -8,12 +8,14 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines import review
+from pipelines.gaps import gap_of
 from pipelines.second_check import second_check
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import assignments, queries
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import timeliness
+from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.second_checks import first_opinion, second_check_rules
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
@@ -22,7 +24,7 @@ from ytb.portal.casefile import case_of
 from ytb.portal.findings import groups_of, lines_and_causes
 from ytb.portal.naming import park_names, unit_names
 from ytb.portal.visit import Visit
-from ytb.portal.weighing import weighed
+from ytb.portal.weighing import missing_forms, weighed
 
 CHANGES_SHOWN = 200
 MATTERS_SHOWN = 200
@@ -38,7 +40,8 @@ def queue(visit: Visit) -> Response:
 
     def first(one: Submission) -> tuple[float, int, datetime]:
         row = effects.get(one.number, {})
-        return -(row.get("effect") or 0.0), -int(row.get("unknown") or 0), one.state_at
+        unsure = int(row.get("unknown") or 0) + (row.get("gap", 0.0) is None)
+        return -max(row.get("effect") or 0.0, row.get("gap") or 0.0), -unsure, one.state_at
 
     mine = visit.query("mine") == "1"
     with visit.office.ledger.read() as session:
@@ -51,7 +54,7 @@ def queue(visit: Visit) -> Response:
     shown = [one for one in sorted(found, key=first) if not mine or held_by.get(one.number) == visit.who.name]
     return pages.page(
         visit, "queue", found=shown, count=len(found), names=names, effects=effects, held_by=held_by, people=people,
-        opinions=opinions, rules=rules, mine=mine, may_assign=visit.who.role == "province_statistician",
+        opinions=opinions, rules=rules, missing={one.number: missing_forms(visit, one) for one in shown}, mine=mine, may_assign=visit.who.role == "province_statistician",
         periods=sorted({one.period for one in found}, reverse=True),
     )  # fmt: skip
 
@@ -102,6 +105,8 @@ def one(visit: Visit) -> Response:
         asked = queries.queries(session, park=found.park, period=found.period)
         when = timeliness(session, found.period, now=visit.now, owing=[found.park])[0]
         held = assignments.assignments(session, found.period).get((found.park, found.period))
+        gap = gap_of(visit.office, session, found) if found.check and found.check.observations_blob else None
+        stated = gap_statement_of(session, found.number)
         people = {one.name: one.title for one in assignments.reviewers(session)}
     decidable = found.state in (State.REPORTED, State.REOPENED)
     weights = weighed(visit, found.period) if file else None
@@ -111,7 +116,7 @@ def one(visit: Visit) -> Response:
     return pages.page(
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
-        decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
+        gap=gap, stated=stated, row=effects.get(found.number, {}), decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
         check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, codes=review.RETURN_REASONS, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
         units=unit_names(visit, found.period.end, found.park) if heavy or changes else {},
         case=case_of(visit, found, names) if file else None, decidable=decidable, reopenable=found.state is State.ACCEPTED,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+from pipelines.gaps import gap_of
 from pipelines.matters import Matters, what_matters
 from schemas.period import Period
+from warehouse.ledger.submissions import Submission
 from warehouse.ledger.trail import last_change
 from ytb.portal.visit import Visit
 
-KEPT = 8
+KEPT, FORMS_KEPT = 8, 2000
 _LOCK = threading.Lock()
 _FOUND: OrderedDict[tuple[str, str, int, str], Matters] = OrderedDict()
+_FORMS: OrderedDict[tuple[str, str, str], tuple[int, int]] = OrderedDict()
 
 
 def weighed(visit: Visit, period: Period) -> Matters:
@@ -28,3 +31,21 @@ def weighed(visit: Visit, period: Period) -> Matters:
                 _FOUND.popitem(last=False)
         _FOUND.move_to_end(key)
         return _FOUND[key]
+
+
+def missing_forms(visit: Visit, found: Submission) -> tuple[int, int]:
+    """How many forms of the round a submission leaves out, and of how many; what was read never changes."""
+    blob = found.check.observations_blob if found.check else None
+    if blob is None:
+        return 0, 0
+    key = (str(visit.portal.home.root), found.number, blob)
+    with _LOCK:
+        if key in _FORMS:
+            return _FORMS[key]
+    with visit.office.ledger.read() as session:
+        gap = gap_of(visit.office, session, found)
+    with _LOCK:
+        _FORMS[key] = len(gap.missing), len(gap.forms)
+        while len(_FORMS) > FORMS_KEPT:
+            _FORMS.popitem(last=False)
+        return _FORMS[key]

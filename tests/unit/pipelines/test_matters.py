@@ -24,12 +24,13 @@ SMALL = soft_finding("B2", "AF15", "F01", "F01=210")
 WORDS = soft_finding("B1", "AB29", "B07", "B07=3911", form="basic")
 
 
-def _made(root: Path, *jj: dict[str, object]) -> PaperOffice:
+def _made(root: Path, *jj: dict[str, object], third: int | None = None) -> PaperOffice:
     made = paper_office(root, {"LBGX": GX, "LBJJ": JJ})
     for park, units in (("LBGX", GX), ("LBJJ", JJ)):
         made.file(park, Q1, {u: firm(100) for u in units})
     made.file("LBGX", Q2, {u: firm(200) for u in GX[:-1]} | {"A6": firm(9000)}, findings=[LEAP], upto="reported")
-    made.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210)}, findings=list(jj), upto="reported")
+    there = {"B1": firm(200), "B2": firm(210)} | ({"B3": firm(third)} if third else {})
+    made.file("LBJJ", Q2, there, findings=list(jj), upto="reported")
     return made
 
 
@@ -52,6 +53,8 @@ def test_every_finding_has_its_effect_and_the_largest_comes_first(paper: PaperOf
     assert list(effect_of_findings(found, "2015Q2-LBGX-0001")) == ["AF15|finance|A6|F01"]
     assert found.submissions["number"].to_list() == ["2015Q2-LBGX-0001", "2015Q2-LBJJ-0001"]
     assert found.submissions["unknown"].to_list() == [0, 1]
+    assert found.submissions["absent"].to_list() == [0, 1]
+    assert found.submissions["gap"].to_list() == [0.0, pytest.approx(200 / 1800 * 100)]
 
 
 def test_what_is_missing_is_weighed_on_what_most_units_report(tmp_path: Path) -> None:
@@ -87,13 +90,46 @@ def test_what_is_accepted_awaits_nothing(tmp_path: Path) -> None:
 
 
 def test_one_stroke_accepts_what_lies_below_and_nothing_else(tmp_path: Path) -> None:
-    made = _made(tmp_path / "home", SMALL)
+    made = _made(tmp_path / "home", SMALL, third=200)
     with pytest.raises(RefusalError, match="大于 0"):
         review.accept_below(made.office, Q2, 0, now=made.at, actor=ACTOR)
     done = review.accept_below(made.office, Q2, 1.0, now=made.at, actor=ACTOR)
     assert (list(done.accepted), dict(done.refused)) == (["2015Q2-LBJJ-0001"], {})
     assert [s.number for s in review.queue(made.office, Q2)] == ["2015Q2-LBGX-0001"]
     assert "低于 1" in review.dossier(made.office, "2015Q2-LBJJ-0001").decisions[-1].reason
+
+
+def test_what_has_not_come_weighs_as_much_as_what_is_wrong(tmp_path: Path) -> None:
+    """LBJJ sends one of three units, with a finding on the two that are absent: 2 × 200 of 9 × 200 are missing."""
+    made = paper_office(tmp_path / "home", {"LBGX": GX, "LBJJ": JJ})
+    for park, units in (("LBGX", GX), ("LBJJ", JJ)):
+        made.file(park, Q1, {u: firm(100) for u in units})
+    made.file("LBGX", Q2, {u: firm(200) for u in GX}, upto="reported")
+    absent = [soft_finding(unit, "AB27", "B01", "", form="basic") for unit in ("B2", "B3")]
+    made.file("LBJJ", Q2, {"B1": firm(200)}, findings=absent, upto="reported")
+    found = what_matters(made.office, Q2)
+    assert [(r["unit_id"], r["effect"]) for r in found.findings.to_dicts()] == [
+        ("B2", pytest.approx(200 / 1800 * 100)), ("B3", pytest.approx(200 / 1800 * 100))
+    ]  # fmt: skip
+    first, second = found.submissions.to_dicts()
+    assert (first["number"], first["absent"], first["unknown"]) == ("2015Q2-LBJJ-0001", 2, 0)
+    assert first["gap"] == pytest.approx(400 / 1800 * 100) and (second["absent"], second["gap"]) == (0, 0.0)
+    done = review.accept_below(made.office, Q2, 15.0, now=made.at, actor=ACTOR)
+    assert list(done.accepted) == ["2015Q2-LBGX-0001"]
+
+
+def test_a_park_that_sends_no_enterprise_weighs_by_its_last_accepted_figures(tmp_path: Path) -> None:
+    """The last accepted quarter is no base of this one: 2 × 300 of LBJJ's last figures stand beside 6 × 200 now."""
+    made = paper_office(tmp_path / "home", {"LBGX": GX, "LBJJ": JJ[:2]})
+    made.file("LBJJ", Period(2013, 4), {u: firm(300) for u in JJ[:2]})
+    made.file("LBGX", Q2, {u: firm(200) for u in GX})
+    made.file("LBJJ", Q2, {}, upto="reported")
+    found = what_matters(made.office, Q2)
+    assert {(r["unit_id"], r["basis"], r["predicted"]) for r in found.missing.to_dicts()} == {
+        ("B1", "latest", 300.0), ("B2", "latest", 300.0)
+    }  # fmt: skip
+    (only,) = found.submissions.to_dicts()
+    assert (only["absent"], only["gap"]) == (2, pytest.approx(600 / 1800 * 100))
 
 
 def test_an_effect_that_cannot_be_computed_is_not_below(paper: PaperOffice) -> None:

@@ -36,7 +36,7 @@ def paper(tmp_path: Path) -> PaperOffice:
     for park, units in (("LBGX", GX), ("LBJJ", JJ)):
         made.file(park, Q1, {u: firm(100) for u in units})
     made.file("LBGX", Q2, {u: firm(200) for u in GX[:-1]} | {"A6": firm(9000)}, findings=[LEAP], upto="reported")
-    made.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210)}, findings=[SLIP], upto="reported")
+    made.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210), "B3": firm(200)}, findings=[SLIP], upto="reported")
     with made.office.ledger.write() as session:
         for name in ("li", "wang", "zhao"):
             role = "province_statistician" if name == "zhao" else "reviewer"
@@ -127,7 +127,7 @@ def test_in_one_stroke_those_for_two_people_wait(paper: PaperOffice) -> None:
 
 
 def test_clean_ones_together_and_why_not_the_others(paper: PaperOffice) -> None:
-    paper.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(200)}, upto="reported")
+    paper.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(200), "B3": firm(200)}, upto="reported")
     ask_for_two(paper, "0")
     done = review.accept_clean(paper.office, [WORDS, LARGE, "2015Q2-LBJJ-0009"], now=paper.at, actor="li")
     assert done.waiting == [WORDS] and set(done.refused) == {LARGE, "2015Q2-LBJJ-0009"}

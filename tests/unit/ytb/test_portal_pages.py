@@ -51,6 +51,7 @@ def state_of(inst: Installation, number: str) -> State:
 
 
 SIGNED = {"unit_head": "张三", "statistics_head": "李四", "filled_by": "王五", "telephone": "1", "confirmed": "1"}
+GAP = {"gap_confirmed": "1", "gap_reason": "邻居公司停业整顿,资料封存,下月补报"}
 
 
 def test_soft_findings_are_explained_reported_reviewed_and_accepted(
@@ -82,7 +83,13 @@ def test_soft_findings_are_explained_reported_reviewed_and_accepted(
         ).status
         == 422
     )
-    assert clerk.post(f"{base}/report", SIGNED, page=f"{base}/report").location == f"{base}/receipt?done=reported"
+    asked = clerk.get(f"{base}/report").text
+    assert "本次报送不全" in asked and "应报企业 2 家,未报 1 家" in asked and "邻居公司" in asked
+    assert "应报 11 张表,本次只含 1 张" in asked and "财务状况" in asked
+    for part in ({}, {"gap_confirmed": "1"}, {"gap_reason": GAP["gap_reason"]}, GAP | {"gap_reason": "以后再报"}):
+        unsaid = clerk.post(f"{base}/report", SIGNED | part, page=f"{base}/report")
+        assert unsaid.status == 422 and "本次报送不全" in unsaid.text and state_of(inst, number) is State.EXPLAINED
+    assert clerk.post(f"{base}/report", SIGNED | GAP, page=f"{base}/report").location == f"{base}/receipt?done=reported"
     assert state_of(inst, number) is State.REPORTED
     with inst.office.ledger.read() as session:
         reported = [one for one in events(session, number) if one.action == "reported"]
@@ -95,6 +102,10 @@ def test_soft_findings_are_explained_reported_reviewed_and_accepted(
     missing = Browser(inst.app).get("/verify?number=2015Q1-XXXX-0001&code=AAAA-AAAA-AAAA-AAAA").text
     told = "编号或核验码不符"
     assert told in wrong and told in missing and "已报送" not in wrong
+    assert GAP["gap_reason"] in receipt and "未报1家" in receipt
+    queue, dossier = reviewer.get("/queue").text, reviewer.get(f"/review/{number}").text
+    assert "企业 1 家" in queue and "表 10/11 张" in queue
+    assert "报送不全" in dossier and GAP["gap_reason"] in dossier
     assert "单位负责人" in receipt and "张三" in receipt and 'role="img"' in receipt
     paper, again = clerk.get(f"{base}/receipt.pdf"), reviewer.get(f"{base}/receipt.pdf")
     assert paper.body == again.body and paper.body.startswith(b"%PDF-")

@@ -19,7 +19,15 @@ from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import add_user, disable_user
 from warehouse.ledger.verify import verify_ledger
 
-NAMES = {"unit_head": "赵", "statistics_head": "钱", "filled_by": "孙", "telephone": "0931-1", "confirmed": "1"}
+NAMES = {
+    "unit_head": "赵",
+    "statistics_head": "钱",
+    "filled_by": "孙",
+    "telephone": "0931-1",
+    "confirmed": "1",
+    "gap_confirmed": "1",
+    "gap_reason": "其余企业的资料下月补报,已与企业核对",
+}
 
 
 @pytest.fixture(scope="module")

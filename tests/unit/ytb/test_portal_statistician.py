@@ -57,7 +57,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         paper.file(park, Q1, {u: firm(100) for u in units})
     leap = soft_finding("A6", "AF15", "F01", "F01=9000")
     paper.file("LBGX", Q2, {u: firm(200) for u in GX[:-1]} | {"A6": firm(9000)}, findings=[leap], upto="reported")
-    paper.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210)}, upto="reported")
+    paper.file("LBJJ", Q2, {"B1": firm(200), "B2": firm(210), "B3": firm(200)}, upto="reported")
     kept = CHEAP.hash(PASSWORD)
     with paper.office.ledger.write() as session:
         for name in PEOPLE:
