@@ -66,7 +66,14 @@ class Installation:
         ).submission  # fmt: skip
         rows = [finding(park, "hard", n) for n in range(hard)] + [finding(park, "soft", n) for n in range(soft)]
         basic = pl.DataFrame(
-            {"park": [park], "unit_id": [UNIT_ELSEWHERE if park == "LBJJ" else UNIT], "_file": ["x"], "_sheet": ["s"], "_row": [8], "B02": [NASTY]}
+            {
+                "park": [park],
+                "unit_id": [UNIT_ELSEWHERE if park == "LBJJ" else UNIT],
+                "_file": ["x"],
+                "_sheet": ["s"],
+                "_row": [8],
+                "B02": [NASTY],
+            }
         )
         cells = pl.DataFrame(
             schema={"_file": pl.String, "_sheet": pl.String, "form": pl.String, "column": pl.String, "letter": pl.String, "row": pl.Int64}
