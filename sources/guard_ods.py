@@ -6,6 +6,7 @@ Source: OASIS OpenDocument 1.3 part 3, sections 9.1 (tables) and 19.642 to 19.67
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from schemas.errors import SubmissionError
 from sources.guard_facts import Area, SheetFacts
@@ -19,7 +20,7 @@ from sources.guard_limits import (
 )
 from sources.guard_refusals import refusal
 from sources.guard_sheet import check_box
-from sources.guard_xml import Attributes, OpeningsReader, PackageFacts, PartScan, is_malformed
+from sources.guard_xml import Attributes, ElementReader, OpeningsReader, PackageFacts, PartScan, is_malformed
 from sources.guard_zip import Entry, chunks, content
 
 ERROR_TEXT = re.compile(r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!)|(?:Err|错误):\d{3}")
@@ -49,7 +50,15 @@ def scan_ods(data: bytes, entries: list[Entry]) -> tuple[PackageFacts, list[Shee
 def _scan_part(data: bytes, entry: Entry, reader: TableReader) -> None:
     scan: PartScan | None = None
     if entry.name.endswith((".xml", ".rdf")):
-        scan = PartScan(entry.name, {"document-content": lambda _: reader, "manifest": lambda _: ManifestReader()})
+        # Charts bring contents of their own, with tables of their own: no sheets of this workbook.
+        readers: Mapping[str, ElementReader] = {"content.xml": reader, "META-INF/manifest.xml": ManifestReader()}
+        of_part = readers.get(entry.name) or LinkReader()
+        # OpenOffice and LibreOffice name a DTD in the parts of macros and tool bars, and once did in the manifest.
+        scan = PartScan(
+            entry.name,
+            {"document-content": lambda _: of_part, "manifest": lambda _: of_part},
+            may_name_dtd=entry.name not in VITAL,
+        )
     for chunk in chunks(data, entry):
         try:
             if scan is not None:
@@ -69,6 +78,14 @@ class ManifestReader(OpeningsReader):
         """An encrypted part needs the password."""
         if name == "encryption-data":
             raise refusal("encrypted", found="ODS 加密")
+
+
+class LinkReader(OpeningsReader):
+    """The content of an embedded object (a chart, a sheet in a sheet): no sheet of the workbook, but it may call programs too."""
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        """A call of another program is refused wherever it stands."""
+        refuse_conversation(name, attributes)
 
 
 class TableReader:
@@ -113,8 +130,8 @@ class TableReader:
             case "annotation":
                 self._aside += 1
                 self.facts.features.add("comments")
-            case "dde-source" | "dde-link":
-                raise refusal("dde", found=attributes.get("dde-application", name))
+            case _:
+                refuse_conversation(name, attributes)
 
     def text(self, text: str) -> None:
         """Character data of a cell; notes do not count."""
@@ -208,6 +225,12 @@ class TableReader:
             if sheet.cells > MAX_CELLS:
                 raise refusal("repeat", sheet=sheet.name)
         self._row += self._row_repeat
+
+
+def refuse_conversation(name: str, attributes: Attributes) -> None:
+    """Raise SubmissionError for an element that calls another program (DDE)."""
+    if name in ("dde-source", "dde-link"):
+        raise refusal("dde", found=attributes.get("dde-application", name))
 
 
 def count(attributes: Attributes, name: str) -> int:

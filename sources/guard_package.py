@@ -242,7 +242,11 @@ class Package:
         for entry in self.facts.sheets:
             found = next((s for s in self.sheets.values() if s.name == entry.name), None)
             sheet = found or SheetFacts(entry.name, entry.visibility)
-            sheet.is_worksheet = sheet.is_worksheet and kinds.get(sheet.part, "worksheet") == "worksheet"
+            # The macro modules of Excel 5 and 95 live on as sheets that refer to nothing.
+            is_somewhere = bool(sheet.part or entry.relationship)
+            sheet.is_worksheet = (
+                sheet.is_worksheet and is_somewhere and kinds.get(sheet.part, "worksheet") == "worksheet"
+            )
             listed.append(sheet)
         return listed
 

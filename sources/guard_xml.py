@@ -106,9 +106,14 @@ def local(name: str) -> str:
 
 
 class PartScan:
-    """One part through expat. ``readers`` maps the root's local name to the reader of such a part."""
+    """One part through expat. ``readers`` maps the root's local name to the reader of such a part.
 
-    def __init__(self, part: str, readers: dict[str, Callable[[Attributes], ElementReader]]) -> None:
+    ``may_name_dtd``: a DOCTYPE that only names a document type, and declares nothing itself, is let pass; it is never fetched.
+    """
+
+    def __init__(
+        self, part: str, readers: dict[str, Callable[[Attributes], ElementReader]], *, may_name_dtd: bool = False
+    ) -> None:
         self.part = part
         self.root = ""
         self.reader: ElementReader | None = None
@@ -118,7 +123,7 @@ class PartScan:
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
-        parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartDoctypeDeclHandler = self._named_dtd if may_name_dtd else self._doctype
         parser.EntityDeclHandler = self._doctype
         # An external DTD subset or parameter entity is never fetched; asking for one is reason enough to refuse.
         parser.ExternalEntityRefHandler = self._doctype
@@ -134,6 +139,10 @@ class PartScan:
 
     def _doctype(self, *_: object) -> int:
         raise refusal("doctype", found=self.part)
+
+    def _named_dtd(self, _name: str, _system: str | None, _public: str | None, declares: int) -> None:
+        if declares:
+            self._doctype()
 
     def _start(self, name: str, attributes: Attributes) -> None:
         self._depth += 1

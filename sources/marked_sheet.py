@@ -158,8 +158,10 @@ class SheetPart:
                 segment = self._directly(segment, number, columns, places, marks, restyle)
             pieces.append(segment)
         pieces += [self._new_row(row, wanted[row], restyle) for row in reversed(absent)]
+        if not pieces:  # no rows, and none to put in: not a space is changed
+            return self.xml
         inside = b"".join(pieces)
-        if inside and self.xml[start - 2 : start] == b"/>":
+        if self.xml[start - 2 : start] == b"/>":
             opening = self.xml.rindex(b"<", 0, start)
             tag = self.prefix + b"sheetData"
             return self.xml[:opening] + b"<" + tag + b">" + inside + b"</" + tag + b">" + self.xml[end:]

@@ -13,6 +13,7 @@ FILLS: Mapping[str, str] = {"hard": "FFFFC8CE", "soft": "FFFFEB9D"}
 """One step beside Excel's own light red and yellow, so that our marks are told from the park's colours."""
 
 MOST_FORMATS = 64_000
+COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 _GROUPS = ("numFmts", "fonts", "fills", "borders", "cellStyleXfs", "cellXfs")
 
 EMPTY = f"""<styleSheet xmlns="{MAIN}"><fonts count="1"><font><sz val="11"/><name val="宋体"/></font></fonts>\
@@ -67,7 +68,10 @@ class Styles:
 
     def _format(self, style: int) -> Element:
         formats = self._groups["cellXfs"]
-        return formats[style if 0 <= style < len(formats) else 0]
+        found = formats[style if 0 <= style < len(formats) else 0]
+        # Hancom writes a choice between its own format and the usual one; marks go on the usual one.
+        usual = found.find(f"{{{COMPATIBILITY}}}Fallback/{{{MAIN}}}xf")
+        return found if usual is None else usual
 
     def marked(self, style: int, severity: str) -> int:
         """The format ``style`` with the fill of a mark."""
@@ -149,8 +153,9 @@ def _fill_of(text: str) -> Element | None:
 
 
 def _key(element: Element) -> str:
-    """One spelling for equal elements, whatever their prefixes and the order of their attributes."""
-    attributes = "".join(f" {name}={value!r}" for name, value in sorted(element.attrib.items()))
+    """One spelling for equal elements, whatever their prefixes and the order of their attributes; no fill is fill 0."""
+    stated = {name: value for name, value in element.attrib.items() if (name, value) != ("fillId", "0")}
+    attributes = "".join(f" {name}={value!r}" for name, value in sorted(stated.items()))
     inner = "".join(_key(child) for child in element if isinstance(child.tag, str))
     return f"<{element.tag}{attributes}>{inner}"
 

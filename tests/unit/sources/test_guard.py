@@ -22,7 +22,18 @@ from sources.guard import Inspection, inspect
 from sources.guard_facts import Area, address, area, column_index, column_letters, position
 from sources.guard_refusals import REFUSALS
 from tests.unit.sources.attacks import ATTACKS, record12, row12, xlsb
-from tests.unit.sources.books import AWAITING, biff, book, ods, ordinary, package, record, sheet_xml, strings_xml
+from tests.unit.sources.books import (
+    AWAITING,
+    biff,
+    book,
+    ods,
+    ordinary,
+    package,
+    record,
+    sheet_xml,
+    strings_xml,
+    zipped,
+)
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]{4}")
 
@@ -233,6 +244,45 @@ def test_error_cells_and_formulas_in_xls_xlsb_and_ods() -> None:
     assert sheet.errors == {(0, 1): "#DIV/0!"}
     assert sheet.uncalculated == {(0, 2)}
     assert (sheet.rows, sheet.columns) == (1, 3)
+
+
+CHART = (
+    '<?xml version="1.0"?><office:document-content xmlns:office="o" xmlns:table="t"><office:body>'
+    '<table:table table:name="local-table"><table:table-row>{}</table:table-row></table:table>'
+    "</office:body></office:document-content>"
+)
+MODULE = '<!DOCTYPE script:module PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "module.dtd"{}><script:module xmlns:script="s"/>'
+CELL = '<table:table-row><table:table-cell office:value-type="float" office:value="1"/></table:table-row>'
+
+
+def test_the_table_of_a_chart_is_no_sheet_of_its_ods_workbook() -> None:
+    found = inspect(ods(CELL, extra={"Object 1/content.xml": CHART.format("<table:table-cell/>")}), "a.ods")
+    assert [sheet.name for sheet in found.sheets] == ["表"]
+    with pytest.raises(SubmissionError) as refused:
+        inspect(ods(CELL, extra={"Object 1/content.xml": CHART.format("<office:dde-source/>")}), "a.ods")
+    assert refused.value.code == "dde"
+
+
+def test_a_macro_part_of_an_ods_workbook_may_name_its_dtd_and_nothing_more() -> None:
+    found = inspect(ods(CELL, extra={"Basic/Standard/Module1.xml": MODULE.format("")}), "a.ods")
+    assert "macros" in found.features
+    bomb = MODULE.format(' [<!ENTITY a "aaaa">]')
+    for part in ({"Basic/Standard/Module1.xml": bomb}, {"styles.xml": MODULE.format("")}):
+        with pytest.raises(SubmissionError) as refused:
+            inspect(ods(CELL, extra=part), "a.ods")
+        assert refused.value.code == "doctype"
+
+
+def test_the_macro_module_of_an_old_excel_is_no_worksheet() -> None:
+    with zipfile.ZipFile(io.BytesIO(ordinary())) as container:
+        parts = {name: container.read(name) for name in container.namelist()}
+    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(
+        b"</sheets>", b'<sheet name="Module1" sheetId="99" state="veryHidden" r:id=""/></sheets>'
+    )
+    found = inspect(zipped(parts), "a.xlsx")
+    assert [sheet.name for sheet in found.sheets][-1] == "Module1"
+    assert "Module1" not in [sheet.name for sheet in found.worksheets]
+    assert [grid.sheet for grid in read_grids(zipped(parts), "a.xlsx")] == [sheet.name for sheet in found.worksheets]
 
 
 def test_a_workbook_with_a_protected_structure_is_opened_as_excel_does() -> None:

@@ -18,6 +18,7 @@ from schemas.errors import SubmissionError
 from schemas.findings import as_findings
 from sources.marked import explanations_in, list_of_findings, mark
 from sources.marked_sheet import SheetPart, place_of
+from sources.marked_styles import EMPTY, Styles
 from sources.problems import problem_and_remedy
 
 HARD, SOFT = "FFFFC8CE", "FFFFEB9D"
@@ -469,3 +470,16 @@ def test_whatever_is_written_the_wanted_cells_are_styled_once_and_in_order(
     assert [c[:2] for c in cells] == sorted(written | wanted)
     assert {c[:2] for c in cells if c[2] == "7"} == wanted
     assert {c[:2]: c[3] for c in cells if c[3]} == {(r, c): f"{r}{c}" for r, c in written}
+
+
+def test_a_format_that_offers_a_choice_is_marked_in_its_usual_form() -> None:
+    """As Hancom writes formats: its own or the usual one, which alone can carry a fill."""
+    choice = (
+        b'<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"><mc:Choice Requires="hs"/>'
+        b'<mc:Fallback><xf numFmtId="4" fontId="0" fillId="0" borderId="0" xfId="0"/></mc:Fallback></mc:AlternateContent>'
+    )
+    styles = Styles(EMPTY.replace(b"</cellXfs>", choice + b"</cellXfs>"))
+    style = styles.marked(1, "hard")
+    formats = etree.fromstring(styles.to_bytes()).findall(f".//{{{MAIN}}}cellXfs/*")
+    assert formats[style].get("numFmtId") == "4"
+    assert formats[style].get("applyFill") == "1"
