@@ -27,6 +27,7 @@ class Figure:
     status: str
     unit_measure: str
     word: str = ""  # what a level given as a number is called
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Layout:
     suffix: str = ""
     note_column: str = ""
     note_measures: tuple[str, ...] = ()
+    mark_notes: bool = True  # whether a mark for protection is explained line by line too, not only at the foot
     notes: tuple[str, ...] = ()
 
 
@@ -124,6 +126,7 @@ def layouts_of(mart: str) -> tuple[Layout, ...]:
             suffix=entry.get("suffix", ""),
             note_column=entry.get("note_column", ""),
             note_measures=tuple(entry.get("note_measures", ())),
+            mark_notes=bool(entry.get("mark_notes", True)),
             notes=tuple(entry.get("notes", ())),
         )
         for entry in publication()["layout"]
@@ -192,6 +195,8 @@ def _table(
     if layout.note_measures:
         silent = ~pl.col("measure").is_in(list(layout.note_measures))
         cells = cells.with_columns(note=pl.when(silent).then(pl.lit("")).otherwise("note"))
+    if not layout.mark_notes:
+        cells = cells.with_columns(note=pl.when(pl.col("status") == "C").then(pl.lit("")).otherwise("note"))
     grid = _Grid.of(cells, kept_rows, kept_columns, ordering)
     whole, head_units, line_units = _units(grid)
     return Table(
@@ -251,7 +256,7 @@ class _Grid:
             row_labels.setdefault(row, label)
             if column_labels.get(column) != head:
                 column_labels[column] = _both(column_labels.get(column), head)
-            figures[row, column] = Figure(key, display, status, _unit(unit), word_of(measure, display))
+            figures[row, column] = Figure(key, display, status, _unit(unit), word_of(measure, display), note)
             if note and note not in notes.setdefault(row, []):
                 notes[row].append(note)
         return cls(

@@ -15,7 +15,7 @@ from exports.manifest import read_manifest
 from pipelines.imputing_quarters import imputed_list
 from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.monitoring_imputation import nothing_imputed
-from pipelines.methods.monitoring_measures import RESPONDENTS
+from pipelines.methods.monitoring_notes import RESPONDENTS
 from schemas.environment import environment_for
 from schemas.errors import RefusalError
 from schemas.expression import Node, expand, operand_column, operands, parse

@@ -20,6 +20,7 @@ from exports.documents.published import (
     text_of,
 )
 from exports.manifest import ReleaseMeta
+from exports.missing_units import missing_units
 from exports.ordering import publication
 
 FIGURES: Final = "monitoring_figures"
@@ -88,6 +89,11 @@ def _overall(published: Published) -> tuple[Sentence, ...]:
                 figures.append(figure_of(FIGURES, pull))
                 text += f",其中{pull['category_name']}{growth_text(pull, '拉动', '下拉')}"
             said.append(Sentence(f"{text}。", tuple(figures)))
+    lacking = missing_units(published.marts[FIGURES], published.ordering)
+    if lacking:
+        told = "、".join(f"{row['area_name']}{row['display']}户" for row in lacking)
+        text = f"有应报单位未报送、也没有作估算,以上合计数未含其资料:{told}。"
+        said.append(Sentence(text, tuple(figure_of(FIGURES, row) for row in lacking)))
     return tuple(said)
 
 

@@ -40,7 +40,7 @@ def value(mart: str, figure: Figure | None, tag: str = "td", also: str = "") -> 
     """
     if figure is None:
         return Markup(f"<{tag}></{tag}>")
-    hint = status_title(figure.status)
+    hint = "。".join(filter(None, (status_title(figure.status), figure.note if figure.status != "C" else "")))
     title = f' title="{escape(hint)}"' if hint else ""
     title += f' data-w="{escape(figure.word)}"' if figure.word else ""
     classes = escape(" ".join(filter(None, ("v", f"s{figure.status}", also))))
@@ -70,4 +70,4 @@ class Mart:
 def figure_of(row: dict[str, Any]) -> Figure:
     """A cell of a mart as a figure."""
     word = word_of(row["measure"], row["display"])
-    return Figure(row["row_key"], row["display"], row["status"], row["unit_measure"], word)
+    return Figure(row["row_key"], row["display"], row["status"], row["unit_measure"], word, row["note"] or "")

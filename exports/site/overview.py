@@ -56,6 +56,7 @@ def overview(source: Source) -> Page:
         {
             "area_name": dict(labelled(mart.frame, "area", source.ordering)).get(area, ""),
             "mart": mart.name,
+            "incomplete": source.incomplete(),
             "cards": cards,
             "growth": _growth_table(source, mart, codes, growth),
             "charts": {chart.id: chart for chart in charts},

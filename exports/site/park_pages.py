@@ -29,6 +29,7 @@ def parks(source: Source) -> Page:
             "cube": cube,
             "first": first,
             "mart": mart.name,
+            "incomplete": source.incomplete(),
             "level": level,
             "table": _park_rows(source, mart, cube, first),
             "groups": groups,

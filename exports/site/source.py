@@ -10,6 +10,7 @@ import polars as pl
 
 from exports.layout import Figure, Table, tables_of
 from exports.manifest import ReleaseMeta
+from exports.missing_units import missing_units
 from exports.ordering import TOTAL, Ordering, ordering_of, publication
 from exports.site.cube import labelled
 from exports.site.figures import Mart, figure_of
@@ -79,6 +80,10 @@ class Source:
         """The first measure of ``[site]`` that the mart has for this purpose; empty where it has none."""
         present = set(mart.frame["measure"].unique())
         return next((m for m in self.spec[purpose] if m in present), "")
+
+    def incomplete(self) -> list[tuple[str, Figure]]:
+        """Area and number of due units that are missing from its quarterly totals, where some are."""
+        return [(row["area_name"], figure_of(row)) for row in missing_units(self.mart(FIGURES).frame, self.ordering)]
 
     def main(self) -> tuple[Mart, str, str]:
         """Where the headline figures come from, with the measures of level and growth: monitoring, or in a release of a

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isclose
 from typing import Any, Final
 
 import polars as pl
@@ -23,6 +24,7 @@ from pipelines.methods.contribution_measures import (
     pull_points,
     share_pct,
 )
+from pipelines.methods.contribution_reasons import DIVIDED_BY, NO_MULTIPLE, OF_LAST_YEAR, RESTATED, not_positive
 from pipelines.methods.estimates import ESTIMATED, NORMAL, Estimates
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
 from pipelines.methods.target_values import At, missing_data
@@ -126,6 +128,7 @@ def _item_texts(item: Item, definition: Contribution, year: int) -> dict[str, st
     return {
         "own": item.own,
         "own_before": f"yoy({item.own})",
+        "own_before_then": f"BASE({item.own}, {year - 1})",
         "own_base": f"BASE({item.own}, {definition.base_year})",
         "whole": item.whole,
         "whole_before": f"yoy({item.whole})",
@@ -273,14 +276,42 @@ class _Run:
         if undetermined:
             return HARDLY_MOVED.format(minimum=self.definition.increment_minimum, **words)
         if value is None:
-            return self._missing(entry, group if measure == "ratio_group" and group else area, measure)
-        if measure.endswith("_constant") and isinstance(entry, Item):
-            return CONSTANT_NOTE.format(deflator=entry.deflator)
+            return self._missing(entry, group if measure == "ratio_group" and group else area, measure, words)
+        if isinstance(entry, Item):
+            constant = [CONSTANT_NOTE.format(deflator=entry.deflator)] if measure.endswith("_constant") else []
+            restated = [RESTATED] if measure in OF_LAST_YEAR and self._restated(entry, area) else []
+            return "。".join(constant + restated)
         return f"同组:{group.short_name}" if group is not None and measure in ("ratio_group", "multiple_group") else ""
 
-    def _missing(self, entry: Item | Ratio, area: Area, measure: str) -> str:
+    def _side(self, item: Item, area: Area, side: str) -> float | None:
+        """A side as the figures take it: a whole over its cities, last year's as this year's context has it, else as last year's."""
+        if not side.startswith("whole"):
+            return self._value(area.code, f"{item.id}.{side}")
+        found = self._whole(item, area, side)
+        return self._whole(item, area, "whole_before_then") if found is None and side == "whole_before" else found
+
+    def _not_positive(self, item: Item, area: Area, measure: str) -> str:
+        """The side a figure is divided by that is known and zero or below; empty where there is none such."""
+        known = {side: self._side(item, area, side) for side in DIVIDED_BY.get(measure, ())}
+        if any(v is None for v in known.values()):
+            return ""
+        return next((side for side, v in known.items() if v is not None and v <= 0), "")
+
+    def _restated(self, item: Item, area: Area) -> bool:
+        """Whether this year's form states last year's figure otherwise than last year's form did."""
+        now, then = (self._value(area.code, f"{item.id}.{s}") for s in ("own_before", "own_before_then"))
+        return now is not None and then is not None and not isclose(now, then, rel_tol=1e-9, abs_tol=1e-9)
+
+    def _missing(self, entry: Item | Ratio, area: Area, measure: str, words: Mapping[str, str]) -> str:
         if measure.endswith("_constant") and isinstance(entry, Item) and self._price(entry, area.lookup) is None:
             return f"背景资料没有{self.annual.data.period.year}年的{self.annual.labels.get(entry.deflator, entry.deflator)}"
+        if isinstance(entry, Item) and (side := self._not_positive(entry, area, measure)):
+            return not_positive(measure, side, self._side(entry, area, side) or 0.0, words)
+        if isinstance(entry, Ratio) and measure in TIMES and self._value(area.code, f"{entry.id}.own") is not None:
+            average = f"{entry.id}.{'whole' if measure == 'multiple' else 'own'}"
+            of = area if measure == "multiple" else self._group(area) or area
+            if (size := self._value(of.code, average)) is not None and size <= 0:
+                return NO_MULTIPLE.format(of="全省平均" if measure == "multiple" else "同组园区平均")
         for side in SIDES[measure]:
             name = f"{entry.id}.{side}"
             if name in self.texts and self._value(area.code, name) is None:

@@ -33,7 +33,7 @@ from pipelines.methods.monitoring_sides import (
     sides_of,
     sub_park_codes,
 )
-from pipelines.methods.monitoring_terms import estimated_cells, joined, terms_of
+from pipelines.methods.monitoring_terms import estimated_cells, joined, silent_cells, terms_of
 from pipelines.methods.product import Product, product_of
 from schemas.environment import Environment, environment_for
 from schemas.errors import RefusalError
@@ -94,10 +94,11 @@ def monitoring_figures(
     parts = [parts_of_indicators(cells, terms, frame)]
     ready = classified(surveyed(round_.now, env), env, sub_park_codes(edition))
     estimated = estimated_cells(terms, frame.most_imputed, weighted=frame.weighted)
+    silent = silent_cells(terms)
     tables = [cells]
     for table in edition.tables:
         if table.product == PRODUCT and table.columns:
-            more, behind = ratio_product(table, ready, areas, chosen, env, frame.coverage_minimum, estimated)
+            more, behind = ratio_product(table, ready, areas, chosen, env, frame.coverage_minimum, estimated, silent)
             tables.append(more)
             parts.append(behind)
     names = names_of(programme, edition, areas, period)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from exports.display import displayed
 from pipelines.methods.area_figures import TOTAL
 from pipelines.methods.areas import areas_of, memberships
 from pipelines.methods.monitoring import areas_present
@@ -175,9 +176,15 @@ def _card() -> pl.Expr:
     """The sentence of a group: how many grew, and what the total rests on."""
     return pl.format(
         "{}户可比单位中{}户增长,增速中位数{}%;前4家占{}%", "compared", "up",
-        pl.col("growth_median").round(1).cast(pl.String).fill_null("—"),
-        pl.col("concentration_cr4").round(1).cast(pl.String).fill_null("—"),
+        _printed("growth_median"), _printed("concentration_cr4"),
     )  # fmt: skip
+
+
+def _printed(column: str, decimals: int = 1) -> pl.Expr:
+    """A figure in a sentence, rounded as it is printed elsewhere; unknown is the mark of a missing one."""
+    return pl.col(column).map_elements(
+        lambda value: displayed(value, decimals, "A"), return_dtype=pl.String, skip_nulls=True
+    ).fill_null("—")  # fmt: skip
 
 
 def _measured(
@@ -233,9 +240,11 @@ def _unit_cells(units: pl.DataFrame, labels: Mapping[str, str], plan: DiagnosisP
     )  # fmt: skip
     said = (
         pl.when(pl.col("z") > plan.far)
-        .then(pl.format("增速远高于同行业({},偏离{}倍标准差),请核实或总结经验", "_section", pl.col("z").round(1)))
+        .then(pl.format("增速远高于同行业({},偏离{}倍标准差),请核实或总结经验", "_section", _printed("z")))
         .when(pl.col("z") < -plan.far)
-        .then(pl.format("增速远低于同行业({},偏离{}倍标准差),请核实或走访", "_section", pl.col("z").round(1)))
+        .then(pl.format("增速远低于同行业({},偏离{}倍标准差),请核实或走访", "_section", _printed("z")))
+        .when(_printed("unit_growth").str.contains("^0(\\.0*)?$"))
+        .then(pl.format("园区第{}位,同比持平", "place"))
         .when(pl.col("unit_growth") < 0)
         .then(pl.format("园区第{}位,同比下降", "place"))
         .otherwise(pl.format("园区第{}位", "place"))

@@ -13,8 +13,8 @@ from typing import Final
 import polars as pl
 
 from pipelines.methods import growth
+from pipelines.methods.monitoring_notes import CONSTANT, RESPONDENTS, note_of
 from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
-from pipelines.methods.series.imputing import METHODS as METHOD_NAMES
 from schemas.marts import row_key
 from schemas.model import Indicator
 
@@ -120,10 +120,8 @@ FORMULAS: Final = {
 STOCK_NAME: Final = "期末数"
 ALWAYS_SHOWN: Final = ("total", "zone")
 COUNTS: Final = ("units_reported", "units_due", "coverage", "units_imputed", "units_unknown")
-RESPONDENTS: Final = ("growth_matched", "year_earlier_matched", "cumulative_reported", "growth_reported")
-COMPARED_BEFORE: Final = ("discrete_quarter", "correction", "perimeter", "year_earlier_published", "growth_nominal")
-CONSTANT: Final = ("cumulative_constant", "growth_real")
 BESIDE: Final = (*CONSTANT, "cumulative_reported", "growth_reported", "imputed_share", "units_imputed", "units_unknown")
+COMPARED_BEFORE: Final = ("discrete_quarter", "correction", "perimeter", "year_earlier_published", "growth_nominal")
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def _when(*cases: tuple[pl.Expr, str], otherwise: str | pl.Expr = "") -> pl.Expr
 
 def with_totals(values: pl.DataFrame) -> pl.DataFrame:
     """Every row with the terms of its area's total beside it, as ``comparable_all``, ``base_all``, ``level_all`` …"""
-    wanted = ["level", "comparable", "base", "coverage", "estimates"]
+    wanted = ["level", "comparable", "base", "coverage", "estimates", "no_base"]
     totals = values.filter(pl.col("breakdown") == "total").select(
         "area", "indicator", *(pl.col(c).alias(f"{c}_all") for c in wanted)
     )
@@ -276,7 +274,7 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
         ),
         "imputed_share": (growth.share_pct(c("estimates"), level), pl.lit(SHARE_OF_NOTHING), some_imputed),
         "units_imputed": (c("imputed"), missing, some_imputed),
-        "units_unknown": (c("unknown"), missing, some_imputed),
+        "units_unknown": (c("unknown"), missing, some_imputed | (c("unknown").fill_null(0) > 0)),
     }
 
 
@@ -354,39 +352,9 @@ def _measure_name(code: str) -> pl.Expr:
 
 
 def _note(code: str, frame: Frame) -> pl.Expr:
-    """Why there is no figure; of one that there is, a change of sign and what was put in for whom."""
-    known, nothing = pl.col("value").is_not_null(), pl.lit("")
-    sign = pl.when(pl.col("why") == growth.TURNED_NEGATIVE).then("why").otherwise(nothing)
-    said = pl.when(known).then(sign).otherwise("why")
-    if code in (*COUNTS, *RESPONDENTS):
-        return said
-    if code in CONSTANT:
-        prices = pl.format("按{}缩减", "deflator")
-        return (
-            pl.when(known)
-            .then(pl.concat_str([pl.when(sign != "").then(sign), prices], separator="。", ignore_nulls=True))
-            .otherwise(said)
-        )
-    weighted = pl.lit("按权数推算") if frame.weighted and code == "cumulative" else nothing
-    imputed = pl.when(pl.col("imputed").fill_null(0) > 0).then(_imputed_note()).otherwise(weighted)
-    both = pl.concat_str(pl.when((sign != "") & (imputed != "")).then(pl.lit("。")).otherwise(nothing), imputed)
-    return pl.when(known).then(pl.concat_str(sign, both)).otherwise(said)
-
-
-def _imputed_note() -> pl.Expr:
-    """How many units a figure has estimates of, by what method, and how many nothing is known of."""
-    pieces = [
-        pl.when(pl.col(f"by_{m}") > 0).then(pl.format(f"{name}{{}}户", pl.col(f"by_{m}")))
-        for m, name in METHOD_NAMES.items()
-    ]
-    methods = pl.concat_str(pieces, separator="、", ignore_nulls=True)
-    how = pl.when(methods != "").then(pl.format("({})", methods)).otherwise(pl.lit(""))
-    left = (
-        pl.when(pl.col("unknown") > 0)
-        .then(pl.format(",另有{}户未报、无从估算", pl.col("unknown")))
-        .otherwise(pl.lit(""))
-    )
-    return pl.format("含{}户估算数{}{}", pl.col("imputed"), how, left)
+    """Why there is no figure; of one that there is, what it says of itself (``monitoring_notes``). Counts of units say nothing."""
+    said = pl.lit("") if code in COUNTS else note_of(code, frame.sheet_codes, weighted=frame.weighted)
+    return pl.when(pl.col("value").is_not_null()).then(said).otherwise("why")
 
 
 def _formula(code: str, frame: Frame) -> pl.Expr:

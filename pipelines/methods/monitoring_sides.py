@@ -22,6 +22,7 @@ from schemas.model import Edition, FormKind, Indicator, ValueType
 from schemas.period_data import PARK, PeriodData
 from schemas.polars_target import prepare_rows, row_expr
 from schemas.roster_sums import PREVIOUS_REVENUE
+from schemas.structural_zeros import NON_RESPONSE
 
 GROUPS: Final = ("park", "sub_park", "section", "division", "size")
 REVENUE: Final = "F01"
@@ -42,6 +43,7 @@ UNITS: Final = {
     "method": pl.String(),  # how it was estimated, null where it is reported
     "estimated_before": pl.Boolean(),  # whether a figure it is compared with was estimated
     "due": pl.Boolean(),
+    "silent": pl.Boolean(),  # the unit owes a report and has none in force
     "weigh_by": pl.Int128(),  # last known revenue: how much a due unit counts that gives no base
     "restated": pl.Int128(),
     "accepted": pl.Int128(),
@@ -231,6 +233,8 @@ def _units(frame: pl.DataFrame, indicators: Sequence[Indicator], roster: str, en
     }
     ready = prepare_rows(frame, list(scopes.values()), env)
     estimated = pl.col("imputed").fill_null(False) if "imputed" in frame.columns else pl.lit(False)
+    status = pl.col("answer_status") if "answer_status" in frame.columns else pl.lit(None, dtype=pl.String)
+    silent = status.is_in(NON_RESPONSE).fill_null(False)
     sizes = [pl.col(c).cast(pl.Int128).abs() for c in (*PREVIOUS_REVENUE, REVENUE) if c in frame.columns]
     size = pl.coalesce(sizes) if sizes else pl.lit(None, dtype=pl.Int128)
 
@@ -252,6 +256,7 @@ def _units(frame: pl.DataFrame, indicators: Sequence[Indicator], roster: str, en
             pl.lit(None, dtype=pl.String).alias("method"),
             pl.lit(False).alias("estimated_before"),
             due(i),
+            silent.alias("silent"),
             size.alias("weigh_by"),
             lagged(i, "yoy", "restated"),
             pl.lit(None, dtype=pl.Int128).alias("accepted"),

@@ -55,7 +55,7 @@ DIFFERENCES: Final = ("leavers", "perimeter", "correction")
 STATISTICS: Final = ("known", "missing", "n", "max1", "max2", "fixed", "absolute")
 SHEET_TERMS: Final = ("level", "comparable", "base", "published", "previous", "printed")
 BY_METHOD: Final = tuple(f"by_{method}" for method in METHOD_NAMES)
-COUNTS: Final = ("due", "reported", "imputed", "unknown", "imputed_before", *BY_METHOD)
+COUNTS: Final = ("due", "reported", "imputed", "unknown", "no_base", "no_match", "imputed_before", *BY_METHOD)
 
 
 @dataclass(frozen=True)
@@ -242,12 +242,14 @@ def _sums(amounts: pl.DataFrame, breakdown: Breakdown, areas: Sequence[Area]) ->
 
 
 def _counts(keyed: pl.DataFrame) -> pl.DataFrame:
-    """Units due, reported and estimated; and how much of the due units' base the comparable ones hold.
+    """Units due, reported, estimated and silent without an estimate; those without a figure to compare with; and how much of the
+    due units' base the comparable ones hold. A blank that an answering unit left is no silence.
 
     By the base itself where every due unit gives one, else by last known revenue, else by number (survey_system 8.4).
     """
     had, base, weigh = pl.col("amount").is_not_null(), pl.col("restated").abs(), pl.col("weigh_by")
-    due, estimated = pl.col("due"), pl.col("estimated")
+    due, estimated, silent = pl.col("due"), pl.col("estimated"), pl.col("silent")
+    matched = pl.col("accepted").is_not_null() & ~estimated
     pair = due & had & ~estimated & base.is_not_null()
 
     def share(of: pl.Expr) -> pl.Expr:
@@ -260,7 +262,9 @@ def _counts(keyed: pl.DataFrame) -> pl.DataFrame:
         due=due.sum().cast(pl.Int64),
         reported=(had & ~estimated).sum().cast(pl.Int64),
         imputed=(had & estimated).sum().cast(pl.Int64),
-        unknown=(due & ~had).sum().cast(pl.Int64),
+        unknown=(due & silent & ~had).sum().cast(pl.Int64),
+        no_base=(had & pl.col("restated").is_null()).sum().cast(pl.Int64),
+        no_match=(had & ~matched).sum().cast(pl.Int64),
         imputed_before=pl.col("estimated_before").sum().cast(pl.Int64),
         **{f"by_{m}": (had & (pl.col("method") == m)).sum().cast(pl.Int64) for m in METHOD_NAMES},
         coverage=pl.coalesce(by_base, share(weigh), by_number),
@@ -308,3 +312,8 @@ def estimated_cells(terms: Terms, most_imputed: float, *, weighted: bool) -> pl.
     rows = terms.values if weighted else terms.values.filter(pl.col("imputed") > 0)
     mostly = (pl.col("estimates").abs() > most_imputed * pl.col("level").abs()) & (pl.col("level") != 0)
     return rows.select(*DIMENSIONS, withheld=mostly.fill_null(False)).sort(DIMENSIONS)
+
+
+def silent_cells(terms: Terms) -> pl.DataFrame:
+    """``DIMENSIONS``, silent: of every level how many due units without a report are not in it, estimates aside; only where some are."""
+    return terms.values.filter(pl.col("unknown") > 0).select(*DIMENSIONS, silent="unknown").sort(DIMENSIONS)

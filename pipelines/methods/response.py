@@ -22,6 +22,7 @@ from schemas.environment import environment_for
 from schemas.marts import row_key
 from schemas.model import Programme
 from schemas.period_data import ENTERPRISE, PeriodData
+from schemas.structural_zeros import NON_RESPONSE
 
 TABLE: Final = "response"
 UNITS: Final = "户"
@@ -221,3 +222,15 @@ def response_rates(data: PeriodData, areas: Sequence[Area]) -> dict[str, tuple[f
     rows = roster.join(memberships(areas).select("park", "area"), on="park", how="inner")
     found = answer_counts(rows, ["area"])
     return {area: (rate, due) for area, rate, due in found.select("area", "response_rate", "units_due").iter_rows()}
+
+
+def silent_and_estimated(data: PeriodData, areas: Sequence[Area]) -> dict[str, tuple[int, int]]:
+    """Area → (due enterprises without a report or an estimate, those with estimates)."""
+    roster = data.rosters.get(ENTERPRISE)
+    if roster is None or "answer_status" not in roster.columns:
+        return {}
+    put_in = pl.col("imputed").fill_null(False) if "imputed" in roster.columns else pl.lit(False)
+    silent = pl.col("answer_status").is_in(NON_RESPONSE).fill_null(False)
+    units = roster.select("park", silent=silent & ~put_in, estimated=silent & put_in)
+    counts = units.join(memberships(areas).select("park", "area"), on="park", how="inner").group_by("area")
+    return {a: (s, e) for a, s, e in counts.agg(pl.col("silent", "estimated").sum().cast(pl.Int64)).iter_rows()}

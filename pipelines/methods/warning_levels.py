@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
+from exports.display import displayed
+
 LEVELS: Final = ("none", "blue", "yellow", "orange", "red")
 NAMES: Final = {0: "正常", 1: "蓝色", 2: "黄色", 3: "橙色", 4: "红色"}
 RED: Final = 4
@@ -153,8 +155,14 @@ def combined(
 
 
 def number(value: float, decimals: int = 1) -> str:
-    """A figure in a sentence, with the typographic minus sign; bounds lose their trailing zeros."""
-    return f"{value:.{decimals}f}".replace("-", "−")
+    """A figure in a sentence: rounded as it is printed beside it, with the typographic minus sign; never a minus zero."""
+    text = displayed(value, decimals, "A")
+    return (f"{0:.{decimals}f}" if text == "0" else text).replace("-", "−")
+
+
+def rounds_to_zero(value: float, decimals: int = 1) -> bool:
+    """Whether nothing is left of a value as printed: a sentence then says neither up nor down."""
+    return not displayed(value, decimals, "A").strip("-0.")
 
 
 def bound_text(bound: float, unit: str) -> str:
@@ -166,22 +174,30 @@ def bound_text(bound: float, unit: str) -> str:
 def sentence(
     definition: Mapping[str, Any], value: float, raw: int, bounds: Mapping[str, tuple[str, float]], unit: str
 ) -> str:
-    """What the value says and which bound it breaks: 营业收入同比下降6.3%(同口径),低于橙色界限−5%。"""
+    """What the value says and which bound it breaks: 营业收入同比下降6.3%(同口径),低于橙色界限−5%。
+
+    What rounds to zero is 持平 and not up or down by 0.0; a value printed as the bound it breaks is said to be 略低于 or 略高于 it.
+    """
     subject, decimals = str(definition.get("subject", definition.get("name", ""))), int(definition.get("decimals", 1))
-    size = number(abs(value), decimals)
+    size, level = number(abs(value), decimals), rounds_to_zero(value, decimals)
     match definition.get("wording", "level"):
         case "growth":
-            said = f"{subject}同比{'下降' if value < 0 else '增长'}{size}%(同口径)"
+            moved = "持平" if level else f"{'下降' if value < 0 else '增长'}{size}%"
+            said = f"{subject}同比{moved}(同口径)"
         case "change":
-            said = f"{subject}比上年同期{'下降' if value < 0 else '上升'}{size}个百分点"
+            moved = "持平" if level else f"{'下降' if value < 0 else '上升'}{size}个百分点"
+            said = f"{subject}{'与' if level else '比'}上年同期{moved}"
         case _:
             said = f"{subject}为{number(value, decimals)}{'%' if unit == '%' else '个百分点'}"
-    return f"{said},{bound_sentence(raw, bounds, unit)}"
+    return f"{said},{bound_sentence(raw, bounds, unit, value, decimals)}"
 
 
-def bound_sentence(raw: int, bounds: Mapping[str, tuple[str, float]], unit: str) -> str:
-    """Which bound is broken, without the value: it may be printed where the value may not."""
+def bound_sentence(
+    raw: int, bounds: Mapping[str, tuple[str, float]], unit: str, value: float | None = None, decimals: int = 1
+) -> str:
+    """Which bound is broken; without ``value`` it may be printed where the value may not."""
     if raw == 0:
         return "在界限之内"
     sign, bound = bounds[LEVELS[raw]]
-    return f"{'低于' if sign.startswith('<') else '高于'}{NAMES[raw]}界限{bound_text(bound, unit)}"
+    barely = "略" if value is not None and number(value, decimals) == number(bound, decimals) else ""
+    return f"{barely}{'低于' if sign.startswith('<') else '高于'}{NAMES[raw]}界限{bound_text(bound, unit)}"

@@ -15,9 +15,10 @@ import polars as pl
 from pipelines.methods.area_figures import KEYS, TOTAL, area_figures, classified, surveyed
 from pipelines.methods.areas import Area, areas_of, lookups, memberships
 from pipelines.methods.monitoring import areas_present
+from pipelines.methods.monitoring_notes import SILENT
 from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators, sides_of, sub_park_codes
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
-from pipelines.methods.response import response_rates
+from pipelines.methods.response import response_rates, silent_and_estimated
 from pipelines.methods.warning_levels import (
     NAMES,
     Parameters,
@@ -33,6 +34,7 @@ from schemas.environment import environment_for
 from schemas.marts import row_key
 from schemas.model import Edition, Programme, WarningIndicator
 from schemas.period import Period
+from schemas.period_data import ENTERPRISE
 
 TABLE: Final = "warnings"
 COMBINED: Final = "W"
@@ -61,13 +63,16 @@ EARLY: Final = "以前季度不足,不计算"
 @dataclass(frozen=True)
 class Reading:
     """One indicator of one area in one quarter. ``problem`` says why there is no level although there may be a value;
-    ``sample`` and ``comparable`` (share, 0 to 1) are None where the rule on them does not apply."""
+    ``sample`` and ``comparable`` (share, 0 to 1) are None where the rule on them does not apply. ``silent``, ``estimated``: due units
+    without a report that are not in it, and those in it with estimates."""
 
     value: float | None
     sample: int | None = None
     comparable: float | None = None
     problem: str = ""
     constant: float | None = None
+    silent: int = 0
+    estimated: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,8 +165,11 @@ def _formula_readings(
     sample = {(area, name): n for area, name, n in sizes.iter_rows()}
     shares = {row["area"]: row for row in figures.coverage.iter_rows(named=True)}
     values = {row["area"]: row for row in figures.values.iter_rows(named=True)}
+    unheard = silent_and_estimated(round_.now, [areas[c] for c in chosen])
+    rosters = {w.id: {e.roster for e in env.typed(w.formula).walk()} for w in edition.warnings if w.formula}
     for code in chosen:
         for warning in (w for w in edition.warnings if w.formula):
+            silent, estimated = unheard.get(code, (0, 0)) if ENTERPRISE in rosters[warning.id] else (0, 0)
             deflated = f"{warning.id}@{warning.definition.get('deflator', '')}"
             ruled = warning.definition.get("sample", True)
             found[code, warning.id] = Reading(
@@ -169,6 +177,8 @@ def _formula_readings(
                 sample=sample.get((code, warning.id)) if ruled else None,
                 comparable=shares.get(code, {}).get(warning.id) if ruled else None,
                 constant=values.get(code, {}).get(deflated),
+                silent=silent,
+                estimated=estimated,
             )
     return figures.parts.rename({"name": "indicator"}).drop("breakdown", "category")
 
@@ -201,13 +211,15 @@ def _concentration(
         max2=pl.when(size.count() > 1).then(size.top_k(2).min()).cast(pl.Float64) / scale,
         absolute_total=size.sum().cast(pl.Float64) / scale,
     )
-    reached = rows.select("area").unique()
+    reached, unheard = rows.select("area").unique(), silent_and_estimated(round_.now, areas)
     for row in sums.iter_rows(named=True):
         moved = abs(row["total"])
         small = moved < parameters.increment_minimum * abs(row["base"]) or moved == 0
         leader = row["up"] if row["total"] > 0 else row["down"]
         value = None if small else leader / row["total"] * 100
-        found[row["area"], warning.id] = Reading(value, row["units"], None, INCREMENT_SMALL if small else "")
+        problem = INCREMENT_SMALL if small else ""
+        silent, estimated = unheard.get(row["area"], (0, 0))
+        found[row["area"], warning.id] = Reading(value, row["units"], None, problem, None, silent, estimated)
     for area in areas:
         found.setdefault((area.code, warning.id), Reading(None))
     text = f"SUM({code} - yoy({code}))"
@@ -283,14 +295,15 @@ def _rows(
 
     raw = standing.raw
     said = _said(reading.value, raw, warning) if reading.value is not None else ""
-    about = "。".join(filter(None, (said, problem)))
+    about = "。".join(filter(None, (said, problem, _of_whom(reading))))
+    firm = "E" if reading.estimated else "P"
     reason = problem if raw is None else bound_sentence(raw, warning.levels, warning.unit)
     decimals = int(warning.definition.get("decimals", 1))
     unset = "M" if reading.value is None else "Z"
     found = [
-        cell("value", reading.value, about, decimals=decimals, formula=warning.formula),
-        cell("level", standing.level, "。".join(filter(None, (reason, standing.note))), unset),
-        cell("raw_level", raw, problem, unset),
+        cell("value", reading.value, about, known=firm, decimals=decimals, formula=warning.formula),
+        cell("level", standing.level, "。".join(filter(None, (reason, standing.note))), unset, firm),
+        cell("raw_level", raw, problem, unset, firm),
     ]
     if reading.sample is not None:
         found.append(cell("sample", reading.sample, "", known="A"))
@@ -298,9 +311,17 @@ def _rows(
         found.append(cell("comparable", reading.comparable * 100, ""))
     if "deflator" in warning.definition:
         note = f"按{warning.definition['deflator']}缩减" if reading.constant is not None else NO_PRICES
-        found.append(cell("value_constant", reading.constant, note))
+        found.append(cell("value_constant", reading.constant, note, known=firm))
     found.append(cell("robust_z", z, _z_note(z, parameters), "Z", unit_measure="-"))
     return found
+
+
+def _of_whom(reading: Reading) -> str:
+    """Who is missing from the value, and for whom something was put in; empty where every due unit answered."""
+    if reading.value is None:
+        return ""
+    said = [f"含{reading.estimated}户估算数"] if reading.estimated else []
+    return "。".join(said + ([SILENT.format(reading.silent)] if reading.silent else []))
 
 
 def _said(value: float, raw: int | None, warning: WarningIndicator) -> str:

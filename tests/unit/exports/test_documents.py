@@ -142,6 +142,15 @@ def test_the_half_yearly_bulletin(quarter: dict[str, Document]) -> None:
     assert growth.rows == (("兰白试验区", "-3.3"), ("兰州高新技术产业开发区", "*"))
 
 
+def test_the_bulletin_says_whose_figures_are_missing(meta: ReleaseMeta) -> None:
+    rows = [
+        cell(indicator=c, measure="units_unknown", unit_measure="户", value=n) for c, n in (("F01", 1.0), ("P01", 3.0))
+    ]
+    marts = {"monitoring_figures": published([*monitoring(), *rows])}
+    said = sentences(documents_of(marts, meta)[0], "总体运行情况")
+    assert said[-1] == "有应报单位未报送、也没有作估算,以上合计数未含其资料:兰白试验区3户。"
+
+
 def test_there_is_no_bulletin_of_a_first_quarter(meta: ReleaseMeta) -> None:
     marts = {"monitoring_figures": published(monitoring())}
     assert documents_of(marts, replace(meta, period=Period(2015, 1))) == []

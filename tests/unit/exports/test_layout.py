@@ -138,6 +138,18 @@ def test_notes_say_only_what_the_table_gives_occasion_for(make: Make) -> None:
     assert "“0”表示数值为零" in text and "斜体" in text and "快报数" in text
 
 
+def test_a_line_of_monitoring_says_what_its_figures_leave_out_and_not_why_they_are_hidden(make: Make) -> None:
+    cell, published = make
+    rows = [
+        cell(measure="cumulative", note="未含2个未报单位", status="P"),
+        cell(measure="growth_restated", note="为保护单个单位资料而不公布", status="C", value=None),
+        cell(measure="growth_nominal", note="上年同期未发布", status="M", value=None),
+    ]
+    found = tables("monitoring_figures", published(rows))[0]
+    assert found.note_head == "说明"
+    assert [row.note for row in found.rows if row.figures] == ["未含2个未报单位。上年同期未发布。"]
+
+
 def test_order_is_the_readers_order() -> None:
     assert sorted(["X10", "X2", "X1"], key=natural) == ["X1", "X2", "X10"]
     order = Ordering({"area": {"b": 0, "a": 1}}, {})

@@ -231,3 +231,18 @@ def test_a_page_without_figures_says_why(tmp_path: Path, marts: dict[str, pl.Dat
         "本次发布不含" in texts[p] for p in ("parks", "series", "evaluation", "targets", "warnings", "innovation")
     )
     assert "本次发布不含" not in texts["development"] + texts["index"]
+
+
+def test_pages_say_whose_figures_are_missing_from_the_totals(tmp_path: Path, make: Any, meta: ReleaseMeta) -> None:
+    cell, published = make
+    rows = [
+        cell(measure="cumulative", note="未含3个未报单位", status="P"),
+        cell(measure="units_unknown", measure_name="未报未估单位数", unit_measure="户", value=3.0),
+    ]
+    write_release({"monitoring_figures": published(rows)}, tmp_path / "r", meta)
+    for page in ("index", "parks"):
+        text = (tmp_path / f"r/site/{page}.html").read_text(encoding="utf-8")
+        assert "有应报单位未报送、也没有作估算" in text and "|units_unknown" in text
+    assert "未含3个未报单位" in (tmp_path / "r/site/index.html").read_text(encoding="utf-8")
+    write_release({"monitoring_figures": published(rows[:1])}, tmp_path / "whole", meta)
+    assert "应报单位未报送" not in (tmp_path / "whole/site/index.html").read_text(encoding="utf-8")

@@ -200,6 +200,32 @@ def test_what_is_missing_is_named() -> None:
     assert "K50" in cell("LBSYQ", "C01", "growth_own_constant", first)["note"]
 
 
+def test_a_base_of_zero_is_the_reason_and_not_missing_data() -> None:
+    made = figures({2014: year(2014, 0, 9_000), 2015: year(2015, 0, 10_000), 2016: year(2016, 460, 10_800)})
+    grown = cell("LBGX", "C01", "growth_own", made)
+    assert (grown["value"], grown["status"], grown["note"]) == (None, "M", "本区上年数为零,不计算增速")
+    assert cell("LBGX", "C01", "growth_since_base", made)["note"] == "本区2014年数为零,不计算增速"
+    assert cell("LBGX", "C01", "contribution_points", made)["value"] == pytest.approx(345 / 100)
+    empty = figures({2015: year(2015, 400, 0), 2016: year(2016, 460, 0)})
+    assert cell("LBGX", "C01", "share", empty)["note"] == "全省数为零,不计算占比"
+    assert cell("LBGX", "C01", "contribution_rate", empty)["note"] == "全省上年数为零,不计算贡献"
+
+
+def test_a_year_before_that_was_restated_is_said() -> None:
+    assert cell("LBSYQ", "C01", "growth_own")["note"] == ""
+    lower = YEARS[2015].parks.with_columns(K04=pl.col("K04") - 5)
+    data = with_year_before(YEARS[2016], YEARS[2015])  # the form of 2016 says 400, that of 2015 said 390
+    edition = programme()
+    areas = areas_of(edition.codelists["parks"].valid(data.period.end))
+    areas = {**areas, "LBSYQ": replace(areas["LBSYQ"], zones=tuple(sorted(ZONES)))}
+    years = {**YEARS, 2015: replace(YEARS[2015], parks=lower)}
+    annual = Annual(data, years.get, environment_for(edition, data.period), areas, ("LBSYQ",), {})
+    made = contribution_figures(DEFINITION, annual)
+    assert cell("LBSYQ", "C01", "growth_own", made)["note"] == "上年数取本年报表的上年同期(可比口径),与上年所报不同"
+    assert cell("LBSYQ", "C01", "growth_own_constant", made)["note"].endswith("与上年所报不同")
+    assert cell("LBSYQ", "C01", "growth_whole", made)["note"] == ""
+
+
 def test_multiples_of_the_average() -> None:
     # 4 % of GDP against 2 % in the province; the zones have the same ratio, so each is once the average of its group
     assert cell("LBGX", "C21", "ratio_own")["value"] == pytest.approx(4)

@@ -305,8 +305,78 @@ def test_every_additive_indicator_of_the_quarterly_forms_is_there() -> None:
 
 def test_a_table_of_the_programme_says_which_measures_a_breakdown_has() -> None:
     divisions = set(FIGURES.cells.filter(breakdown="division")["measure"])
-    assert divisions == {"cumulative", "discrete_quarter", "growth_restated", "contribution_points", "share"}
+    assert divisions - {"units_unknown"} == {
+        "cumulative",
+        "discrete_quarter",
+        "growth_restated",
+        "contribution_points",
+        "share",
+    }
     assert "coverage" in set(FIGURES.cells.filter(breakdown="section")["measure"])
+
+
+def test_a_figure_says_which_due_units_are_missing_from_it() -> None:
+    """The unit that refused is missing from LBGX and from the area, in every figure of this quarter; LBXQ is complete."""
+    missing = "未含1个未报单位"
+    for area in ("LBGX", "LBSYQ"):
+        assert value(FIGURES, area, "F01", "units_unknown") == 1
+        for measure in ("cumulative", "discrete_quarter", "perimeter", "growth_restated", "growth_nominal"):
+            assert missing in cell(FIGURES, area, "F01", measure)["note"], (area, measure)
+    assert cell(FIGURES, "LBGX", "F01", "cumulative")["status"] == "P"
+    assert missing in cell(FIGURES, "LBSYQ", "F01", "cumulative", "zone", "LBGX")["note"]
+    assert cell(FIGURES, "LBSYQ", "F01", "correction")["note"] == ""  # of the quarter before
+    whole = FIGURES.cells.filter(area="LBXQ", breakdown="total").filter(pl.col("note").str.contains("未报单位"))
+    assert whole.is_empty() and FIGURES.cells.filter(area="LBXQ", measure="units_unknown").is_empty()
+
+
+def test_a_ratio_says_who_is_missing_and_that_it_runs_over_common_units() -> None:
+    rows = [
+        {"unit_id": "a", "F01": 100, "F13": 10}, {"unit_id": "b", "F01": 300, "F13": 20}, {"unit_id": "c", "F01": 50},
+        {"unit_id": "silent", "answer_status": "3", "park": "LBGX"},
+        *({"unit_id": f"d{n}", "F01": 10, "F13": 1, "park": "LBGX"} for n in range(4)),
+    ]  # fmt: skip
+    made = monitoring_figures(MonitoringRound(quarter("2016-Q1", rows)), PARK_PROGRAMME)
+    own, silent = (cell(made, area, "M02.profit", "ratio") for area in ("LBXQ", "LBGX"))
+    assert (own["value"], own["note"]) == (7.5, "只含分子、分母都有数的单位")  # 30 of 400, not of 450
+    assert (silent["value"], silent["note"]) == (10.0, "未含1个未报单位。只含分子、分母都有数的单位")
+
+
+def test_a_blank_that_an_answering_unit_left_is_no_silence() -> None:
+    data = quarter("2016-Q1", [{"unit_id": "a", "F01": 10}, {"unit_id": "b", "F01": 20, "P01": 3}])
+    made = monitoring_figures(MonitoringRound(data), PARK_PROGRAMME)
+    assert made.cells.filter(measure="units_unknown").is_empty()
+    assert cell(made, "LBXQ", "P01", "cumulative")["note"] == ""
+
+
+def test_a_growth_that_is_not_the_quotient_of_the_totals_says_why() -> None:
+    """1,200 of 1,000 is no growth of a tenth: 1,100 / 1,000 is; the unit without a figure of last year is in the total only."""
+    rows = [{"unit_id": "a", "F01": 1100, "F01_yoy": 1000}, {"unit_id": "entrant", "F01": 100}]
+    made = monitoring_figures(MonitoringRound(quarter("2016-Q1", rows)), PARK_PROGRAMME)
+    assert (value(made, "LBXQ", "F01", "cumulative"), value(made, "LBXQ", "F01", "year_earlier_restated")) == (
+        1200,
+        1000,
+    )
+    rows += [{"unit_id": f"c{n}", "F01": 10, "F01_yoy": 10, "B10": "4"} for n in range(4)]
+    made = monitoring_figures(MonitoringRound(quarter("2016-Q1", rows)), PARK_PROGRAMME)
+    found = cell(made, "LBXQ", "F01", "growth_restated")
+    assert found["value"] == pytest.approx((1140 / 1040 - 1) * 100)
+    assert found["note"] == "按同口径计算:只含两期都有数的单位,1个单位没有上年同期数、不在其内"
+    assert cell(made, "LBXQ", "F01", "growth_restated", "size", "4")["note"] == ""
+    points = cell(made, "LBXQ", "F01", "contribution_points", "size", "4")
+    assert points["note"] == "按同口径增量计算:1个单位没有上年同期数、不在其内"
+    matched = cell(FIGURES, "LBGX", "F01", "growth_matched")["note"]
+    assert matched == "未含1个未报单位。按匹配单位计算:1个单位没有上年验收数、不在其内"
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.none() | st.integers(1, 99)), min_size=1, max_size=8))
+@settings(max_examples=25, deadline=None)
+def test_a_growth_without_a_note_is_the_quotient_of_the_totals_shown(units: list[tuple[int, int | None]]) -> None:
+    rows = [{"unit_id": f"u{n}", "F01": now, "F01_yoy": base} for n, (now, base) in enumerate(units)]
+    made = monitoring_figures(MonitoringRound(quarter("2016-Q1", rows)), PARK_PROGRAMME)
+    shown, note = (cell(made, "LBXQ", "F01", "growth_restated")[c] for c in ("value", "note"))
+    if shown is not None and "同口径" not in note:
+        now, base = (value(made, "LBXQ", "F01", m) for m in ("cumulative", "year_earlier_restated"))
+        assert shown == pytest.approx((now / base - 1) * 100)
 
 
 UNIT = st.fixed_dictionaries(

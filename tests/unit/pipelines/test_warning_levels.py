@@ -98,6 +98,25 @@ def test_the_reason_says_the_figure_and_the_bound() -> None:
     assert bound_sentence(4, warning.levels, "%") == "低于红色界限−10%" and NAMES[4] == "红色"
 
 
+def test_what_rounds_to_zero_is_level_and_never_up_or_down_by_nothing() -> None:
+    revenue, losses, profit = WARNINGS["W01"], WARNINGS["W04"], WARNINGS["W03"]
+    assert sentence(revenue.definition, 0.0, 1, revenue.levels, "%") == "营业收入同比持平(同口径),低于蓝色界限5%"
+    assert sentence(revenue.definition, -0.04, 2, revenue.levels, "%") == "营业收入同比持平(同口径),略低于黄色界限0%"
+    assert sentence(losses.definition, 0.0, 0, losses.levels, "百分点") == "亏损面与上年同期持平,在界限之内"
+    assert sentence(losses.definition, -0.04, 0, losses.levels, "百分点") == "亏损面与上年同期持平,在界限之内"
+    assert "下降0.04个百分点" in sentence(profit.definition, -0.04, 0, profit.levels, "百分点")
+    assert "与上年同期持平" in sentence(profit.definition, 0.004, 0, profit.levels, "百分点")
+
+
+def test_a_sentence_rounds_as_the_figure_beside_it_and_tells_a_bound_just_broken() -> None:
+    revenue = WARNINGS["W01"]
+    assert "增长2.3%" in sentence(revenue.definition, 2.25, 1, revenue.levels, "%")  # half up, not to the even digit
+    said = sentence(revenue.definition, -5.03, 3, revenue.levels, "%")
+    assert said == "营业收入同比下降5.0%(同口径),略低于橙色界限−5%"
+    debt = WARNINGS["W10"]
+    assert sentence(debt.definition, 0.0, 0, debt.levels, "%") == "资产负债率为0.0%,在界限之内"
+
+
 def test_combined_level_by_score_and_by_floor() -> None:
     weights = {"a": 2.0, "b": 1.0, "c": 1.0}
     assert combined({"a": 2, "b": 0, "c": None}, weights, PARAMETERS) == (2, pytest.approx(4 / 3))

@@ -86,6 +86,27 @@ def test_small_samples_and_few_comparable_units_get_no_level() -> None:
     assert found["W01", "level"]["note"] == "可比单位占67%,不足70%,只提示不定级"
 
 
+def test_a_value_says_who_is_missing_from_it_and_what_was_estimated() -> None:
+    whole = round_of("2016-Q2", 937, units=20)
+    status = pl.when(pl.col("unit_id") == "u19").then(pl.lit("2")).otherwise("answer_status").alias("answer_status")
+    silent = whole.now.rosters["enterprise"].with_columns(status)
+
+    def value_of(frame: pl.DataFrame, indicator: str) -> dict[str, Any]:
+        round_ = MonitoringRound(
+            PeriodData(whole.now.period, {"enterprise": frame}, whole.now.parks, whole.now.context)
+        )
+        return rows_of(monitoring_warnings({"2016-Q2": round_}, programme()))[indicator, "value"]
+
+    missing = value_of(silent, "W01")
+    assert (
+        missing["note"] == "营业收入同比下降6.3%(同口径),低于橙色界限−5%。未含1个未报单位" and missing["status"] == "P"
+    )
+    assert "未报单位" not in value_of(silent, "W14")["note"]  # the response rate is about them
+    put = silent.with_columns(imputed=pl.col("unit_id") == "u19")
+    assert (value_of(put, "W01")["status"], value_of(put, "W10")["status"]) == ("E", "E")
+    assert value_of(put, "W01")["note"].endswith("低于橙色界限−5%。含1户估算数")
+
+
 def test_two_quarters_raise_a_level_and_lift_a_warning() -> None:
     twice = {"2016-Q1": round_of("2016-Q1", 960), "2016-Q2": round_of("2016-Q2", 970)}
     found = rows_of(monitoring_warnings(twice, programme()))
