@@ -4,48 +4,59 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from pipelines.csv_tables import LINE, csv_text
+from exports.display import displayed
+from pipelines.csv_tables import csv_text
 from pipelines.methods.index import audit
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.decompose import Difference, difference, standing
-from pipelines.methods.index.definition import ScoringSystem, Step, parse_system
+from pipelines.methods.index.definition import ScoringSystem, parse_system
 from pipelines.methods.index.results import (
     ahead_frame,
-    cells_frame,
     chained_index,
     differences_frame,
     leave_one_out_frame,
     orders_frame,
     own_weights_frame,
-    parameters_frame,
     peers_frame,
-    scores_frame,
     sobol_frame,
     strengths_frame,
     uncertainty_frame,
-    weights_frame,
 )
 from pipelines.methods.index.robustness import (
     NOMINAL,
     Laboratory,
+    RankSpread,
     RobustnessPlan,
+    choices_of,
     laboratory,
     leave_one_out,
+    on_nominal_scale,
     random_inputs,
     rank_spread,
     ranks_of,
     scores_of,
 )
-from pipelines.methods.index.score import ScoredYear, prepare, ranks, score_years
+from pipelines.methods.index.score import ScoredYear, compared, places_of, prepare, score_years
+from pipelines.methods.index.score_tables import (
+    cells_frame,
+    parameters_frame,
+    plan_parameters,
+    raised_findings,
+    rank_display,
+    scores_frame,
+    weights_frame,
+)
 from pipelines.methods.index.sobol import sobol_indices
+from pipelines.methods.index.statuses import doubtful_denominators, node_statuses
+from pipelines.methods.index.steps import Step
 from pipelines.methods.index.table import UnitTable, unit_tables
 from pipelines.scoring_workbook import write_workbook
 from schemas.definitions import read_toml
@@ -57,6 +68,7 @@ CURRENT: Final = "本期"
 PREVIOUS_INDEX: Final = "previous_index"
 MEAN_SHIFT: Final = "平均名次变动"
 LEAST_SOBOL: Final = 64
+BY_DRAW: Final = ("draws", "draw_choices")  # one row a draw, in the same order
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ def score(
     definition = read_toml(system_path, FORMAT)
     system = parse_system(definition.data, definition.line_of)
     frame, tables = _tables(system, data_path, previous)
-    experts = {name: csv_text(system_path.parent / name).drop(LINE) for name in sorted(system.files)}
+    experts = {name: csv_text(system_path.parent / name) for name in sorted(system.files)}
     years = score_years(system, tables, experts)
     latest = years[-1]
     findings: list[str] = []
@@ -119,9 +131,8 @@ def score(
         indicators=len(system.leaves),
         ranking=tuple(_ranking(system, latest, spread)),
         findings=tuple(findings),
-        files=tuple(sorted([*(f"{name}.csv" for name in frames if name != "draws"), "audit.txt", "summary.json", "result.xlsx",
-                            *(["draws.parquet"] if "draws" in frames else [])])),
-    )  # fmt: skip
+        files=tuple(sorted([*map(_file_name, frames), "audit.txt", "summary.json", "result.xlsx"])),
+    )
     _write(out, system, latest, frames, summary)
     return summary
 
@@ -141,7 +152,7 @@ def _tables(system: ScoringSystem, data: Path, previous: Path | None) -> tuple[p
 
 
 def _named(table: UnitTable, year: str) -> UnitTable:
-    return UnitTable(year, table.units, table.names, table.classes, table.figures, table.denominators, table.statuses)
+    return replace(table, year=year)
 
 
 def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: list[str]) -> dict[str, pl.DataFrame]:
@@ -160,6 +171,7 @@ def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: 
         frames["cells"].filter(pl.col("treated").str.contains("截尾") & (pl.col("year") == latest.table.year)).height
     )
     missing = int(np.isnan(latest.scores).sum())
+    findings += [*doubtful_denominators(system, latest), *raised_findings(system, latest)]
     if filled or treated or missing:
         findings.append(f"插补 {filled} 格,截尾 {treated} 格,仍缺 {missing} 格,逐格见 cells.csv。")
     for group, weights in latest.weights.items():
@@ -192,7 +204,11 @@ def _differences(system: ScoringSystem, years: Sequence[ScoredYear]) -> dict[str
     for a, b in pairs:
         for unit in (a, b):
             if unit not in latest.table.units:
-                raise DefinitionError(f"compare.pairs 中的 {unit} 不在数据中", remedy="请写数据中的单位代码。")
+                raise DefinitionError(
+                    f"compare.pairs 中的 {unit} 不在数据中",
+                    where=system.places.get("compare", ""),
+                    remedy="请写数据中的单位代码。",
+                )
         found.append(difference(system, standing(system, latest, a), standing(system, latest, b)))
     return {"decomposition": differences_frame(system, [d for d in found if d is not None])}
 
@@ -231,27 +247,40 @@ def _uncertainty(
     findings: list[str],
 ) -> dict[str, tuple[float, float]]:
     plan = RobustnessPlan.of(system)
+    frames["parameters"] = pl.concat([frames["parameters"], plan_parameters(system, latest, plan, draws, seed)])
     alternatives = {m: prepare(system, tables, Step(m))[-1] for m in plan.imputation if m != NOMINAL}
     lab = laboratory(system, latest, alternatives, plan)
+    if not lab.active:
+        findings.append("权重、方法、插补和数据误差都没有可变的,抽样不改变任何结果:不给名次区间。")
+        return {}
     random = np.random.default_rng(seed)
     inputs = random_inputs(lab, draws, random)
     scores = scores_of(lab, inputs)
     classes = latest.table.classes if system.rank_within_class else None
     places = ranks_of(scores, classes, system.tie_decimals)
-    spread = rank_spread(scores, places, plan.level)
+    spread = rank_spread(scores, places, plan.level, on_nominal_scale(lab, inputs))
     frames["uncertainty"] = uncertainty_frame(system, latest, spread, plan.level)
-    frames["ahead"] = ahead_frame(latest, spread)
+    frames["ahead"] = ahead_frame(system, latest, spread)
     if plan.export_draws:
         frames["draws"] = pl.DataFrame(scores, schema=list(latest.table.units)).with_columns(pl.all().fill_nan(None))
+        frames["draw_choices"] = pl.DataFrame(choices_of(lab, inputs))
     if len(lab.active) > 1:
         frames["sobol"] = _sobol(lab, classes, draws, random, system.tie_decimals)
-    wide = frames["uncertainty"].select((pl.col("rank_high") - pl.col("rank_low")).median()).item()
+    findings += _said_of_draws(frames["uncertainty"], spread, plan, draws, seed)
+    told = frames["uncertainty"].select("unit", "rank_low", "rank_high").drop_nulls()
+    return {unit: (float(low), float(high)) for unit, low, high in told.iter_rows()}
+
+
+def _said_of_draws(
+    intervals: pl.DataFrame, spread: RankSpread, plan: RobustnessPlan, draws: int, seed: int
+) -> Iterator[str]:
+    wide = intervals.select((pl.col("rank_high") - pl.col("rank_low")).median()).item()
     if wide is not None:
-        findings.append(
-            f"{draws} 次抽样(种子 {seed}),{plan.level:.0%} 名次区间宽度的中位数为 {wide:g} 位;名次应连同区间使用。"
-        )
-    intervals = zip(latest.table.units, spread.rank_low, spread.rank_high, strict=True)
-    return {unit: (float(low), float(high)) for unit, low, high in intervals}
+        yield f"{draws} 次抽样(种子 {seed}),{plan.level:.0%} 名次区间宽度的中位数为 {wide:g} 位;名次应连同区间使用。"
+    if not spread.score_draws:
+        yield "没有一次抽样用本定义的无量纲化,得分的尺度不同:不给得分区间,只给名次区间。"
+    elif spread.score_draws < draws:
+        yield f"得分区间只取用本定义无量纲化的 {spread.score_draws} 次抽样;其余抽样的得分尺度不同,只用于名次。"
 
 
 def _sobol(
@@ -260,26 +289,26 @@ def _sobol(
     """Sobol indices of every unit's rank and of the mean absolute shift in rank, at about ``draws`` evaluations."""
     size = max(LEAST_SOBOL, draws // (len(lab.active) + 2))
     a, b = random_inputs(lab, size, random), random_inputs(lab, size, random)
-    nominal = lab.year.means[lab.system.root.id].scores
-    usual = ranks_of(nominal[np.newaxis], classes, decimals)[0]
+    nominal, table = lab.year.means[lab.system.root.id].scores, lab.year.table
+    ranked = sorted(k for inside in compared(lab.system, table, nominal).values() for k in inside)
+    usual = np.nan_to_num(ranks_of(nominal[np.newaxis], classes, decimals)[0, ranked])
 
     def outputs(scores: Floats) -> Floats:
-        places = np.nan_to_num(ranks_of(scores, classes, decimals))
-        shift = np.abs(places - np.nan_to_num(usual)).mean(axis=1)
-        return np.column_stack([shift, places])
+        places = np.nan_to_num(ranks_of(scores, classes, decimals)[:, ranked])
+        return np.column_stack([np.abs(places - usual).mean(axis=1), places])
 
     mixed = {factor: outputs(scores_of(lab, a.with_block(factor, b))) for factor in lab.active}
     found = sobol_indices(
         outputs(scores_of(lab, a)), outputs(scores_of(lab, b)), mixed, lab.plan.level, lab.plan.bootstrap, random
     )
-    return sobol_frame([MEAN_SHIFT, *lab.year.table.units], found)
+    return sobol_frame([MEAN_SHIFT, *(table.units[k] for k in ranked)], found)
 
 
 def _ranking(
     system: ScoringSystem, latest: ScoredYear, spread: Mapping[str, tuple[float, float]]
 ) -> list[dict[str, Any]]:
     scores = latest.means[system.root.id].scores
-    overall, within = ranks(system, latest.table, scores)
+    places, statuses = places_of(system, latest.table, scores), node_statuses(system, latest)[system.root.id]
     rows = []
     for k, unit in enumerate(latest.table.units):
         low, high = spread.get(unit, (math.nan, math.nan))
@@ -289,7 +318,10 @@ def _ranking(
                 "name": latest.table.names[k],
                 "class": latest.table.classes[k],
                 "score": None if np.isnan(scores[k]) else round(float(scores[k]), system.decimals),
-                "rank": within[k] if system.rank_within_class else overall[k],
+                "status": statuses[k],
+                "display": displayed(float(scores[k]), system.decimals, statuses[k]),
+                "rank": places[k],
+                "rank_display": rank_display(places[k], float(scores[k])),
                 "rank_low": None if math.isnan(low) else int(low),
                 "rank_high": None if math.isnan(high) else int(high),
             }
@@ -299,16 +331,20 @@ def _ranking(
     )
 
 
+def _file_name(name: str) -> str:
+    return f"{name}.parquet" if name in BY_DRAW else f"{name}.csv"
+
+
 def _write(
     out: Path, system: ScoringSystem, latest: ScoredYear, frames: Mapping[str, pl.DataFrame], summary: Summary
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, frame in sorted(frames.items()):
-        if name == "draws":
-            frame.write_parquet(out / "draws.parquet", compression="zstd", statistics=False)
+        if name in BY_DRAW:
+            frame.write_parquet(out / _file_name(name), compression="zstd", statistics=False)
         else:
             # the mark lets a spreadsheet program open the Chinese text correctly
-            frame.write_csv(out / f"{name}.csv", include_bom=True, float_precision=None)
+            frame.write_csv(out / _file_name(name), include_bom=True, float_precision=None)
     (out / "audit.txt").write_text(audit.words(summary.findings), encoding="utf-8")
     text = json.dumps(summary.to_json(), ensure_ascii=False, indent=2, allow_nan=False)
     (out / "summary.json").write_text(text + "\n", encoding="utf-8")

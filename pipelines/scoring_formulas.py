@@ -46,8 +46,8 @@ def treatment_formula(treatment: Treatment, x: str) -> str:
 Formula = Callable[[Leaf, Place], str]
 
 
-def _bounded(leaf: Leaf, text: str, floor: float | None, ceiling: float | None) -> str:
-    floor, ceiling = leaf.normalisation.options.get("floor", floor), leaf.normalisation.options.get("ceiling", ceiling)
+def _bounded(leaf: Leaf, text: str) -> str:
+    floor, ceiling = leaf.normalisation.effective["floor"], leaf.normalisation.effective["ceiling"]
     if ceiling is not None:
         text = f"MIN({text},{number_text(ceiling)})"
     return text if floor is None else f"MAX({text},{number_text(floor)})"
@@ -62,34 +62,34 @@ def _on_a_line(x: str, worst: str, best: str, low: float, high: float) -> str:
 
 def _minmax(leaf: Leaf, at: Place) -> str:
     step = leaf.normalisation
-    return _on_a_line(at.x, at.first, at.second, step.number("low", 0.0), step.number("high", 100.0))
+    return _on_a_line(at.x, at.first, at.second, step.number("low"), step.number("high"))
 
 
 def _goalposts(leaf: Leaf, at: Place) -> str:
     step = leaf.normalisation
-    low, high = step.number("low", 0.0), step.number("high", 100.0)
+    low, high = step.number("low"), step.number("high")
     x, first, second = at.x, at.first, at.second
-    if step.options.get("log", False):
+    if step.effective["log"]:
         x, first, second = (f"LN({part})" for part in (x, first, second))
-    return _bounded(leaf, _on_a_line(x, first, second, low, high), low, high)
+    return _bounded(leaf, _on_a_line(x, first, second, low, high))
 
 
 def _efficacy(leaf: Leaf, at: Place) -> str:
-    line = _on_a_line(at.x, at.first, at.second, leaf.normalisation.number("base", 60.0), 100.0)
-    return _bounded(leaf, line, 0.0, 120.0)
+    line = _on_a_line(at.x, at.first, at.second, leaf.normalisation.number("base"), 100.0)
+    return _bounded(leaf, line)
 
 
 def _zscore(leaf: Leaf, at: Place) -> str:
     step = leaf.normalisation
-    centre, spread = step.number("centre", 50.0), step.number("spread", 10.0) * leaf.direction
+    centre, spread = step.number("centre"), step.number("spread") * leaf.direction
     text = f"IF({at.second}=0,{number_text(centre)},{number_text(centre)}+{number_text(spread)}*({at.x}-{at.first})/{at.second})"
-    default = (None, None) if "centre" in step.options else (0.0, 100.0)
-    return _bounded(leaf, text, *default)
+    return _bounded(leaf, text)
 
 
 def _distance(leaf: Leaf, at: Place) -> str:
     above, below = (at.x, at.first) if leaf.direction > 0 else (at.first, at.x)
-    return _bounded(leaf, f"{above}/{below}*100", None, None)
+    text = f"{above}/{below}*100"
+    return text if leaf.normalisation.method == "distance_to_best" else _bounded(leaf, text)
 
 
 def _rank(leaf: Leaf, at: Place) -> str:
@@ -100,7 +100,7 @@ def _rank(leaf: Leaf, at: Place) -> str:
 
 def _peers(leaf: Leaf, at: Place) -> str:
     known = f"ISNUMBER({at.column})"
-    return f"{known}*({at.classes}={at.unit_class})" if leaf.normalisation.options.get("within") == "class" else known
+    return f"{known}*({at.classes}={at.unit_class})" if leaf.normalisation.effective["within"] == "class" else known
 
 
 def _percentile(leaf: Leaf, at: Place) -> str:
@@ -114,13 +114,13 @@ def _borda(leaf: Leaf, at: Place) -> str:
 
 
 def _growth(leaf: Leaf, at: Place) -> str:
-    cap, x, before = number_text(leaf.normalisation.number("cap", 200.0)), at.x, at.first
+    cap, x, before = number_text(leaf.normalisation.number("cap")), at.x, at.first
     return f"IF({x}+{before}=0,0,MAX(-{cap},MIN({cap},{leaf.direction}*({x}-{before})/(({x}+{before})/2)*100)))"
 
 
 def _difference(leaf: Leaf, at: Place) -> str:
-    text = f"{leaf.direction}*({at.x}-{at.first})/{number_text(leaf.normalisation.number('scale', 1.0))}*100"
-    cap = leaf.normalisation.options.get("cap")
+    text = f"{leaf.direction}*({at.x}-{at.first})/{number_text(leaf.normalisation.number('scale'))}*100"
+    cap = leaf.normalisation.effective["cap"]
     return text if cap is None else f"MAX(-{number_text(float(cap))},MIN({number_text(float(cap))},{text}))"
 
 

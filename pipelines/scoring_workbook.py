@@ -17,19 +17,22 @@ import numpy as np
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from pipelines.methods.index.aggregate import FLOOR
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Group, Leaf, ScoringSystem
-from pipelines.methods.index.score import ScoredYear, ranks
+from pipelines.methods.index.score import ScoredYear, large_classes, places_of, ranks
+from pipelines.methods.index.statuses import WHY, value_status
 from pipelines.scoring_formulas import SCORE_FORMULAS, Place, number_text, treatment_formula
+from schemas.marts import STATUSES
 
 CREATED: Final = datetime.datetime(2000, 1, 1)  # fixed: the same input gives the same file
+MISSING: Final = STATUSES["M"][0]
+UNRANKED: Final = STATUSES["Z"][0]
 FIRST: Final = 4  # zero-based row of the first unit on every sheet
 IDENTITY: Final = 3  # unit, name, class
 NOTES: Final = (
     "本工作簿的得分由公式从“数据”表逐步算出:数据 → 指标值 → 处理后 → 参数 → 标准化 → 得分 → 结果。改动“数据”中的数,得分随之变化。",
     "以下各项是数值而非公式:插补值(黄底)、截尾界限与变换参数、由数据或专家得出的权重、按类别或跨年取的参数。",
-    "空格表示没有数,不等于 0。",
+    "没有数的地方用记号:— 未报或不能计算,… 不适用,* 不公布;0 就是 0。",
 )
 
 
@@ -65,9 +68,19 @@ class _Book:
         if np.isfinite(value):
             sheet.write_number(row, column, value, self.formats[form])
 
-    def formula(self, sheet: Any, row: int, column: int, text: str, value: float) -> None:
-        """A formula with the value it has now, blank text where that is missing."""
-        sheet.write_formula(row, column, text, self.formats["number"], float(value) if np.isfinite(value) else "")
+    def formula(self, sheet: Any, row: int, column: int, text: str, value: float, mark: str = MISSING) -> None:
+        """A formula with the value it has now, a mark where that is missing."""
+        sheet.write_formula(row, column, text, self.formats["number"], float(value) if np.isfinite(value) else mark)
+
+    def given_mark(self, row: int, column: int) -> str:
+        """What stands for a figure that is missing: by the status it was given with."""
+        status = self.year.table.statuses[row][column]
+        return STATUSES[status][0] if status in WHY else MISSING
+
+    def mark(self, row: int, column: int) -> str:
+        """What stands for a value that is missing: by its status."""
+        status = value_status(self.year.prepared, row, column)
+        return STATUSES[status][0] if status in WHY else MISSING
 
 
 def write_workbook(path: Path, system: ScoringSystem, year: ScoredYear) -> None:
@@ -111,13 +124,18 @@ def _figures(own: _Book) -> dict[str, tuple[int, int | None]]:
     places: dict[str, tuple[int, int | None]] = {}
     for k, leaf in enumerate(own.system.leaves):
         _head(own, sheet, column, leaf, f"({leaf.column})")
-        for row, value in enumerate(own.year.table.figures[:, k], start=FIRST):
-            own.number(sheet, row, column, value)
+        marks = [own.given_mark(row, k) for row in range(len(own.year.table.units))]
+        for row, value in enumerate(own.year.table.figures[:, k]):
+            own.number(sheet, FIRST + row, column, value)
+            if np.isnan(value):
+                sheet.write_string(FIRST + row, column, marks[row])
         places[leaf.id] = (column, column + 1 if leaf.denominator else None)
         if leaf.denominator:
             _head(own, sheet, column + 1, leaf, f" 分母({leaf.denominator})")
-            for row, value in enumerate(own.year.table.denominators[:, k], start=FIRST):
-                own.number(sheet, row, column + 1, value)
+            for row, value in enumerate(own.year.table.denominators[:, k]):
+                own.number(sheet, FIRST + row, column + 1, value)
+                if np.isnan(value):
+                    sheet.write_string(FIRST + row, column + 1, marks[row])
         column += 2 if leaf.denominator else 1
     return places
 
@@ -133,11 +151,12 @@ def _values(own: _Book, places: Mapping[str, tuple[int, int | None]]) -> None:
                 own.number(sheet, at, IDENTITY + k, float(prepared.imputed.values[row, k]), "imputed")
                 continue
             figure = f"数据!{_cell(above, at)}"
-            text = f'=IF(ISNUMBER({figure}),{figure}*{number_text(leaf.factor)},"")'
+            text = f'=IF(ISNUMBER({figure}),{figure}*{number_text(leaf.factor)},{figure}&"")'
             if below is not None:
                 under = f"数据!{_cell(below, at)}"
-                text = f'=IF(AND(ISNUMBER({figure}),ISNUMBER({under})),IF({under}=0,"",{figure}/{under}*{number_text(leaf.factor)}),"")'
-            own.formula(sheet, at, IDENTITY + k, text, float(prepared.imputed.values[row, k]))
+                ratio = f'IF({under}=0,"{MISSING}",{figure}/{under}*{number_text(leaf.factor)})'
+                text = f'=IF(ISNUMBER({figure}),IF(ISNUMBER({under}),{ratio},{under}&""),{figure}&"")'
+            own.formula(sheet, at, IDENTITY + k, text, float(prepared.imputed.values[row, k]), own.mark(row, k))
 
 
 def _treated(own: _Book) -> None:
@@ -146,8 +165,10 @@ def _treated(own: _Book) -> None:
         _head(own, sheet, IDENTITY + k, leaf)
         for row in range(len(own.year.table.units)):
             source = f"指标值!{_cell(IDENTITY + k, FIRST + row)}"
-            text = f'=IF(ISNUMBER({source}),{treatment_formula(own.year.prepared.treatments[k], source)},"")'
-            own.formula(sheet, FIRST + row, IDENTITY + k, text, float(own.year.prepared.treated[row, k]))
+            text = f'=IF(ISNUMBER({source}),{treatment_formula(own.year.prepared.treatments[k], source)},{source}&"")'
+            own.formula(
+                sheet, FIRST + row, IDENTITY + k, text, float(own.year.prepared.treated[row, k]), own.mark(row, k)
+            )
 
 
 # parameters of every method: (name in Scores.parameters, formula over the treated column where it can be live)
@@ -198,7 +219,11 @@ def _normalised(own: _Book) -> None:
             known = f"ISNUMBER({x})"
             if leaf.normalisation.method in ("bounded_growth", "difference", "base_growth"):
                 known = f"AND(ISNUMBER({x}),ISNUMBER({first}))"
-            own.formula(sheet, at, IDENTITY + k, f'=IF({known},{formula},"")', float(own.year.scores[row, k]))
+            otherwise = f'IF(ISNUMBER({x}),"{MISSING}",{x}&"")'
+            mark = own.mark(row, k) if np.isnan(own.year.prepared.treated[row, k]) else MISSING
+            own.formula(
+                sheet, at, IDENTITY + k, f"=IF({known},{formula},{otherwise})", float(own.year.scores[row, k]), mark
+            )
 
 
 def _groups(own: _Book) -> int:
@@ -254,19 +279,20 @@ def _group_row(
         source = f"标准化!{_cell(IDENTITY + leaf, at)}" if leaf is not None else _cell(places[child][1], at)
         value = float(own.year.node(own.system, child)[row])
         here = _cell(starts[0] + k, at)
-        own.formula(sheet, at, starts[0] + k, f'=IF(ISNUMBER({source}),{source},"")', value)
+        mark = own.mark(row, leaf) if leaf is not None and np.isnan(own.year.prepared.treated[row, leaf]) else MISSING
+        own.formula(sheet, at, starts[0] + k, f'=IF(ISNUMBER({source}),{source},{source}&"")', value, mark)
         covered = "1" if leaf is not None else _cell(places[child][0], at)
         share = 1.0 if leaf is not None else float(own.year.means[child].coverage[row])
         own.formula(
             sheet, at, starts[1] + k, f"=IF(ISNUMBER({here}),{covered},0)", share if np.isfinite(value) else 0.0
         )
         if group.power != 1.0:
-            floor = float(group.aggregation.options.get("floor", FLOOR))
+            floor = group.aggregation.number("floor")
             raised = f"MAX({here},{number_text(floor)})"
             text = f"LN({raised})" if group.power == 0.0 else f"{raised}^{number_text(group.power)}"
             high = max(value, floor) if np.isfinite(value) else np.nan
             shown = float(np.log(high) if group.power == 0.0 else high**group.power)
-            own.formula(sheet, at, starts[2] + k, f'=IF(ISNUMBER({here}),{text},"")', shown)
+            own.formula(sheet, at, starts[2] + k, f'=IF(ISNUMBER({here}),{text},"{MISSING}")', shown)
         if weights is not None:
             own.number(sheet, at, starts[-1] + k, float(weights[k]))
     used = (
@@ -277,26 +303,31 @@ def _group_row(
     children, covers = _span(starts[0], size, at), _span(starts[1], size, at)
     mean = own.year.means[group.id]
     cover_at, score_at = places[group.id]
-    own.formula(
-        sheet, at, cover_at, f"=IF(SUM({used})=0,0,SUMPRODUCT({used},{covers})/SUM({used}))", float(mean.coverage[row])
+    covered = (
+        f"SUM({covers})/{size}"
+        if group.is_best_case
+        else f"IF(SUM({used})=0,0,SUMPRODUCT({used},{covers})/SUM({used}))"
     )
+    own.formula(sheet, at, cover_at, f"={covered}", float(mean.coverage[row]))
     text = _mean_formula(group, used, children, _span(starts[2], size, at) if group.power != 1.0 else children, size)
-    options = group.aggregation.options
-    least = 1.0 if options.get("missing") == "null" else float(options.get("minimum_coverage", 0.0))
+    options = group.aggregation.effective
+    least = 1.0 if options["missing"] == "null" else float(options["minimum_coverage"])
     present = f"SUMPRODUCT({used},--ISNUMBER({children}))"
+    if group.is_best_case:
+        present = f"IF(COUNT({used})={size},COUNT({children}),0)"
     own.formula(
         sheet,
         at,
         score_at,
-        f'=IF({present}=0,"",IF({_cell(cover_at, at)}<{number_text(least)}-0.000000000001,"",{text}))',
+        f'=IF({present}=0,"{MISSING}",IF({_cell(cover_at, at)}<{number_text(least)}-0.000000000001,"{MISSING}",{text}))',
         float(mean.scores[row]),
     )
 
 
 def _mean_formula(group: Group, weights: str, children: str, transformed: str, size: int) -> str:
     present = f"SUMPRODUCT({weights},--ISNUMBER({children}))"
-    if group.weights.method == "benefit_of_doubt":
-        return f'IF(COUNT({children})={size},SUMPRODUCT({weights},{children}),"")'
+    if group.is_best_case:
+        return f"SUMPRODUCT({weights},{children})"
     if group.aggregation.options.get("missing") == "base":
         return f"SUMPRODUCT({weights},{children})/SUM({weights})"
     mean = f"SUMPRODUCT({weights},{transformed})/{present}"
@@ -306,27 +337,40 @@ def _mean_formula(group: Group, weights: str, children: str, transformed: str, s
 
 
 def _result(own: _Book, sheet: Any, index: int) -> None:
-    titles = ("得分", "总名次", "同类名次")
+    """Score and ranks; where ranks are within the class there is none among all units."""
+    table, scores = own.year.table, own.year.means[own.system.root.id].scores
+    by_class = own.system.rank_within_class
+    shown, within = places_of(own.system, table, scores), ranks(own.system, table, scores)[1]
+    large = large_classes(own.system, table, scores)
+    titles = (
+        "得分",
+        "同类名次" if by_class else "总名次",
+        *(("同类名次",) if own.system.class_column and not by_class else ()),
+    )
     for place, title in enumerate(titles):
         sheet.write_string(FIRST - 1, IDENTITY + place, title, own.formats["head"])
-    scores = own.year.means[own.system.root.id].scores
-    overall, within = ranks(own.system, own.year.table, scores)
     column, classes = _column(own, "", IDENTITY), _column(own, "", 2)
-    half = number_text(0.5 * 10.0**-own.system.tie_decimals)
+    better = f"ISNUMBER({column})*({column}>{{here}}+{number_text(0.5 * 10.0**-own.system.tie_decimals)})"
     for row in range(len(scores)):
         at = FIRST + row
         source, here = f"得分!{_cell(index, at)}", _cell(IDENTITY, at)
+        missing = not np.isfinite(scores[row])
         sheet.write_formula(
-            at, IDENTITY, f"=IF(ISNUMBER({source}),{source},\"\")", own.formats["score"],
-            float(scores[row]) if np.isfinite(scores[row]) else "",
+            at, IDENTITY, f'=IF(ISNUMBER({source}),{source},{source}&"")', own.formats["score"],
+            MISSING if missing else float(scores[row]),
         )  # fmt: skip
-        better = f"ISNUMBER({column})*({column}>{here}+{half})"
-        sheet.write_formula(
-            at, IDENTITY + 1, f'=IF(ISNUMBER({here}),SUMPRODUCT({better})+1,"")', None, overall[row] or ""
+        ahead = better.format(here=here)
+        among_all = f"SUMPRODUCT({ahead})+1"
+        size = f"SUMPRODUCT(ISNUMBER({column})*({classes}=$C{at + 1}))"
+        in_class = (
+            f'IF({size}<{own.system.minimum_class_size},"{UNRANKED}",SUMPRODUCT({ahead}*({classes}=$C{at + 1}))+1)'
         )
-        size = f"COUNTIF({classes},$C{at + 1})"
-        ranked = f'IF({size}<{own.system.minimum_class_size},"",SUMPRODUCT({better}*({classes}=$C{at + 1}))+1)'
-        sheet.write_formula(at, IDENTITY + 2, f'=IF(ISNUMBER({here}),{ranked},"")', None, within[row] or "")
+        unranked = UNRANKED if table.classes[row] not in large else MISSING
+        for place, (text, rank) in enumerate(
+            [(in_class if by_class else among_all, shown[row]), (in_class, within[row])][: len(titles) - 1], start=1
+        ):
+            value = MISSING if missing else rank or unranked
+            sheet.write_formula(at, IDENTITY + place, f'=IF(ISNUMBER({here}),{text},"{MISSING}")', None, value)
 
 
 def _cell(column: int, row: int, is_fixed: bool = False) -> str:

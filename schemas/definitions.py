@@ -38,12 +38,27 @@ class Definition:
     data: Mapping[str, Any]
 
     def line_of(self, key: str, value: str, nth: int = 0) -> str:
-        """``file:line`` of a ``key = "value"``, of the first one or the one after ``nth`` others; the bare file where it is not found."""
+        """``file:line`` of a ``key = "value"``, of the first one or the one after ``nth`` others; the bare file where it is not found.
+
+        A ``key`` in brackets is the head of a table.
+        """
+        if key.startswith("["):
+            return self.line_of_table(key.strip("[]"))
         pattern = re.compile(rf"^\s*{re.escape(key)}\s*=\s*[\"']{re.escape(value)}[\"']", re.MULTILINE)
         every = list(pattern.finditer(self.text))
-        found = every[min(nth, len(every) - 1)] if every else None
+        return self._at(every[min(nth, len(every) - 1)] if every else None)
+
+    def line_of_table(self, name: str) -> str:
+        """``file:line`` of the head ``[name]`` of a table, or of the first key ``name``; the bare file where there is none."""
+        head = re.compile(rf"^\s*(?:\[\[?\s*{re.escape(name)}\s*\]|{re.escape(name)}\s*=)", re.MULTILINE)
+        return self._at(head.search(self.text))
+
+    def _at(self, found: re.Match[str] | None) -> str:
         shown = "/".join(self.path.parts[-3:])
-        return f"{shown}:{self.text.count(chr(10), 0, found.start() + 1) + 1}" if found else shown
+        if found is None:
+            return shown
+        begins = found.end() - len(found[0].lstrip())
+        return f"{shown}:{self.text.count(chr(10), 0, begins) + 1}"
 
 
 def read_toml(path: Path, format_name: str) -> Definition:
@@ -136,7 +151,7 @@ def _where(definition: Definition, path: list[Any]) -> str:
         for key in ("code", "id"):
             if isinstance(entry.get(key), str):
                 return definition.line_of(key, entry[key])
-    return "/".join(definition.path.parts[-3:])
+    return definition.line_of_table(str(path[0])) if path else "/".join(definition.path.parts[-3:])
 
 
 def read_csv_rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:

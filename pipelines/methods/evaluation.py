@@ -16,18 +16,19 @@ import polars as pl
 from pipelines.methods.estimates import ESTIMATED, NORMAL, status_over
 from pipelines.methods.evaluation_scheme import Scheme
 from pipelines.methods.index.bounded import Floats
-from pipelines.methods.index.definition import Step
 from pipelines.methods.index.robustness import (
     NOMINAL,
     RankSpread,
     RobustnessPlan,
     laboratory,
+    on_nominal_scale,
     random_inputs,
     rank_spread,
     ranks_of,
     scores_of,
 )
 from pipelines.methods.index.score import ScoredYear, prepare, ranks, score_years
+from pipelines.methods.index.steps import Step
 from pipelines.methods.index.table import UnitTable
 
 VALUE_COLUMNS: Final = {
@@ -131,7 +132,8 @@ def _spread(scheme: Scheme, tables: Sequence[UnitTable], latest: ScoredYear) -> 
     inputs = random_inputs(lab, scheme.draws, np.random.default_rng(scheme.seed))
     scores = scores_of(lab, inputs)
     classes = latest.table.classes if system.rank_within_class else None
-    return rank_spread(scores, ranks_of(scores, classes, system.tie_decimals), plan.level)
+    places = ranks_of(scores, classes, system.tie_decimals)
+    return rank_spread(scores, places, plan.level, on_nominal_scale(lab, inputs))
 
 
 @dataclass(frozen=True)

@@ -221,13 +221,13 @@ def _row(one: _Sum, hidden: Sequence[Leaf], variables: Sequence[Variable]) -> Fl
 def _slope(leaf: Leaf) -> float | None:
     """Points of score a unit of value; None where the score is no line through the value, or the line differs by class."""
     step = leaf.normalisation
-    if step.method not in _LINES or "by_class" in step.options or step.options.get("log", False):
+    if step.method not in _LINES or "by_class" in step.options or step.effective.get("log", False):
         return None
     if step.method == "distance_to_target":
-        return 100.0 / step.number("target", 1.0) if leaf.direction > 0 else None
-    low = step.number("base", 60.0) if step.method == "efficacy" else step.number("low", 0.0)
-    high = 100.0 if step.method == "efficacy" else step.number("high", 100.0)
-    return (high - low) / (step.number("best", 1.0) - step.number("worst", 0.0))
+        return 100.0 / step.number("target") if leaf.direction > 0 else None
+    low = step.number("base") if step.method == "efficacy" else step.number("low")
+    high = 100.0 if step.method == "efficacy" else step.number("high")
+    return (high - low) / (step.number("best") - step.number("worst"))
 
 
 def determines(rows: Sequence[Floats]) -> bool:

@@ -59,7 +59,7 @@ def _ranked(row: Mapping[str, Any]) -> str:
     low, high = row["rank_low"], row["rank_high"]
     interval = "" if low is None else f"  名次区间 {low}–{high}"
     kind = f"  {row['class']}" if row["class"] else ""
-    return f"  {row['rank'] or '—':>3}  {name}{kind}  {score}{interval}"
+    return f"  {row['rank_display']:>3}  {name}{kind}  {score}{interval}"
 
 
 def protect(

@@ -10,8 +10,8 @@ import numpy as np
 
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Group, ScoringSystem
+from pipelines.methods.index.steps import FLOOR
 
-FLOOR: Final = 0.01  # a score not above this takes its place in means that need positive numbers; index_system 4.2
 FULL: Final = 1.0 - 1e-12
 
 
@@ -66,26 +66,28 @@ def _inverse(mean: Floats, power: float) -> Floats:
 def group_mean(group: Group, scores: Floats, coverage: Floats, weights: Floats, power: float | None = None) -> Mean:
     """One group from its children: ``scores`` and ``coverage`` are (…, units, children), ``weights`` broadcast to them.
 
-    Coverage is the share of the weight of the indicators below that has a score, level by level. Below the minimum the
+    Coverage is the share of the weight of the indicators below that has a score, level by level (where every unit has its
+    own best weights, each child counts the same: the weight of a missing one is not known). Below the minimum the
     score is missing. ``missing`` says what an absent child does: its weight goes to the others (redistribute), the group
     is missing too (null), or the weight counts and earns nothing (base: the score is out of less than full marks).
     """
-    options = group.aggregation.options
+    options = group.aggregation.effective
     exponent = group.power if power is None else power
     present = ~np.isnan(scores)
-    total = weighted_sum(weights, np.ones_like(scores))
-    there = weighted_sum(weights, np.where(present, coverage, 0.0))
+    counted = np.ones(scores.shape[-1]) if group.is_best_case else weights  # no weight is known of what is missing
+    total = weighted_sum(counted, np.ones_like(scores))
+    there = weighted_sum(counted, np.where(present, coverage, 0.0))
     share = np.divide(there, total, out=np.zeros_like(total), where=total > 0)
-    rule = options.get("missing", "redistribute")
-    if group.weights.method == "benefit_of_doubt":
-        # its weights are absolute: they already carry the unit's score, and there is none without every child
-        result = np.where(present.all(axis=-1), weighted_sum(weights, np.where(present, scores, 0.0)), np.nan)
+    rule = options["missing"]
+    if group.is_best_case:
+        # its weights are absolute: they already carry the unit's score
+        result = np.where(present.any(axis=-1), weighted_sum(weights, np.where(present, scores, 0.0)), np.nan)
     elif rule == "base":
         earned = weighted_sum(weights, np.where(present, scores, 0.0))
         result = np.divide(earned, total, out=np.full_like(total, np.nan), where=(total > 0) & present.any(axis=-1))
     else:
-        result = power_mean(scores, weights, exponent, float(options.get("floor", FLOOR)))
-    least = FULL if rule == "null" else float(options.get("minimum_coverage", 0.0))
+        result = power_mean(scores, weights, exponent, float(options["floor"]))
+    least = FULL if rule == "null" else float(options["minimum_coverage"])
     return Mean(np.where(share >= least - 1e-12, result, np.nan), share)
 
 

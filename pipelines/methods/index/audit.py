@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import ScoringSystem
-from pipelines.methods.index.score import ScoredYear, nominal_weights
+from pipelines.methods.index.score import ScoredYear, common_weights
 from pipelines.methods.index.weights import complete
 
 LEAST_UNITS: Final = 5
@@ -99,8 +99,7 @@ def children_audit(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
     for group in system.groups:
         scores = np.column_stack([year.node(system, c) for c in group.children])
         alpha = reliability(scores)
-        weights = nominal_weights(year)[group.id]
-        weights = np.nanmean(weights, axis=0) if weights.ndim > 1 else weights
+        weights = common_weights(year.weights[group.id])
         own, index = year.means[group.id].scores, year.means[system.root.id].scores
         linear = np.array([correlation(scores[:, k], own) ** 2 for k in range(len(group.children))])
         curved = np.array([correlation_ratio(scores[:, k], own) for k in range(len(group.children))])
@@ -117,7 +116,7 @@ def children_audit(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
                     "alpha": alpha.alpha,
                     "alpha_standardised": alpha.standardised,
                     "alpha_without": float(alpha.without[k]),
-                    "weight": float(weights[k] / weights.sum()),
+                    "weight": float(weights[k]),
                     "importance_linear": _share(linear, k),
                     "importance_curve": _share(curved, k),
                 }

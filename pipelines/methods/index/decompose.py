@@ -16,11 +16,12 @@ import numpy as np
 
 from pipelines.methods.index.aggregate import aggregated
 from pipelines.methods.index.bounded import Flags, Floats
-from pipelines.methods.index.definition import Leaf, ScoringSystem, Step
+from pipelines.methods.index.definition import Leaf, ScoringSystem
 from pipelines.methods.index.normalise import Reference, normalised
 from pipelines.methods.index.outliers import Treatment
 from pipelines.methods.index.score import ScoredYear
 from pipelines.methods.index.shapley import owen_values, shapley_of
+from pipelines.methods.index.steps import Step
 
 STEPS: Final = ("figures", "weights", "parameters")
 # methods whose scores are points on a line, so that the parameters of one year can be applied to the figures of another
@@ -158,12 +159,10 @@ def _rescored(leaf: Leaf, k: int, figures: Standing, parameters: Standing) -> fl
     value = parameters.treatments[k].apply(np.array([figures.figures[k]]))
     given = parameters.parameters[k]
     if method == "zscore":
-        centre, spread = leaf.normalisation.number("centre", 50.0), leaf.normalisation.number("spread", 10.0)
+        centre, spread = leaf.normalisation.number("centre"), leaf.normalisation.number("spread")
         z = (float(value[0]) - given["mean"]) / given["deviation"] if given["deviation"] > 0 else 0.0
         score = centre + spread * leaf.direction * z
-        bounded = "centre" not in leaf.normalisation.options
-        low = leaf.normalisation.options.get("floor", 0.0 if bounded else -np.inf)
-        high = leaf.normalisation.options.get("ceiling", 100.0 if bounded else np.inf)
+        low, high = leaf.normalisation.limit("floor", -np.inf), leaf.normalisation.limit("ceiling", np.inf)
         return float(np.clip(score, low, high))
     options = {k: v for k, v in leaf.normalisation.options.items() if k not in ("by_class", "within", "reference")}
     if leaf.normalisation.method == "minmax":

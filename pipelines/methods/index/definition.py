@@ -7,78 +7,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from pipelines.methods.index.benefit_of_doubt import check_share_bounds
+from pipelines.methods.index.steps import (
+    AGGREGATIONS,
+    IMPUTATIONS,
+    NORMALISATIONS,
+    OUTLIERS,
+    POWERS,
+    WEIGHTINGS,
+    Options,
+    Step,
+)
 from schemas.errors import DefinitionError
 
-Where = Callable[[str, str], str]  # (key, value) → "file:line"
+Where = Callable[[str, str], str]  # (key, value) → "file:line" of the entry; ("[table]", "") → of a table
 
-NORMALISATIONS: Final[dict[str, frozenset[str]]] = {
-    "minmax": frozenset({"low", "high", "within", "reference"}),
-    "goalposts": frozenset({"worst", "best", "by_class", "low", "high", "floor", "ceiling", "log"}),
-    "zscore": frozenset({"centre", "spread", "floor", "ceiling", "minimum_units", "within", "reference"}),
-    "efficacy": frozenset({"worst", "best", "by_class", "base", "floor", "ceiling"}),
-    "distance_to_target": frozenset({"target", "floor", "ceiling"}),
-    "distance_to_best": frozenset({"within", "reference"}),
-    "rank": frozenset({"within"}),
-    "percentile": frozenset({"within"}),
-    "borda": frozenset({"within"}),
-    "base_growth": frozenset({"base", "floor", "ceiling"}),
-    "bounded_growth": frozenset({"cap"}),
-    "difference": frozenset({"scale", "cap"}),
-    "none": frozenset(),
-}
-IMPUTATIONS: Final[dict[str, frozenset[str]]] = {
-    "none": frozenset(),
-    "mean": frozenset({"within"}),
-    "median": frozenset({"within"}),
-    "regression": frozenset({"predictors", "minimum_units"}),
-    "carry": frozenset({"periods"}),
-    "em": frozenset({"iterations", "tolerance"}),
-}
-OUTLIERS: Final[dict[str, frozenset[str]]] = {
-    "none": frozenset(),
-    "winsorise": frozenset({"skewness", "kurtosis", "maximum_points", "then"}),
-    "mad": frozenset({"multiple"}),
-    "log": frozenset(),
-    "log_shifted": frozenset(),
-    "box_cox": frozenset({"power"}),
-}
-WEIGHTINGS: Final[dict[str, frozenset[str]]] = {
-    "given": frozenset(),
-    "equal": frozenset(),
-    "entropy": frozenset({"minimum_units"}),
-    "pca": frozenset(),
-    "factor": frozenset({"minimum_eigenvalue", "minimum_share", "factors"}),
-    "benefit_of_doubt": frozenset({"lower", "upper"}),
-    "budget": frozenset({"file"}),
-    "ahp": frozenset({"file", "maximum_ratio"}),
-    "target_importance": frozenset({"importance"}),
-    "combined": frozenset({"share", "with"}),
-}
-AGGREGATIONS: Final[dict[str, frozenset[str]]] = {
-    name: frozenset({"missing", "minimum_coverage", "floor"}) | extra
-    for name, extra in {
-        "arithmetic": frozenset[str](),
-        "geometric": frozenset[str](),
-        "harmonic": frozenset[str](),
-        "power": frozenset({"power"}),
-    }.items()
-}
-POWERS: Final = {"arithmetic": 1.0, "geometric": 0.0, "harmonic": -1.0}
-OVER_TIME: Final = frozenset({"base_growth", "bounded_growth", "difference"})
-MISSING: Final = ("redistribute", "null", "base")
 ORDERS: Final = ("borda", "copeland", "kemeny")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One method with its options."""
-
-    method: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def number(self, name: str, default: float) -> float:
-        """An option as a number."""
-        return float(self.options.get(name, default))
 
 
 @dataclass(frozen=True)
@@ -97,6 +41,7 @@ class Leaf:
     imputation: Step
     outliers: Step
     normalisation: Step
+    place: str = ""  # file and line of its definition, for complaints
 
 
 @dataclass(frozen=True)
@@ -110,12 +55,23 @@ class Group:
     weights: Step
     aggregation: Step
     children: tuple[str, ...]
+    place: str = ""  # file and line of its definition, for complaints
 
     @property
     def power(self) -> float:
         """Exponent of the generalised mean: 1 arithmetic, 0 geometric, -1 harmonic."""
         named = POWERS.get(self.aggregation.method)
-        return self.aggregation.number("power", 1.0) if named is None else named
+        return self.aggregation.number("power") if named is None else named
+
+    @property
+    def is_best_case(self) -> bool:
+        """Whether every unit has its own weights, chosen for it: benefit of the doubt."""
+        return self.weights.method == "benefit_of_doubt"
+
+    @property
+    def floor(self) -> float | None:
+        """What a score not above it counts as in the mean; None for an arithmetic mean, which takes every score as it is."""
+        return None if self.power == 1.0 or self.is_best_case else self.aggregation.number("floor")
 
 
 @dataclass(frozen=True)
@@ -138,6 +94,7 @@ class ScoringSystem:
     pairs: tuple[tuple[str, str], ...]
     uncertainty: Mapping[str, Any]
     own_weights: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)  # section → file and line, for complaints
 
     @property
     def root(self) -> Group:
@@ -160,6 +117,11 @@ class ScoringSystem:
             return (self.position[node],)
         return tuple(k for child in self.by_id[node].children for k in self.leaves_below(child))
 
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Ids of all groups and indicators."""
+        return (*self.by_id, *self.position)
+
     def name_of(self, node: str) -> str:
         """The printed name of a group or indicator."""
         return self.by_id[node].name if node in self.by_id else self.leaves[self.position[node]].name
@@ -174,7 +136,7 @@ def parse_system(data: Mapping[str, Any], where: Where) -> ScoringSystem:
     """The system a definition describes. Raises DefinitionError with place and remedy for the first thing wrong in it."""
     columns = data.get("data", {})
     defaults = {
-        kind: _step(data.get(kind, {"method": method}), kind, table, where("method", ""))
+        kind: _step(data.get(kind, {"method": method}), kind, table, where(f"[{kind}]", ""))
         for kind, table, method in (
             ("imputation", IMPUTATIONS, "none"),
             ("outliers", OUTLIERS, "none"),
@@ -203,21 +165,26 @@ def parse_system(data: Mapping[str, Any], where: Where) -> ScoringSystem:
         pairs=tuple((str(a), str(b)) for a, b in compare.get("pairs", ())),
         uncertainty=dict(data.get("uncertainty", {})),
         own_weights={kind: data.get("own_weights", {}).get(kind, {}) for kind in ("by_unit", "by_class")},
+        places={name: where(f"[{name}]", "") for name in ("ranking", "own_weights", "compare", "uncertainty")},
     )
     _check_own_weights(system, float(data.get("own_weights", {}).get("maximum_shift", 10.0)), where)
     if system.rank_within_class and not system.class_column:
-        raise DefinitionError('ranking.within = "class" 需要 [data] 中的 class 列', where=where("within", "class"))
+        raise DefinitionError('ranking.within = "class" 需要 [data] 中的 class 列', where=system.places["ranking"])
     if wrong := set(system.orders) - set(ORDERS):
-        raise DefinitionError(f"ranking.orders 不认识 {'、'.join(sorted(wrong))}", remedy=f"可用:{'、'.join(ORDERS)}。")
+        raise DefinitionError(
+            f"ranking.orders 不认识 {'、'.join(sorted(wrong))}",
+            where=system.places["ranking"],
+            remedy=f"可用:{'、'.join(ORDERS)}。",
+        )
     return system
 
 
-def _step(entry: Mapping[str, Any], kind: str, table: Mapping[str, frozenset[str]], place: str) -> Step:
+def _step(entry: Mapping[str, Any], kind: str, table: Mapping[str, Options], place: str) -> Step:
     method = str(entry.get("method", ""))
     if method not in table:
         raise DefinitionError(f"{kind} 的方法“{method}”不存在", where=place, remedy=f"可用:{'、'.join(table)}。")
     options = {name: value for name, value in entry.items() if name != "method"}
-    if unknown := options.keys() - table[method]:
+    if unknown := options.keys() - table[method].keys():
         known = "、".join(sorted(table[method])) or "没有选项"
         raise DefinitionError(
             f"{kind}={method} 没有选项 {'、'.join(sorted(unknown))}", where=place, remedy=f"可用:{known}。"
@@ -228,7 +195,7 @@ def _step(entry: Mapping[str, Any], kind: str, table: Mapping[str, frozenset[str
 def _leaf(entry: Mapping[str, Any], defaults: Mapping[str, Step], where: Where) -> Leaf:
     code, place = str(entry["id"]), where("id", str(entry["id"]))
 
-    def step(kind: str, table: Mapping[str, frozenset[str]]) -> Step:
+    def step(kind: str, table: Mapping[str, Options]) -> Step:
         return _step(entry[kind], kind, table, place) if kind in entry else defaults[kind]
 
     leaf = Leaf(
@@ -244,6 +211,7 @@ def _leaf(entry: Mapping[str, Any], defaults: Mapping[str, Step], where: Where) 
         imputation=step("imputation", IMPUTATIONS),
         outliers=step("outliers", OUTLIERS),
         normalisation=step("normalisation", NORMALISATIONS),
+        place=place,
     )
     _check_normalisation(leaf, place)
     return leaf
@@ -268,11 +236,11 @@ def _check_normalisation(leaf: Leaf, place: str) -> None:
                     where=place,
                     remedy="正向指标 best 应大于 worst,负向指标相反。",
                 )
-    if step.method in ("minmax", "goalposts") and step.number("low", 0.0) >= step.number("high", 100.0):
+    if step.method in ("minmax", "goalposts") and step.number("low") >= step.number("high"):
         raise DefinitionError(f"指标 {leaf.id} 的 low 应小于 high", where=place, remedy="不写时为 0 与 100。")
-    if step.method == "difference" and step.number("scale", 0.0) <= 0:
+    if step.method == "difference" and step.limit("scale", 0.0) <= 0:
         raise DefinitionError(f"指标 {leaf.id} 用 difference 须给出大于 0 的 scale", where=place)
-    if step.method == "distance_to_target" and step.number("target", 0.0) <= 0:
+    if step.method == "distance_to_target" and step.limit("target", 0.0) <= 0:
         raise DefinitionError(f"指标 {leaf.id} 用 distance_to_target 须给出大于 0 的 target", where=place)
 
 
@@ -323,17 +291,15 @@ def _children_first(root: str, children: Mapping[str, list[str]]) -> list[str]:
 def _group(entry: Mapping[str, Any], below: tuple[str, ...], defaults: Mapping[str, Step], where: Where) -> Group:
     code, place = str(entry["id"]), where("id", str(entry["id"]))
 
-    def step(kind: str, table: Mapping[str, frozenset[str]]) -> Step:
+    def step(kind: str, table: Mapping[str, Options]) -> Step:
         return _step(entry[kind], kind, table, place) if kind in entry else defaults[kind]
 
     aggregation = step("aggregation", AGGREGATIONS)
-    if aggregation.options.get("missing", "redistribute") not in MISSING:
-        raise DefinitionError(f"{code} 的 missing 只能是 {'、'.join(MISSING)}", where=place)
     if aggregation.method == "power" and "power" not in aggregation.options:
         raise DefinitionError(f"{code} 按 power 合成,须给出 power", where=place, remedy="幂次,如 power = 2。")
     if aggregation.options.get("missing") == "base" and aggregation.method != "arithmetic":
         raise DefinitionError(f"{code} 的 missing=base 只能与算术合成同用", where=place)
-    return Group(
+    group = Group(
         id=code,
         name=str(entry.get("name", code)),
         parent=str(entry.get("parent", "")),
@@ -341,7 +307,31 @@ def _group(entry: Mapping[str, Any], below: tuple[str, ...], defaults: Mapping[s
         weights=step("weights", WEIGHTINGS),
         aggregation=aggregation,
         children=below,
+        place=place,
     )
+    if group.floor is not None and group.floor <= 0:
+        raise DefinitionError(
+            f"{code} 的 floor 为 {group.floor:g},应大于 0",
+            where=place,
+            remedy="几何、调和与幂平均只认正数,不写时为 0.01。",
+        )
+    if group.weights.method in ("budget", "ahp") and "file" not in group.weights.options:
+        raise DefinitionError(
+            f"{code} 的 {group.weights.method} 权重须给出 file", where=place, remedy="写明专家文件的路径。"
+        )
+    if group.is_best_case:
+        _check_best_case(group)
+    return group
+
+
+def _check_best_case(group: Group) -> None:
+    if group.aggregation.method != "arithmetic" or group.aggregation.options.get("missing") == "base":
+        raise DefinitionError(
+            f"{group.id} 用 benefit_of_doubt,只能算术合成,missing 不能是 base",
+            where=group.place,
+            remedy='请给该组写 aggregation = { method = "arithmetic" }。',
+        )
+    check_share_bounds(group.weights, group.children, group.id, group.place)
 
 
 def _check_weights(groups: Collection[Group], leaves: Sequence[Leaf], where: Where) -> None:
@@ -373,10 +363,16 @@ def _check_own_weights(system: ScoringSystem, shift: float, where: Where) -> Non
                     f"{place} 应写明 {'、'.join(children)} 的权重,且总指数用给定权重", where=where("id", system.root.id)
                 )
             if abs(sum(weights.values()) - 100.0) > 1e-9:
-                raise DefinitionError(f"{place} 的权重合计应为 100,现为 {sum(weights.values()):g}")
+                raise DefinitionError(
+                    f"{place} 的权重合计应为 100,现为 {sum(weights.values()):g}",
+                    where=system.places["own_weights"],
+                    remedy="请改权重。",
+                )
             for child in children:
                 common = (given[child] or 0.0) / total * 100.0
                 if abs(weights[child] - common) > shift + 1e-9:
                     raise DefinitionError(
-                        f"{place} 的 {child} 为 {weights[child]:g},与通用权重 {common:g} 相差超过 {shift:g}"
+                        f"{place} 的 {child} 为 {weights[child]:g},与通用权重 {common:g} 相差超过 {shift:g}",
+                        where=system.places["own_weights"],
+                        remedy="请改权重,或改 maximum_shift。",
                     )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pipelines.csv_tables import LINE
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.weights import Weights
 from schemas.errors import DefinitionError
@@ -25,13 +26,13 @@ def budget_weights(answers: pl.DataFrame, children: Sequence[str], source: str) 
     if missing := [c for c in children if c not in answers.columns]:
         raise DefinitionError(f"缺列 {'、'.join(missing)}", where=f"{source}:1", remedy="每个下级指标一列。")
     table = answers.select(pl.col(c).cast(pl.Float64, strict=False) for c in children).to_numpy()
-    for line, row in enumerate(table, start=2):
+    for line, row in zip(_lines(answers), table, strict=True):
         if np.isnan(row).any() or (row < 0).any() or abs(float(row.sum()) - BUDGET) > 1e-6:
             raise DefinitionError(
                 f"专家的分配应为非负数且合计 100,现合计 {float(np.nansum(row)):g}", where=f"{source}:{line}"
             )
     if not len(table):
-        raise DefinitionError("没有专家", where=source)
+        raise DefinitionError("没有专家", where=source, remedy="每位专家一行。")
     spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(children))
     notes = tuple(
         f"{c}:{len(table)} 位专家,平均 {m:.1f},标准差 {s:.1f}。"
@@ -40,17 +41,28 @@ def budget_weights(answers: pl.DataFrame, children: Sequence[str], source: str) 
     return Weights(table.mean(axis=0) / BUDGET, notes)
 
 
-def pairwise_matrices(answers: pl.DataFrame, children: Sequence[str], source: str) -> dict[str, Floats]:
+def _lines(answers: pl.DataFrame) -> list[int]:
+    """The line of the file every row begins in."""
+    return answers[LINE].to_list() if LINE in answers.columns else list(range(2, answers.height + 2))
+
+
+def pairwise_matrices(
+    answers: pl.DataFrame, children: Sequence[str], source: str, known: frozenset[str] = frozenset()
+) -> dict[str, Floats]:
     """One reciprocal matrix an expert from rows (expert, left, right, ratio): left is ``ratio`` times as important as right.
 
-    Raises DefinitionError for an unknown child, a ratio outside 1/9…9, a pair said twice or not at all.
+    ``known``: everything else the file may compare, of other groups. Raises DefinitionError for an unknown name, a ratio outside 1/9…9, a pair said twice or not at all.
     """
     if missing := {"expert", "left", "right", "ratio"} - set(answers.columns):
         raise DefinitionError(f"缺列 {'、'.join(sorted(missing))}", where=f"{source}:1")
     place = {child: k for k, child in enumerate(children)}
     matrices: dict[str, Floats] = {}
-    for line, row in enumerate(answers.iter_rows(named=True), start=2):
+    for line, row in zip(_lines(answers), answers.iter_rows(named=True), strict=True):
         left, right, where = str(row["left"]).strip(), str(row["right"]).strip(), f"{source}:{line}"
+        if known and (strange := {left, right} - known):
+            raise DefinitionError(
+                f"指标体系中没有 {'、'.join(sorted(strange))}", where=where, remedy="请写组或指标的代码。"
+            )
         if left not in place or right not in place:
             continue  # one file may hold the comparisons of several groups
         ratio = _ratio(str(row["ratio"]), where)
@@ -116,4 +128,4 @@ def hierarchy_weights(matrices: dict[str, Floats], maximum_ratio: float, source:
             )
     together = np.exp(np.mean([np.log(m) for m in matrices.values()], axis=0))
     weights, _ = principal_priorities(together)
-    return Weights(weights, tuple(notes), details)
+    return Weights(weights, tuple(notes), details=details)

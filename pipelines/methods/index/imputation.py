@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from pipelines.methods.index.bounded import Flags, Floats
-from pipelines.methods.index.definition import Leaf, Step
+from pipelines.methods.index.definition import Leaf
+from pipelines.methods.index.steps import Step
 
 RIDGE: Final = 1e-6
 
@@ -45,7 +46,7 @@ def imputed(
         if step.method in ("mean", "median"):
             result[:, k] = _group_centre(values[:, k], classes, step)
         elif step.method == "carry":
-            result[:, k] = _carried(values[:, k], [e[:, k] for e in earlier], int(step.options.get("periods", 1)))
+            result[:, k] = _carried(values[:, k], [e[:, k] for e in earlier], int(step.number("periods")))
         elif step.method == "regression":
             result[:, k] = _regressed(values, k, step)
     together = [k for k, step in enumerate(steps) if step.method == "em"]
@@ -56,7 +57,7 @@ def imputed(
 
 def _group_centre(column: Floats, classes: Sequence[str], step: Step) -> Floats:
     centre = np.nanmedian if step.method == "median" else np.nanmean
-    within = step.options.get("within") == "class"
+    within = step.effective["within"] == "class"
     names = np.array(classes if within else [""] * len(column))
     filled = column.copy()
     for name in np.unique(names):
@@ -81,7 +82,7 @@ def _regressed(values: Floats, target: int, step: Step) -> Floats:
     """
     column = values[:, target]
     gaps = np.isnan(column)
-    least = int(step.options.get("minimum_units", 10))
+    least = int(step.number("minimum_units"))
     candidates = [k for k in range(values.shape[1]) if k != target and not np.isnan(values[gaps, k]).any()]
     scored = []
     for k in candidates:
@@ -89,7 +90,7 @@ def _regressed(values: Floats, target: int, step: Step) -> Floats:
         if both.sum() >= least and np.std(values[both, k]) > 0 and np.std(column[both]) > 0:
             scored.append((-abs(float(np.corrcoef(column[both], values[both, k])[0, 1])), k))
     filled = column.copy()
-    for size in range(int(step.options.get("predictors", 3)), 0, -1):
+    for size in range(int(step.number("predictors")), 0, -1):
         chosen = [k for _, k in sorted(scored)[:size]]
         complete = ~gaps & ~np.isnan(values[:, chosen]).any(axis=1)
         if chosen and len(chosen) == size and complete.sum() >= max(least, 10 * size):
@@ -114,7 +115,7 @@ def _expectation_maximisation(values: Floats, step: Step) -> Floats:
     z = (values - mean0) / scale
     mean, cov = np.zeros(p), np.diag(np.nanvar(z, axis=0) + RIDGE)
     filled = np.where(known, z, 0.0)
-    for _ in range(int(step.options.get("iterations", 200))):
+    for _ in range(int(step.number("iterations"))):
         extra = np.zeros((p, p))
         for row in range(n):
             here, gone = known[row], ~known[row]
@@ -131,7 +132,7 @@ def _expectation_maximisation(values: Floats, step: Step) -> Floats:
         new_cov = (centred.T @ centred + extra) / n + RIDGE * np.eye(p)
         moved = max(float(np.abs(new_mean - mean).max()), float(np.abs(new_cov - cov).max()))
         mean, cov = new_mean, new_cov
-        if moved < step.number("tolerance", 1e-6):
+        if moved < step.number("tolerance"):
             break
     filled_back = np.where(known, values, filled * scale + mean0)
     has_any = np.asarray(known.any(axis=1))

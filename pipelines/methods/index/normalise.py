@@ -15,7 +15,8 @@ import numpy as np
 import scipy
 
 from pipelines.methods.index.bounded import Flags, Floats, bounded_growth, capped, difference
-from pipelines.methods.index.definition import OVER_TIME, Leaf, Step
+from pipelines.methods.index.definition import Leaf
+from pipelines.methods.index.steps import OVER_TIME, Step
 from schemas.errors import DefinitionError
 
 MIDDLE: Final = 0.5
@@ -33,6 +34,13 @@ class Reference:
     pool: Floats | None = None
     pool_classes: tuple[str, ...] = ()
     previous: Floats | None = None
+    places: tuple[str, ...] = ()  # where each unit stands in its file, for complaints
+
+    def at(self, values: Floats) -> str:
+        """Where the unit with the smallest of ``values`` (units last) stands, in brackets; nothing where that is not known."""
+        if not self.places or np.isnan(values).all():
+            return ""
+        return f"({self.places[int(np.nanargmin(values)) % values.shape[-1]]})"
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def normalised(x: Floats, leaf: Leaf, reference: Reference) -> Scores:
         raise DefinitionError(
             f"指标 {leaf.id} 用 {step.method},需要上期数据", remedy="请给出 --previous,或在数据中加年份列并含上一年。"
         )
-    if step.options.get("within") != "class":
+    if step.effective.get("within") != "class":
         return method(x, leaf, step, reference)
     values = np.full_like(x, np.nan)
     parameters: dict[str, Floats] = {}
@@ -71,11 +79,12 @@ def _of_class(reference: Reference, name: str, inside: Flags) -> Reference:
     if pool is not None:
         pool = pool[np.array([c == name for c in reference.pool_classes], dtype=bool)]
     previous = None if reference.previous is None else reference.previous[inside]
-    return replace(reference, classes=(name,) * int(inside.sum()), pool=pool, previous=previous)
+    places = tuple(np.array(reference.places, dtype=str)[inside]) if reference.places else ()
+    return replace(reference, classes=(name,) * int(inside.sum()), pool=pool, previous=previous, places=places)
 
 
 def _pooled(x: Floats, step: Step, reference: Reference) -> Floats:
-    if step.options.get("reference", "year") != "pooled" or reference.pool is None:
+    if step.effective["reference"] != "pooled" or reference.pool is None:
         return x
     return np.concatenate([x, np.broadcast_to(reference.pool, (*x.shape[:-1], reference.pool.size))], axis=-1)
 
@@ -97,7 +106,7 @@ def _line(x: Floats, zero: Floats, one: Floats, low: float, high: float) -> Floa
 
 
 def _clipped(scores: Floats, step: Step) -> Floats:
-    floor, ceiling = step.options.get("floor"), step.options.get("ceiling")
+    floor, ceiling = step.effective["floor"], step.effective["ceiling"]
     if floor is None and ceiling is None:
         return scores
     return np.asarray(np.clip(scores, floor, ceiling), dtype=np.float64)
@@ -107,7 +116,7 @@ def _minmax(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     worst, best = _extremes(_pooled(x, step, reference))
     if leaf.direction < 0:
         worst, best = best, worst
-    scores = _line(x, worst, best, step.number("low", 0.0), step.number("high", 100.0))
+    scores = _line(x, worst, best, step.number("low"), step.number("high"))
     return Scores(scores, {"worst": _spread(worst, x), "best": _spread(best, x)})
 
 
@@ -122,7 +131,9 @@ def goalposts(leaf: Leaf, classes: tuple[str, ...]) -> tuple[Floats, Floats]:
     for name in classes:
         post = options.get("by_class", {}).get(name, options)
         if "worst" not in post:
-            raise DefinitionError(f"指标 {leaf.id} 没有类别“{name}”的目标柱", remedy="请在 by_class 中补上。")
+            raise DefinitionError(
+                f"指标 {leaf.id} 没有类别“{name}”的目标柱", where=leaf.place, remedy="请在 by_class 中补上。"
+            )
         rows.append((float(post["worst"]), float(post["best"])))
     table = np.array(rows, dtype=np.float64).reshape(-1, 2)
     return table[:, 0], table[:, 1]
@@ -131,26 +142,24 @@ def goalposts(leaf: Leaf, classes: tuple[str, ...]) -> tuple[Floats, Floats]:
 def _goalposts(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     worst, best = goalposts(leaf, reference.classes)
     parameters = {"worst": _spread(worst, x), "best": _spread(best, x)}
-    if step.options.get("log", False):
+    if step.effective["log"]:
         if np.nanmin(x, initial=np.inf) <= 0 or min(worst.min(initial=1), best.min(initial=1)) <= 0:
-            raise DefinitionError(f"指标 {leaf.id} 取对数,值与目标柱都须大于 0")
+            raise DefinitionError(f"指标 {leaf.id} 取对数,值与目标柱都须大于 0{reference.at(x)}", where=leaf.place)
         x, worst, best = np.log(x), np.log(worst), np.log(best)
-    low, high = step.number("low", 0.0), step.number("high", 100.0)
-    bounds = Step(step.method, {"floor": low, "ceiling": high, **step.options})
-    return Scores(_clipped(_line(x, worst, best, low, high), bounds), parameters)
+    low, high = step.number("low"), step.number("high")
+    return Scores(_clipped(_line(x, worst, best, low, high), step), parameters)
 
 
 def _efficacy(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     worst, best = goalposts(leaf, reference.classes)
-    scores = _line(x, worst, best, step.number("base", 60.0), 100.0)
-    bounds = Step(step.method, {"floor": 0.0, "ceiling": 120.0, **step.options})
-    return Scores(_clipped(scores, bounds), {"worst": _spread(worst, x), "best": _spread(best, x)})
+    scores = _line(x, worst, best, step.number("base"), 100.0)
+    return Scores(_clipped(scores, step), {"worst": _spread(worst, x), "best": _spread(best, x)})
 
 
 def _zscore(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     base = _pooled(x, step, reference)
     count = (~np.isnan(base)).sum(axis=-1, keepdims=True)
-    least = int(step.options.get("minimum_units", 5))
+    least = int(step.number("minimum_units"))
     if x.shape[-1] and int(count.min(initial=least)) < least:
         raise DefinitionError(
             f"指标 {leaf.id} 有数的单位少于 {least} 个,不能用 zscore", remedy="请改用目标柱或功效系数。"
@@ -158,28 +167,29 @@ def _zscore(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     mean = np.nansum(base, axis=-1, keepdims=True) / count
     deviation = np.sqrt(np.nansum((base - mean) ** 2, axis=-1, keepdims=True) / (count - 1))
     z = leaf.direction * np.divide(x - mean, deviation, out=np.zeros_like(x), where=deviation > 0)
-    scores = np.where(np.isnan(x), np.nan, step.number("centre", 50.0) + step.number("spread", 10.0) * z)
-    bounds = (
-        Step(step.method, {"floor": 0.0, "ceiling": 100.0, **step.options}) if "centre" not in step.options else step
-    )
-    return Scores(_clipped(scores, bounds), {"mean": _spread(mean, x), "deviation": _spread(deviation, x)})
+    scores = np.where(np.isnan(x), np.nan, step.number("centre") + step.number("spread") * z)
+    return Scores(_clipped(scores, step), {"mean": _spread(mean, x), "deviation": _spread(deviation, x)})
 
 
 def _distance_to_target(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
-    target = step.number("target", 0.0)
-    return Scores(_clipped(_ratio(x, np.array(target), leaf), step), {"target": np.full(x.shape, target)})
+    target = step.number("target")
+    return Scores(_clipped(_ratio(x, np.array(target), leaf, reference), step), {"target": np.full(x.shape, target)})
 
 
 def _distance_to_best(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     low, high = _extremes(_pooled(x, step, reference))
     best = high if leaf.direction > 0 else low
-    return Scores(_ratio(x, best, leaf), {"best": _spread(best, x)})
+    return Scores(_ratio(x, best, leaf, reference), {"best": _spread(best, x)})
 
 
-def _ratio(x: Floats, mark: Floats, leaf: Leaf) -> Floats:
+def _ratio(x: Floats, mark: Floats, leaf: Leaf, reference: Reference) -> Floats:
     """x / mark, or mark / x where less is better, in percent; values must be positive for the second."""
     if leaf.direction < 0 and np.nanmin(x, initial=np.inf) <= 0:
-        raise DefinitionError(f"指标 {leaf.id} 是负向指标且有 0 或负值,不能取倒数", remedy="请改用目标柱或功效系数。")
+        raise DefinitionError(
+            f"指标 {leaf.id} 是负向指标且有 0 或负值{reference.at(x)},不能取倒数",
+            where=leaf.place,
+            remedy="请改用目标柱或功效系数。",
+        )
     above, below = (x, mark) if leaf.direction > 0 else (mark, x)
     shape = np.broadcast(above, below).shape
     ratio = np.divide(above, below, out=np.full(shape, np.nan), where=np.broadcast_to(below != 0, shape))
@@ -210,36 +220,39 @@ def _borda(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
 
 def _base_growth(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     if "base" in step.options:
-        base = np.full(x.shape[-1:], step.number("base", 0.0))
+        base = np.full(x.shape[-1:], step.number("base"))
     elif reference.previous is not None:
         base = reference.previous
     else:
-        raise DefinitionError(f"指标 {leaf.id} 用 base_growth,需要 base 或上期数据")
-    refuse_negative(leaf, x, base)
-    return Scores(_clipped(_ratio(x, base, leaf), step), {"base": _spread(base, x)})
+        raise DefinitionError(f"指标 {leaf.id} 用 base_growth,需要 base 或上期数据", where=leaf.place)
+    refuse_negative(leaf, reference, x, base)
+    return Scores(_clipped(_ratio(x, base, leaf, reference), step), {"base": _spread(base, x)})
 
 
-def refuse_negative(leaf: Leaf, *values: Floats) -> None:
+def refuse_negative(leaf: Leaf, reference: Reference, *values: Floats) -> None:
     """Raise DefinitionError where growth is asked of values that can be negative: it would be meaningless or reversed."""
-    least = min((float(np.nanmin(v.astype(np.float64), initial=np.inf)) for v in values), default=np.inf)
-    if least < 0:
+    for v in values:
+        least = float(np.nanmin(v.astype(np.float64), initial=np.inf))
+        if least >= 0:
+            continue
         raise DefinitionError(
-            f"指标 {leaf.id} 有负值 {least:g},增速类无量纲化不适用",
+            f"指标 {leaf.id} 有负值 {least:g}{reference.at(v)},增速类无量纲化不适用",
+            where=leaf.place,
             remedy="请改用 difference 并给出 scale,或用目标柱。",
         )
 
 
 def _bounded(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     before = np.full(x.shape[-1:], np.nan) if reference.previous is None else reference.previous
-    refuse_negative(leaf, x, before)
+    refuse_negative(leaf, reference, x, before)
     v = leaf.direction * bounded_growth(x, before)
-    return Scores(capped(v, step.number("cap", 200.0)), {"previous": _spread(before, x)})
+    return Scores(capped(v, step.number("cap")), {"previous": _spread(before, x)})
 
 
 def _difference(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     before = np.full(x.shape[-1:], np.nan) if reference.previous is None else reference.previous
-    v = leaf.direction * difference(x, before, step.number("scale", 1.0))
-    return Scores(capped(v, step.number("cap", np.inf)), {"previous": _spread(before, x)})
+    v = leaf.direction * difference(x, before, step.number("scale"))
+    return Scores(capped(v, step.limit("cap", np.inf)), {"previous": _spread(before, x)})
 
 
 def _none(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:

@@ -14,7 +14,8 @@ import numpy as np
 import scipy
 
 from pipelines.methods.index.bounded import Floats
-from pipelines.methods.index.definition import Leaf, Step
+from pipelines.methods.index.definition import Leaf
+from pipelines.methods.index.steps import Step
 from schemas.errors import DefinitionError
 
 MAD_TO_SIGMA: Final = 1.4826
@@ -72,12 +73,19 @@ def excess_kurtosis(x: Floats) -> float:
 
 def is_outlying(x: Floats, step: Step) -> bool:
     """Whether both skewness and kurtosis are beyond their thresholds."""
-    return abs(skewness(x)) > step.number("skewness", 2.0) and excess_kurtosis(x) > step.number("kurtosis", 3.5)
+    return abs(skewness(x)) > step.number("skewness") and excess_kurtosis(x) > step.number("kurtosis")
 
 
-def treatments(values: Floats, leaves: Sequence[Leaf]) -> tuple[Treatment, ...]:
-    """The treatment of every indicator, fitted on its values (units × indicators)."""
-    return tuple(fitted(values[:, k], leaf) for k, leaf in enumerate(leaves))
+def treatments(values: Floats, leaves: Sequence[Leaf], places: Sequence[str] = ()) -> tuple[Treatment, ...]:
+    """The treatment of every indicator, fitted on its values (units × indicators); ``places``: where the units stand in their file."""
+    found = []
+    for k, leaf in enumerate(leaves):
+        try:
+            found.append(fitted(values[:, k], leaf))
+        except DefinitionError as error:
+            at = f"(最小值在 {places[int(np.nanargmin(values[:, k]))]})" if places else ""
+            raise DefinitionError(error.message + at, where=leaf.place, remedy=error.remedy) from None
+    return tuple(found)
 
 
 def fitted(x: Floats, leaf: Leaf) -> Treatment:
@@ -99,7 +107,7 @@ def _none(x: Floats, leaf: Leaf, step: Step) -> Treatment:
 def _winsorised(x: Floats, leaf: Leaf, step: Step) -> Treatment:
     """Point by point: the highest value (the lowest where the skew is negative) takes the value of the next one."""
     low, high, points = -np.inf, np.inf, 0
-    most = int(step.options.get("maximum_points", 5))
+    most = int(step.number("maximum_points"))
     held = x.copy()
     while is_outlying(held, step) and points < most:
         points += 1
@@ -113,7 +121,7 @@ def _winsorised(x: Floats, leaf: Leaf, step: Step) -> Treatment:
         held = np.clip(x, low, high)
         points = int(((known < low) | (known > high)).sum())
     if is_outlying(held, step):
-        then = str(step.options.get("then", "none"))
+        then = str(step.effective["then"])
         if then in ("log", "log_shifted", "box_cox"):
             return _FITS[then](x, leaf, Step(then))
         return Treatment(low, high, note=f"截尾 {points} 个点后仍超过偏度与峰度界限。")
@@ -123,7 +131,7 @@ def _winsorised(x: Floats, leaf: Leaf, step: Step) -> Treatment:
 def _mad(x: Floats, leaf: Leaf, step: Step) -> Treatment:
     """Bounds at the median ± multiple × 1.4826 × median absolute deviation (index_system 4.3: three)."""
     centre = float(np.nanmedian(x))
-    spread = float(np.nanmedian(np.abs(x - centre))) * MAD_TO_SIGMA * step.number("multiple", 3.0)
+    spread = float(np.nanmedian(np.abs(x - centre))) * MAD_TO_SIGMA * step.number("multiple")
     return Treatment(centre - spread, centre + spread) if spread > 0 else Treatment(note="离差中位数为 0,未截尾。")
 
 
@@ -143,7 +151,7 @@ def _box_cox(x: Floats, leaf: Leaf, step: Step) -> Treatment:
     if np.nanmin(x, initial=np.inf) <= 0:
         raise DefinitionError(f"指标 {leaf.id} 有 0 或负值,不能用 Box-Cox", remedy="请改用 log_shifted 或其他处理。")
     if "power" in step.options:
-        return Treatment(kind="box_cox", power=step.number("power", 1.0))
+        return Treatment(kind="box_cox", power=step.number("power"))
     known = x[~np.isnan(x)]
     best = scipy.optimize.minimize_scalar(
         lambda power: -float(scipy.stats.boxcox_llf(power, known)), bounds=(-2.0, 2.0), method="bounded"

@@ -1,4 +1,4 @@
-"""Results of a scored index as frames: scores and ranks per level, every cell's way, weights, strengths, peers, orders.
+"""What follows from the scores of an index, as frames: strengths, peers, orders, decompositions, intervals, leave-one-out.
 
 Every frame is sorted and its columns are fixed, so that the same input gives the same file. Missing is null, never 0.
 """
@@ -6,7 +6,7 @@ Every frame is sorted and its columns are fixed, so that the same input gives th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -16,159 +16,27 @@ from pipelines.methods.index.bounded import LIMIT, Floats, link
 from pipelines.methods.index.decompose import Difference
 from pipelines.methods.index.definition import ScoringSystem
 from pipelines.methods.index.orders import (
+    KemenyOrder,
     borda_scores,
     competition_ranks,
     copeland_scores,
     kemeny_order,
     outranking,
-    tied_with,
 )
 from pipelines.methods.index.robustness import FACTOR_NAMES, RankSpread
-from pipelines.methods.index.score import ScoredYear, effective_weights, nominal_weights, ranks
+from pipelines.methods.index.score import (
+    ScoredYear,
+    compared,
+    effective_weights,
+    nominal_weights,
+    places_of,
+)
+from pipelines.methods.index.score_tables import frame_of, rank_display
 from pipelines.methods.index.sobol import SobolIndices
 
 PEERS: Final = 3
 STRENGTHS: Final = 3
 CHAINED: Final = frozenset({"bounded_growth", "difference"})
-
-
-def _frame(rows: Sequence[tuple[object, ...]], columns: Mapping[str, Any]) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, schema=dict(columns), orient="row") if rows else pl.DataFrame(schema=dict(columns))
-    return frame.with_columns(pl.selectors.float().fill_nan(None))
-
-
-def levels(system: ScoringSystem) -> dict[str, int]:
-    """Depth of every group and indicator, the index itself being 0."""
-    depth = {system.root.id: 0}
-    for group in reversed(system.groups):
-        depth.update(dict.fromkeys(group.children, depth[group.id] + 1))
-    return depth
-
-
-SCORE_COLUMNS: Final = {
-    "year": pl.String, "unit": pl.String, "unit_name": pl.String, "unit_class": pl.String, "level": pl.Int64,
-    "node": pl.String, "node_name": pl.String, "score": pl.Float64, "coverage": pl.Float64, "rank": pl.Int64,
-    "tied": pl.Int64, "rank_in_class": pl.Int64, "class_size": pl.Int64, "note": pl.String,
-}  # fmt: skip
-
-
-def scores_frame(system: ScoringSystem, years: Sequence[ScoredYear]) -> pl.DataFrame:
-    """Score, coverage, rank and ties of every unit at every node; ``tied`` is the number of units sharing the rank."""
-    depth, rows = levels(system), []
-    for year in years:
-        sizes = {c: year.table.classes.count(c) for c in set(year.table.classes)}
-        for node, level in sorted(depth.items(), key=lambda item: (item[1], list(depth).index(item[0]))):
-            scores = year.node(system, node)
-            coverage = year.means[node].coverage if node in year.means else np.where(np.isnan(scores), 0.0, 1.0)
-            overall, within = ranks(system, year.table, scores)
-            tied = tied_with(scores, system.tie_decimals)
-            for k, unit in enumerate(year.table.units):
-                size = sizes[year.table.classes[k]]
-                small = system.rank_within_class and size < system.minimum_class_size
-                note = "" if not np.isnan(scores[k]) else f"可用权重占 {coverage[k]:.0%},不足以计算。"
-                if small and level == 0:
-                    note = f"同类只有 {size} 个,不排名次。{note}"
-                rows.append(
-                    (year.table.year, unit, year.table.names[k], year.table.classes[k], level, node, system.name_of(node),
-                     float(scores[k]), float(coverage[k]), None if small else overall[k], tied[k], within[k], size, note)
-                )  # fmt: skip
-    return _frame(rows, SCORE_COLUMNS)
-
-
-CELL_COLUMNS: Final = {
-    "year": pl.String, "unit": pl.String, "indicator": pl.String, "indicator_name": pl.String, "figure": pl.Float64,
-    "denominator": pl.Float64, "status": pl.String, "value": pl.Float64, "imputed": pl.String, "value_used": pl.Float64,
-    "treated": pl.String, "value_treated": pl.Float64, "score": pl.Float64, "weight": pl.Float64, "points": pl.Float64,
-}  # fmt: skip
-
-
-def cells_frame(system: ScoringSystem, years: Sequence[ScoredYear]) -> pl.DataFrame:
-    """The way of every cell: figure, denominator, value, imputed by what, treated how, score, weight in the whole, points.
-
-    ``points`` is weight × score, which adds up to the index only where all means are arithmetic and nothing is missing.
-    """
-    rows = []
-    for year in years:
-        whole = effective_weights(system, year)
-        for k, leaf in enumerate(system.leaves):
-            treatment = year.prepared.treatments[k]
-            for row, unit in enumerate(year.table.units):
-                used, treated = year.prepared.imputed.values[row, k], year.prepared.treated[row, k]
-                filled = leaf.imputation.method if year.prepared.imputed.filled[row, k] else ""
-                held = not np.isnan(used) and not treatment.low <= used <= treatment.high
-                words = ("截尾" if held else "") + (
-                    "" if treatment.kind == "none" or np.isnan(used) else treatment.kind
-                )
-                below = year.table.denominators[row, k] if leaf.denominator else np.nan
-                rows.append(
-                    (year.table.year, unit, leaf.id, leaf.name, float(year.table.figures[row, k]), float(below),
-                     year.table.statuses[row][k], float(year.prepared.reported[row, k]), filled, float(used), words,
-                     float(treated), float(year.scores[row, k]), float(whole[k]), float(whole[k] * year.scores[row, k]))
-                )  # fmt: skip
-    return _frame(rows, CELL_COLUMNS)
-
-
-def weights_frame(system: ScoringSystem, years: Sequence[ScoredYear]) -> pl.DataFrame:
-    """Weights of the children of every group, per unit where they differ, with the method and its notes."""
-    columns = dict.fromkeys(("year", "group", "child", "child_name", "unit", "method"), pl.String) | {
-        "weight": pl.Float64, "note": pl.String,
-    }  # fmt: skip
-    rows = []
-    for year in years:
-        for group in system.groups:
-            weights = year.weights[group.id]
-            note = " ".join(weights.notes)
-            table = weights.values if weights.values.ndim > 1 else weights.values[np.newaxis]
-            units = year.table.units if weights.values.ndim > 1 else ("",)
-            for unit, own in zip(units, table, strict=True):
-                rows += [
-                    (
-                        year.table.year,
-                        group.id,
-                        child,
-                        system.name_of(child),
-                        unit,
-                        group.weights.method,
-                        float(w),
-                        note,
-                    )
-                    for child, w in zip(group.children, own, strict=True)
-                ]
-    return _frame(rows, columns)
-
-
-def parameters_frame(system: ScoringSystem, years: Sequence[ScoredYear]) -> pl.DataFrame:
-    """Parameters every indicator was treated and scored with: outlier bounds, moments, goalposts, by class where they differ."""
-    columns = dict.fromkeys(("year", "indicator", "indicator_name", "step", "method", "unit_class", "parameter"), pl.String) | {
-        "value": pl.Float64, "note": pl.String,
-    }  # fmt: skip
-    rows = []
-    for year in years:
-        for k, leaf in enumerate(system.leaves):
-            treatment = year.prepared.treatments[k]
-            head = (year.table.year, leaf.id, leaf.name)
-            moments = {
-                "skewness_before": treatment.skewness[0], "skewness_after": treatment.skewness[1],
-                "kurtosis_before": treatment.kurtosis[0], "kurtosis_after": treatment.kurtosis[1],
-                "low": treatment.low, "high": treatment.high, "points": float(treatment.points),
-            }  # fmt: skip
-            rows += [
-                (*head, "outliers", leaf.outliers.method, "", name, value, treatment.note)
-                for name, value in moments.items()
-                if np.isfinite(value)
-            ]
-            for name, values in year.parameters[k].items():
-                if name in ("previous", "base") and len(np.unique(values[~np.isnan(values)])) > 1:
-                    continue  # one a unit: they stand in the cells of the year before
-                seen = {}
-                for unit_class, value in zip(year.table.classes, values, strict=True):
-                    seen[unit_class] = float(value)
-                if len(set(seen.values())) == 1:
-                    seen = {"": next(iter(seen.values()))}
-                rows += [
-                    (*head, "normalisation", leaf.normalisation.method, c, name, v, "") for c, v in sorted(seen.items())
-                ]
-    return _frame(rows, columns)
 
 
 def strengths_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
@@ -189,7 +57,7 @@ def strengths_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
              float(median[k]), float(year.scores[row, k] - median[k]), float(gaps[k]))
             for kind, k in chosen
         ]  # fmt: skip
-    return _frame(rows, columns)
+    return frame_of(rows, columns)
 
 
 def _class_medians(year: ScoredYear) -> dict[str, Floats]:
@@ -222,36 +90,44 @@ def peers_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
         rows += [
             (year.table.year, unit, p, year.table.units[k], float(distance[k])) for p, k in enumerate(nearest, start=1)
         ]
-    return _frame(rows, columns)
+    return frame_of(rows, columns)
+
+
+ORDER_COLUMNS: Final = {
+    "unit_class": pl.String, "order": pl.String, "alternative": pl.Int64, "unit": pl.String, "score": pl.Float64, "rank": pl.Int64,
+}  # fmt: skip
 
 
 def orders_frame(system: ScoringSystem, year: ScoredYear) -> tuple[pl.DataFrame, list[str]]:
-    """Non-compensatory orders as asked for: (order, alternative, unit, score, rank), and what must be said about them."""
-    columns = {"order": pl.String, "alternative": pl.Int64, "unit": pl.String, "score": pl.Float64, "rank": pl.Int64}
-    weights, units = effective_weights(system, year), year.table.units
+    """Non-compensatory orders as asked for, and what must be said about them; within the class where ranks are."""
+    weights, scores = effective_weights(system, year), year.means[system.root.id].scores
     rows: list[tuple[object, ...]] = []
     said: list[str] = []
-    matrix = outranking(year.scores, weights)
-    for name in system.orders:
-        if name == "kemeny":
-            found = kemeny_order(matrix)
-            if not found.is_exact:
-                said.append("Kemeny 次序:循环中的单位过多,用局部搜索求得,是较好次序,不保证最优。")
-            elif found.count > 1:
-                said.append(f"Kemeny 次序:有 {found.count} 个同为最优,列出前 {len(found.orders)} 个。")
-            else:
-                said.append("Kemeny 次序:唯一最优,已精确求解。")
-            for alternative, order in enumerate(found.orders, start=1):
-                rows += [
-                    (name, alternative, units[k], found.agreement, place) for place, k in enumerate(order, start=1)
-                ]
-            continue
-        scores = borda_scores(year.scores, weights) if name == "borda" else copeland_scores(matrix)
-        rows += [
-            (name, 1, unit, float(s), r)
-            for unit, s, r in zip(units, scores, competition_ranks(scores, system.tie_decimals), strict=True)
-        ]
-    return _frame(rows, columns), said
+    for name, inside in compared(system, year.table, scores).items():
+        units = [year.table.units[k] for k in inside]
+        matrix = outranking(year.scores[inside], weights)
+        for order in system.orders:
+            if order == "kemeny":
+                found = kemeny_order(matrix)
+                said.append(_said_of(found, name))
+                for alternative, places in enumerate(found.orders, start=1):
+                    rows += [(name, order, alternative, units[k], found.agreement, p) for p, k in enumerate(places, 1)]
+                continue
+            points = borda_scores(year.scores[inside], weights) if order == "borda" else copeland_scores(matrix)
+            rows += [
+                (name, order, 1, unit, float(s), r)
+                for unit, s, r in zip(units, points, competition_ranks(points, system.tie_decimals), strict=True)
+            ]
+    return frame_of(rows, ORDER_COLUMNS), said
+
+
+def _said_of(found: KemenyOrder, unit_class: str) -> str:
+    head = f"Kemeny 次序{f'({unit_class})' if unit_class else ''}:"
+    if not found.is_exact:
+        return head + "循环中的单位过多,用局部搜索求得,是较好次序,不保证最优。"
+    if found.count > 1:
+        return head + f"有 {found.count} 个同为最优,列出前 {len(found.orders)} 个。"
+    return head + "唯一最优,已精确求解。"
 
 
 def chained_index(system: ScoringSystem, year: ScoredYear, before: Mapping[str, float]) -> dict[str, float]:
@@ -289,39 +165,55 @@ def differences_frame(system: ScoringSystem, found: Sequence[Difference]) -> pl.
             (*head, "parameters", "目标柱与无量纲化参数变动", "parameters", item.parameters, item.total, ""),
             (*head, "coverage", "只有一方有数的指标", "coverage", item.coverage, item.total, ""),
         ]
-    return _frame(rows, columns)
+    return frame_of(rows, columns)
 
 
 def uncertainty_frame(system: ScoringSystem, year: ScoredYear, spread: RankSpread, level: float) -> pl.DataFrame:
-    """Rank interval, score interval and share of draws in first place of every unit, in order of the nominal rank."""
+    """Rank interval, score interval and share of draws in first place of every unit, in order of the nominal rank.
+
+    Units of a class too small to be ranked have no ranks here either; ``score_draws`` draws carry the score interval.
+    """
     columns = {
         "unit": pl.String, "unit_name": pl.String, "unit_class": pl.String, "score": pl.Float64, "rank": pl.Int64,
-        "rank_low": pl.Float64, "rank_median": pl.Float64, "rank_high": pl.Float64, "score_low": pl.Float64,
-        "score_median": pl.Float64, "score_high": pl.Float64, "first": pl.Float64, "level": pl.Float64,
+        "rank_display": pl.String, "rank_low": pl.Float64, "rank_median": pl.Float64, "rank_high": pl.Float64,
+        "score_low": pl.Float64, "score_median": pl.Float64, "score_high": pl.Float64, "score_draws": pl.Int64,
+        "first": pl.Float64, "level": pl.Float64,
     }  # fmt: skip
     scores = year.means[system.root.id].scores
-    overall, within = ranks(system, year.table, scores)
-    shown = within if system.rank_within_class else overall
-    rows = [
-        (unit, year.table.names[k], year.table.classes[k], float(scores[k]), shown[k], float(spread.rank_low[k]),
-         float(spread.rank_median[k]), float(spread.rank_high[k]), float(spread.score_low[k]),
-         float(spread.score_median[k]), float(spread.score_high[k]), float(spread.first[k]), level)
-        for k, unit in enumerate(year.table.units)
-    ]  # fmt: skip
-    return _frame(rows, columns).sort("unit_class", "rank", "unit", nulls_last=True)
+    shown = places_of(system, year.table, scores)
+    ranked = {k for inside in compared(system, year.table, scores).values() for k in inside}
+    nothing = (None,) * 4
+    rows = []
+    for k, unit in enumerate(year.table.units):
+        placed = (
+            (
+                float(spread.rank_low[k]),
+                float(spread.rank_median[k]),
+                float(spread.rank_high[k]),
+                float(spread.first[k]),
+            )
+            if k in ranked
+            else nothing
+        )
+        rows.append(
+            (unit, year.table.names[k], year.table.classes[k], float(scores[k]), shown[k], rank_display(shown[k], float(scores[k])),
+             *placed[:3], float(spread.score_low[k]), float(spread.score_median[k]), float(spread.score_high[k]),
+             spread.score_draws, placed[3], level)
+        )  # fmt: skip
+    return frame_of(rows, columns).sort("unit_class", "rank", "unit", nulls_last=True)
 
 
-def ahead_frame(year: ScoredYear, spread: RankSpread) -> pl.DataFrame:
-    """Probability that unit ``a`` scores above unit ``b``, for every ordered pair."""
+def ahead_frame(system: ScoringSystem, year: ScoredYear, spread: RankSpread) -> pl.DataFrame:
+    """Probability that unit ``a`` scores above unit ``b``, for every ordered pair of units that are ranked together."""
     units = year.table.units
-    count = len(units)
-    return pl.DataFrame(
-        {
-            "a": [a for a in units for _ in range(count)],
-            "b": list(units) * count,
-            "probability": spread.ahead.ravel(),
-        }
-    ).filter(pl.col("a") != pl.col("b"))
+    rows = [
+        (units[a], units[b], float(spread.ahead[a, b]))
+        for inside in compared(system, year.table, year.means[system.root.id].scores).values()
+        for a in inside
+        for b in inside
+        if a != b
+    ]
+    return frame_of(rows, {"a": pl.String, "b": pl.String, "probability": pl.Float64}).sort("a", "b")
 
 
 def sobol_frame(outputs: Sequence[str], found: SobolIndices) -> pl.DataFrame:
@@ -335,26 +227,26 @@ def sobol_frame(outputs: Sequence[str], found: SobolIndices) -> pl.DataFrame:
     columns = dict.fromkeys(("output", "factor", "factor_name"), pl.String) | dict.fromkeys(
         ("first", "first_low", "first_high", "total", "total_low", "total_high"), pl.Float64
     )
-    return _frame(rows, columns)
+    return frame_of(rows, columns)
 
 
 def leave_one_out_frame(system: ScoringSystem, year: ScoredYear, found: Mapping[str, Floats]) -> pl.DataFrame:
     """Rank of every unit without one node: (left_out, name, unit, score, rank, shift); shift > 0 is a better place."""
     columns = {
         "left_out": pl.String, "left_out_name": pl.String, "unit": pl.String, "score": pl.Float64, "rank": pl.Int64,
-        "shift": pl.Int64,
+        "rank_display": pl.String, "shift": pl.Int64,
     }  # fmt: skip
-    nominal, within = ranks(system, year.table, year.means[system.root.id].scores)
-    before = within if system.rank_within_class else nominal
+    before = places_of(system, year.table, year.means[system.root.id].scores)
     rows = []
     for node, scores in found.items():
-        both = ranks(system, year.table, scores)
-        after = both[1] if system.rank_within_class else both[0]
+        after = places_of(system, year.table, scores)
         for k, unit in enumerate(year.table.units):
             old, new = before[k], after[k]
             shift = None if old is None or new is None else old - new
-            rows.append((node, system.name_of(node), unit, float(scores[k]), new, shift))
-    return _frame(rows, columns)
+            rows.append(
+                (node, system.name_of(node), unit, float(scores[k]), new, rank_display(new, float(scores[k])), shift)
+            )
+    return frame_of(rows, columns)
 
 
 def own_weights_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
@@ -365,9 +257,10 @@ def own_weights_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
         "score": pl.Float64,
         "score_own": pl.Float64,
         "rank": pl.Int64,
+        "rank_display": pl.String,
     }
     scores = year.means[system.root.id].scores
-    overall, within = ranks(system, year.table, scores)
+    places = places_of(system, year.table, scores)
     rows: list[tuple[object, ...]] = []
     for k, unit in enumerate(year.table.units):
         own = system.own_weights["by_unit"].get(unit) or system.own_weights["by_class"].get(year.table.classes[k])
@@ -376,6 +269,6 @@ def own_weights_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
         weights = dict(nominal_weights(year))
         weights[system.root.id] = np.array([own[c] for c in system.root.children]) / 100.0
         by_own = aggregated(system, year.scores, weights)[system.root.id].scores[k]
-        rank = within[k] if system.rank_within_class else overall[k]
-        rows.append((unit, year.table.names[k], float(scores[k]), float(by_own), rank))
-    return _frame(rows, columns)
+        shown = rank_display(places[k], float(scores[k]))
+        rows.append((unit, year.table.names[k], float(scores[k]), float(by_own), places[k], shown))
+    return frame_of(rows, columns)

@@ -14,18 +14,11 @@ import numpy as np
 import scipy
 
 from pipelines.methods.index.aggregate import aggregated
-from pipelines.methods.index.bounded import Floats, Integers
-from pipelines.methods.index.definition import (
-    IMPUTATIONS,
-    NORMALISATIONS,
-    OVER_TIME,
-    POWERS,
-    Leaf,
-    ScoringSystem,
-    Step,
-)
+from pipelines.methods.index.bounded import Flags, Floats, Integers
+from pipelines.methods.index.definition import Leaf, ScoringSystem
 from pipelines.methods.index.normalise import normalised
 from pipelines.methods.index.score import Prepared, ScoredYear, nominal_weights
+from pipelines.methods.index.steps import IMPUTATIONS, NORMALISATIONS, OVER_TIME, POWERS, Step
 from schemas.errors import DefinitionError
 
 NOMINAL: Final = "nominal"
@@ -71,7 +64,9 @@ class RobustnessPlan:
         given: dict[str, Any] = dict(system.uncertainty)
         if unknown := given.keys() - cls.__dataclass_fields__.keys():
             raise DefinitionError(
-                f"[uncertainty] 没有 {'、'.join(sorted(unknown))}", remedy="见 docs/formats/index-system.md。"
+                f"[uncertainty] 没有 {'、'.join(sorted(unknown))}",
+                where=system.places.get("uncertainty", ""),
+                remedy="见 docs/formats/index-system.md。",
             )
         for name, known in (
             ("normalisation", NORMALISATIONS.keys() - OVER_TIME - {"goalposts", "efficacy", "distance_to_target"}),
@@ -81,14 +76,22 @@ class RobustnessPlan:
             if name in given:
                 given[name] = tuple(given[name])
                 if wrong := set(given[name]) - set(known) - {NOMINAL}:
-                    raise DefinitionError(f"[uncertainty] {name} 不能抽取 {'、'.join(sorted(wrong))}")
+                    raise DefinitionError(
+                        f"[uncertainty] {name} 不能抽取 {'、'.join(sorted(wrong))}",
+                        where=system.places.get("uncertainty", ""),
+                        remedy=f"可用:{'、'.join([NOMINAL, *sorted(known)])}。",
+                    )
         plan = cls(**given)
         if (
             plan.weights not in ("share", "dirichlet", "none")
             or not 0 <= plan.weight_share < 1
             or not 0 < plan.level < 1
         ):
-            raise DefinitionError("[uncertainty] 的参数超出范围", remedy="见 docs/formats/index-system.md。")
+            raise DefinitionError(
+                "[uncertainty] 的 weights、weight_share(0 到 1,不含 1)或 level(0 到 1 之间)超出范围",
+                where=system.places.get("uncertainty", ""),
+                remedy="见 docs/formats/index-system.md。",
+            )
         return plan
 
 
@@ -126,13 +129,18 @@ class Laboratory:
     def active(self) -> tuple[str, ...]:
         """The factors that really vary."""
         varied = {
-            "weights": self.plan.weights != "none" and bool(_varied_groups(self.system)),
-            "normalisation": len(self.plan.normalisation) > 1,
-            "aggregation": len(self.plan.aggregation) > 1,
-            "imputation": len(self.plan.imputation) > 1,
+            "weights": self._weights_vary,
+            "normalisation": len(set(self.plan.normalisation)) > 1,
+            "aggregation": len(set(self.plan.aggregation)) > 1,
+            "imputation": len(set(self.plan.imputation)) > 1,
             "errors": len(self.cells) > 0,
         }
         return tuple(f for f in FACTORS if varied[f])
+
+    @property
+    def _weights_vary(self) -> bool:
+        still = self.plan.weights == "none" or (self.plan.weights == "share" and self.plan.weight_share == 0.0)
+        return not still and bool(_varied_groups(self.system))
 
 
 def laboratory(
@@ -153,7 +161,7 @@ def _spread(prepared: Prepared, plan: RobustnessPlan) -> Floats:
 
 
 def _varied_groups(system: ScoringSystem) -> list[str]:
-    return [g.id for g in system.groups if len(g.children) > 1 and g.weights.method != "benefit_of_doubt"]
+    return [g.id for g in system.groups if len(g.children) > 1 and not g.is_best_case]
 
 
 def random_inputs(lab: Laboratory, draws: int, random: np.random.Generator) -> Inputs:
@@ -201,6 +209,14 @@ def scores_of(lab: Laboratory, inputs: Inputs) -> Floats:
                     own = scores[same] if noise is not None else scores[np.newaxis]
                     result[chunk[inside][same]] = _aggregate(lab, own, inputs, chunk[inside][same], name)
     return result
+
+
+def choices_of(lab: Laboratory, inputs: Inputs) -> dict[str, list[str]]:
+    """Which normalisation, aggregation and imputation every draw used."""
+    return {
+        name: [getattr(lab.plan, name)[k] for k in _choice(getattr(inputs, name), getattr(lab.plan, name)).tolist()]
+        for name in CHOICES
+    }
 
 
 def _choice(numbers: Floats, options: Sequence[str]) -> Integers:
@@ -287,20 +303,39 @@ class RankSpread:
     score_high: Floats
     first: Floats
     ahead: Floats
+    score_draws: int = 0  # how many draws the quantiles of the score rest on
 
 
-def rank_spread(scores: Floats, ranks: Floats, level: float) -> RankSpread:
-    """Summaries of draws × units. Rank quantiles are ranks that occur (no interpolation)."""
+def on_nominal_scale(lab: Laboratory, inputs: Inputs) -> Flags:
+    """The draws whose scores stand on the definition's own scale: another normalisation gives scores of another meaning.
+
+    Ranks compare units within a draw and need no common scale; intervals of scores do.
+    """
+    methods = np.array([name == NOMINAL for name in lab.plan.normalisation])
+    if all(leaf.normalisation.method in OVER_TIME for leaf in lab.system.leaves):
+        return np.ones(inputs.normalisation.size, dtype=np.bool_)
+    return np.asarray(methods[_choice(inputs.normalisation, lab.plan.normalisation)], dtype=np.bool_)
+
+
+def rank_spread(scores: Floats, ranks: Floats, level: float, on_scale: Flags | None = None) -> RankSpread:
+    """Summaries of draws × units. Rank quantiles are ranks that occur (no interpolation).
+
+    ``on_scale``: the draws that count for quantiles of the score; without any these are NaN.
+    """
+    counted = scores if on_scale is None else scores[on_scale]
     tails = [(1 - level) / 2, 0.5, (1 + level) / 2]
     with np.errstate(invalid="ignore"):
         low, median, high = (
             _quantile(ranks, q, kind) for q, kind in zip(tails, ("lower", "lower", "higher"), strict=True)
         )
-        worst, middle, best = (_quantile(scores, q, "linear") for q in tails)
-    return RankSpread(low, median, high, worst, middle, best, np.nanmean(ranks == 1, axis=0), _ahead(scores))
+        worst, middle, best = (_quantile(counted, q, "linear") for q in tails)
+    first = np.nanmean(ranks == 1, axis=0)
+    return RankSpread(low, median, high, worst, middle, best, first, _ahead(scores), len(counted))
 
 
 def _quantile(values: Floats, q: float, kind: Any) -> Floats:
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
     empty = np.isnan(values).all(axis=0)
     safe = np.where(empty, 0.0, values)
     return np.where(empty, np.nan, np.nanquantile(safe, q, axis=0, method=kind))
@@ -323,7 +358,7 @@ def leave_one_out(system: ScoringSystem, year: ScoredYear) -> dict[str, Floats]:
     dropped += [(system.root.id, child) for child in system.root.children if child in system.by_id]
     found = {}
     for group, child in dropped:
-        if len(system.by_id[group].children) < 2 or system.by_id[group].weights.method == "benefit_of_doubt":
+        if len(system.by_id[group].children) < 2 or system.by_id[group].is_best_case:
             continue
         place = system.by_id[group].children.index(child)
         own = nominal[group].copy()

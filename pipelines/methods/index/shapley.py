@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from pipelines.methods.index.aggregate import FLOOR, power_mean
+from pipelines.methods.index.aggregate import power_mean
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Group, ScoringSystem
 
@@ -91,13 +91,13 @@ def _means(system: ScoringSystem, scores: Floats, weights: Mapping[str, Floats])
 
 
 def _mean(group: Group, scores: Floats, weights: Floats) -> Floats:
-    if group.weights.method == "benefit_of_doubt" or group.aggregation.options.get("missing") == "base":
+    if group.is_best_case or group.aggregation.options.get("missing") == "base":
         return np.asarray((np.nan_to_num(scores) * weights).sum(axis=-1), dtype=np.float64)
     return power_mean(
         scores,
         np.broadcast_to(weights, scores.shape),
         group.power,
-        float(group.aggregation.options.get("floor", FLOOR)),
+        group.aggregation.number("floor"),
     )
 
 
@@ -105,7 +105,7 @@ def _linear(system: ScoringSystem, before: Floats, after: Floats, weights: Mappi
     share = {system.root.id: 1.0}
     for group in reversed(system.groups):
         own = weights[group.id]
-        absolute = group.weights.method == "benefit_of_doubt" or group.aggregation.options.get("missing") == "base"
+        absolute = group.is_best_case or group.aggregation.options.get("missing") == "base"
         total = 1.0 if absolute or own.sum() == 0 else own.sum()
         share.update({c: share[group.id] * float(w) / total for c, w in zip(group.children, own, strict=True)})
     gap = np.where(np.isnan(after) | np.isnan(before), 0.0, after - before)

@@ -15,7 +15,9 @@ from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import ScoringSystem
 from schemas.errors import DefinitionError
 
-BLANKS: Final = frozenset({"", "—", "…", "NA", "N/A", "null", "NULL"})
+# what may stand in place of a number, and the status it says: not reported, not applicable, kept back (schemas.marts.STATUSES)
+MARKS: Final = dict.fromkeys(("", "—", "NA", "N/A", "null", "NULL"), "M") | {"…": "Z", "*": "C"}
+NO_FIGURE: Final = ("C", "Z", "M")  # the first that either side of a ratio has is the status of the ratio
 STATUS_SUFFIX: Final = ".status"
 
 
@@ -29,7 +31,10 @@ class UnitTable:
     classes: tuple[str, ...]
     figures: Floats
     denominators: Floats
-    statuses: tuple[tuple[str, ...], ...]
+    statuses: tuple[
+        tuple[str, ...], ...
+    ]  # of the value; M, Z or C where there is none: not reported, not applicable, kept back
+    places: tuple[str, ...] = ()  # file and line of every unit
 
     @property
     def values(self) -> Floats:
@@ -42,8 +47,9 @@ def unit_tables(frame: pl.DataFrame, system: ScoringSystem, source: str) -> tupl
     """One table a year, oldest first, from a frame of texts; a frame without a year column gives one table.
 
     Columns: the unit, and as named in the definition its name, class and year; every indicator's column and denominator;
-    optionally ``<column>.status`` with the status of a figure (A, E, P …). Blank is not reported. Raises DefinitionError
-    naming ``source``, line and column for anything else that is not a number, and for a unit that stands twice in a year.
+    optionally ``<column>.status`` with the status of a figure (A, E, P …). ``MARKS`` stand for no figure. Raises
+    DefinitionError naming ``source``, line and column for anything else that is not a number, for a figure whose status says
+    that there is none, and for a unit that stands twice in a year.
     """
     _check_columns(frame, system, source)
     lines = frame if LINE in frame.columns else frame.with_row_index(LINE, offset=2)
@@ -62,7 +68,7 @@ def _check_columns(frame: pl.DataFrame, system: ScoringSystem, source: str) -> N
     if missing:
         raise DefinitionError(f"缺列 {'、'.join(missing)}", where=f"{source}:1", remedy="列名应与指标体系的定义一致。")
     if frame.is_empty():
-        raise DefinitionError("没有数据行", where=source)
+        raise DefinitionError("没有数据行", where=f"{source}:1", remedy="列名之下每个单位一行。")
 
 
 def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) -> UnitTable:
@@ -70,7 +76,9 @@ def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) ->
     units = _texts(rows, system.unit_column)
     for place, unit in zip(line, units, strict=True):
         if not unit:
-            raise DefinitionError("单位代码为空", where=f"{source}:{place} 列 {system.unit_column}")
+            raise DefinitionError(
+                "单位代码为空", where=f"{source}:{place} 列 {system.unit_column}", remedy="请填代码,或删去这一行。"
+            )
         if units.count(unit) > 1:
             raise DefinitionError(
                 f"单位 {unit} 在{year or '表中'}出现多次", where=f"{source}:{place}", remedy="每个单位每年一行。"
@@ -88,10 +96,11 @@ def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) ->
     below = np.array(
         [numbers(leaf.denominator) if leaf.denominator else [1.0] * len(units) for leaf in system.leaves]
     ).T[order]
+    marks = {c: _statuses(rows, c, source) for leaf in system.leaves for c in (leaf.column, leaf.denominator) if c}
     statuses = [
-        [s or "A" for s in _texts(rows, leaf.column + STATUS_SUFFIX)]
-        if leaf.column + STATUS_SUFFIX in rows.columns
-        else ["A"] * len(units)
+        [_of_ratio(*both) for both in zip(marks[leaf.column], marks[leaf.denominator], strict=True)]
+        if leaf.denominator
+        else marks[leaf.column]
         for leaf in system.leaves
     ]
     names = _texts(rows, system.name_column) if system.name_column else units
@@ -104,7 +113,35 @@ def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) ->
         figures=figures,
         denominators=below,
         statuses=tuple(tuple(column[k] for column in statuses) for k in order),
+        places=tuple(f"{source}:{line[k]}" for k in order),
     )
+
+
+def _statuses(rows: pl.DataFrame, column: str, source: str) -> list[str]:
+    """The status of every figure of a column: as said in its status column, by its mark where there is no figure."""
+    texts = _texts(rows, column)
+    said = _texts(rows, column + STATUS_SUFFIX) if column + STATUS_SUFFIX in rows.columns else [""] * len(texts)
+    found = []
+    for text, status, line in zip(texts, said, rows[LINE].to_list(), strict=True):
+        if text in MARKS:
+            found.append(status if MARKS[text] == "M" and status in NO_FIGURE else MARKS[text])
+        elif status in ("M", "Z"):
+            raise DefinitionError(
+                f"状态为 {status}(没有数),却填了 {text}",
+                where=f"{source}:{line} 列 {column}{STATUS_SUFFIX}",
+                remedy="请改状态,或删去数字。",
+            )
+        else:
+            found.append(status or "A")
+    return found
+
+
+def _of_ratio(above: str, below: str) -> str:
+    """The status of figure over denominator: of the side without a figure, else of the less certain side."""
+    for status in NO_FIGURE:
+        if status in (above, below):
+            return status
+    return above if above != "A" else below
 
 
 def _texts(rows: pl.DataFrame, column: str) -> list[str]:
@@ -112,7 +149,7 @@ def _texts(rows: pl.DataFrame, column: str) -> list[str]:
 
 
 def _number(text: str, place: str) -> float:
-    if text in BLANKS:
+    if text in MARKS:
         return math.nan
     value = plain_number(text)
     if value is None:

@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 
 from pipelines.methods.index.bounded import Floats
-from pipelines.methods.index.definition import Step
+from pipelines.methods.index.steps import Step
 from schemas.errors import DefinitionError
 
 ENTROPY_SHIFT: Final = 1e-6
@@ -21,10 +21,15 @@ ENTROPY_SHIFT: Final = 1e-6
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the children (children), or of every unit (units × children); ``notes`` says what to know about them."""
+    """Weights of the children (children), or of every unit (units × children, then multipliers that need not sum to one);
+    ``notes`` says what to know about them."""
 
     values: Floats
     notes: tuple[str, ...] = ()
+    shares: Floats | None = (
+        None  # units × children: each child's part of the unit's score, where every unit has its own weights
+    )
+    reasons: Mapping[int, str] = field(default_factory=dict)  # row → why a unit has no weights
     details: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -46,7 +51,7 @@ def entropy_weights(scores: Floats, step: Step, group: str) -> Weights:
     """
     rows = complete(scores)
     n = rows.shape[0]
-    least = int(step.options.get("minimum_units", 5))
+    least = int(step.number("minimum_units"))
     if n < least:
         raise DefinitionError(f"{group} 用熵权,完整的单位只有 {n} 个,少于 {least} 个", remedy="请改用给定权重。")
     low, high = rows.min(axis=0), rows.max(axis=0)
@@ -67,7 +72,7 @@ def principal_component_weights(scores: Floats, group: str) -> Weights:
     notes = [f"第一主成分解释 {values[0] / values.sum():.0%} 的方差。"]
     if (loadings > 1e-9).any() and (loadings < -1e-9).any():
         notes.append("第一主成分的载荷有正有负:有指标与其余相反,平方后权重仍为正,请先审查该组。")
-    return Weights(loadings**2, tuple(notes), {"explained": float(values[0] / values.sum())})
+    return Weights(loadings**2, tuple(notes), details={"explained": float(values[0] / values.sum())})
 
 
 def _correlation_spectrum(scores: Floats, group: str) -> tuple[Floats, Floats]:
@@ -88,10 +93,8 @@ def factor_weights(scores: Floats, step: Step, group: str) -> Weights:
     of the variance, or as many as ``factors`` says.
     """
     values, vectors = _correlation_spectrum(scores, group)
-    large = (values >= step.number("minimum_eigenvalue", 1.0)) & (
-        values >= step.number("minimum_share", 0.0) * values.sum()
-    )
-    kept = min(int(step.options.get("factors", 0)), values.size) or max(1, int(large.sum()))
+    large = (values >= step.number("minimum_eigenvalue")) & (values >= step.number("minimum_share") * values.sum())
+    kept = min(int(step.limit("factors", 0)), values.size) or max(1, int(large.sum()))
     loadings = vectors[:, :kept] * np.sqrt(values[:kept])
     rotated = varimax(loadings)
     return Weights(
@@ -161,7 +164,7 @@ def target_importance_weights(scores: Floats, targets: Sequence[float], group: s
     weights, reached = shares(best.x)
     gap = float(np.abs(reached - aim).max())
     note = f"实际重要性与目标最大相差 {gap:.1%}。" if gap > 0.005 else "实际重要性与目标一致。"
-    return Weights(weights, (note,), {"gap": gap})
+    return Weights(weights, (note,), details={"gap": gap})
 
 
 def combined_weights(given: Floats, data_driven: Floats, share: float) -> Floats:

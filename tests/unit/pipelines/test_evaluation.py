@@ -19,8 +19,9 @@ from pipelines.methods.evaluation_disclosure import sensitive, with_sums_kept_ba
 from pipelines.methods.evaluation_doubts import DOUBT_COLUMNS, doubted
 from pipelines.methods.evaluation_scheme import Scheme, parse_scheme
 from pipelines.methods.evaluation_units import unit_cells
-from pipelines.methods.index.definition import Leaf, Step
+from pipelines.methods.index.definition import Leaf
 from pipelines.methods.index.normalise import Reference, normalised
+from pipelines.methods.index.steps import Step
 from pipelines.methods.target_progress import is_about
 from pipelines.methods.target_scores import target_scores
 from pipelines.scoring import score

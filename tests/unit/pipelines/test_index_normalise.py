@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.methods.index.definition import Leaf, Step
+from pipelines.methods.index.definition import Leaf
 from pipelines.methods.index.normalise import METHODS, Reference, normalised
+from pipelines.methods.index.steps import Step
 from schemas.errors import DefinitionError
 
 NAN = float("nan")

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.methods.index.definition import Step, parse_system
+from pipelines.methods.index.definition import parse_system
 from pipelines.methods.index.robustness import (
     Inputs,
     Laboratory,
@@ -21,6 +21,7 @@ from pipelines.methods.index.robustness import (
 )
 from pipelines.methods.index.score import prepare, score_years
 from pipelines.methods.index.sobol import sample_indices, sobol_indices
+from pipelines.methods.index.steps import Step
 from pipelines.methods.index.table import unit_tables
 from schemas.errors import DefinitionError
 

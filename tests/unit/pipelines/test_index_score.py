@@ -268,8 +268,9 @@ parent = "T"
 """
     frame = pl.DataFrame({"unit": ["A", "B", "C", "D"], "a": ["100", "50", "60", ""], "b": ["50", "100", "60", "90"]})
     _, (year,) = scored(text, frame)
-    assert year.means["T"].scores[:3].tolist() == pytest.approx([100, 100, 80])
-    assert np.isnan(year.means["T"].scores[3])
+    # D has b alone, and A, B, C are held to what they have of it: 90 of at most 100
+    assert year.means["T"].scores.tolist() == pytest.approx([100, 100, 80, 90])
+    assert year.means["T"].coverage.tolist() == pytest.approx([1, 1, 1, 0.5])
 
 
 def test_two_years_are_scored_with_growth_on_the_first() -> None:

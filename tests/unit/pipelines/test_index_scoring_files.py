@@ -138,7 +138,9 @@ def test_the_files_agree_with_each_other(tmp_path: Path) -> None:
     assert (both["probability"] + both["probability_right"] - 1).abs().max() < 1e-12  # type: ignore[operator]
     assert set(table("sobol")["factor"].unique()) == {"weights", "normalisation", "errors"}
     assert table("weights").filter(group="D2")["weight"].to_list() == [0.6, 0.4]
-    assert set(table("orders")["order"]) == {"borda", "copeland", "kemeny"}
+    orders = table("orders")
+    assert set(orders["order"]) == {"borda", "copeland", "kemeny"}
+    assert set(orders["unit_class"]) == {"a", "b"}  # ranks within the class, orders too
 
 
 def test_a_previous_table_gives_change_from_year_to_year(tmp_path: Path) -> None:

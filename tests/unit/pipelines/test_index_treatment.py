@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.methods.index.definition import Leaf, Step
+from pipelines.methods.index.definition import Leaf
 from pipelines.methods.index.imputation import imputed
 from pipelines.methods.index.outliers import excess_kurtosis, fitted, skewness
+from pipelines.methods.index.steps import Step
 from schemas.errors import DefinitionError
 
 NAN = float("nan")

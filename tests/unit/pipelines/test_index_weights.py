@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.methods.index.benefit_of_doubt import best_case
-from pipelines.methods.index.definition import Step
+from pipelines.methods.index.benefit_of_doubt import best_case, check_share_bounds
 from pipelines.methods.index.expert_weights import (
     budget_weights,
     consistency_ratio,
@@ -27,6 +26,7 @@ from pipelines.methods.index.orders import (
     outranking,
     tied_with,
 )
+from pipelines.methods.index.steps import Step
 from pipelines.methods.index.weights import (
     entropy_weights,
     principal_component_weights,
@@ -183,8 +183,27 @@ def test_benefit_of_the_doubt_by_hand() -> None:
     bound = best_case(scores, np.array([0.5, 0.5]), np.array([0.5, 0.5]), "T")
     assert bound.scores.tolist() == pytest.approx([0.8, 0.8, 0.8])
     assert bound.shares.ravel().tolist() == pytest.approx([0.5] * 6)
-    with pytest.raises(DefinitionError, match="矛盾"):
-        best_case(scores, np.array([0.6, 0.6]), np.ones(2), "T")
+    for options, said in (
+        ({"lower": 0.6}, "下限合计 1.2,超过 1"),
+        ({"upper": {"a": 0.5, "b": 0.4}}, "上限合计 0.9,不足 1"),
+        ({"lower": {"a": 0.6}, "upper": 0.5}, "a 的份额下限为负或高于上限"),
+        ({"lower": {"c": 0.1}}, "不在该组的 c"),
+    ):
+        with pytest.raises(DefinitionError, match=said) as caught:
+            check_share_bounds(Step("benefit_of_doubt", options), ["a", "b"], "T", "s.toml:3")
+        assert caught.value.where == "s.toml:3"
+
+
+def test_a_unit_that_no_weights_suit_is_told_why() -> None:
+    scores = np.array([[1.0, 0.5], [0.0, 1.0], [0.0, 0.0], [np.nan, 0.8]])
+    found = best_case(scores, np.array([0.3, 0.0]), np.ones(2), "T", ["a", "b"])
+    assert found.scores[0] == pytest.approx(1.0)
+    assert np.isnan(found.scores[1]) and "a 的份额不得低于 0.3,而其得分为 0" in found.reasons[1]
+    assert found.scores[2] == 0.0  # nothing earned is nothing under any weights
+    assert found.scores[3] == pytest.approx(0.8)  # on b alone, where the second unit has 1
+    assert found.weights[3].tolist() == pytest.approx([0.0, 1.0])
+    capped = best_case(scores, np.zeros(2), np.array([0.8, 0.8]), "T", ["a", "b"])
+    assert set(capped.reasons) == {1, 3} and "份额上限合计 0.8,不足 1" in capped.reasons[1]
 
 
 def test_benefit_of_the_doubt_of_the_seven_branch_offices() -> None:

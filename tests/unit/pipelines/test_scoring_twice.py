@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.methods.index.benefit_of_doubt import best_case
-from pipelines.methods.index.definition import Step, parse_system
+from pipelines.methods.index.definition import parse_system
 from pipelines.methods.index.expert_weights import hierarchy_weights
 from pipelines.methods.index.orders import borda_scores, copeland_scores, outranking
 from pipelines.methods.index.score import score_years
+from pipelines.methods.index.steps import Step
 from pipelines.methods.index.table import unit_tables
 from pipelines.methods.index.weights import factor_weights
 from pipelines.scoring import score
@@ -427,19 +428,20 @@ F,b,,2,6,A
 """
 DRAWS = "draws.parquet"
 LONG = """
-CREATE TEMP TABLE long AS SELECT draw, unit, kind, round(score, 6) AS score, score AS exact FROM
+CREATE TEMP TABLE long AS SELECT draw, unit, kind, on_scale, round(score, 6) AS score, score AS exact FROM
     (UNPIVOT (SELECT row_number() OVER () AS draw, * FROM '{folder}/draws.parquet') ON COLUMNS(* EXCLUDE draw) INTO NAME unit VALUE score)
     JOIN read_csv('{folder}/data.csv') USING (unit)
+    JOIN (SELECT row_number() OVER () AS draw, normalisation = 'nominal' AS on_scale FROM '{folder}/draw_choices.parquet') USING (draw)
 """
 INTERVALS = """
 WITH placed AS (SELECT *, rank() OVER (PARTITION BY draw, kind ORDER BY score DESC) AS place FROM long)
 SELECT unit, quantile_disc(place, 0.1), quantile_disc(place, 0.5), list_sort(list(place))[1 + CAST(ceil((count(*) - 1) * 0.9) AS INT)],
-    quantile_cont(exact, 0.1), quantile_cont(exact, 0.5), quantile_cont(exact, 0.9), avg(CASE WHEN place = 1 THEN 1.0 ELSE 0 END)
+    quantile_cont(exact, 0.1) FILTER (on_scale), quantile_cont(exact, 0.5) FILTER (on_scale), quantile_cont(exact, 0.9) FILTER (on_scale), avg(CASE WHEN place = 1 THEN 1.0 ELSE 0 END)
 FROM placed GROUP BY unit ORDER BY unit
 """
 AHEAD = """
 SELECT a.unit, b.unit, avg(CASE WHEN round(a.exact, 9) > round(b.exact, 9) THEN 1 WHEN round(a.exact, 9) = round(b.exact, 9) THEN 0.5 ELSE 0 END)
-FROM long a JOIN long b ON a.draw = b.draw AND a.unit <> b.unit GROUP BY ALL ORDER BY ALL
+FROM long a JOIN long b ON a.draw = b.draw AND a.kind = b.kind AND a.unit <> b.unit GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -457,4 +459,4 @@ def test_intervals_and_odds_are_what_plain_sql_makes_of_the_exported_draws(tmp_p
             assert [told[unit][n] for n in names] == pytest.approx([float(v) for v in expected]), unit
         shares = {(a, b): float(p) for a, b, p in con.sql(AHEAD).fetchall()}
     assert odds == pytest.approx(shares)
-    assert Counter(p in (0.0, 1.0) for p in odds.values())[False] > 6  # the draws really cross
+    assert Counter(p in (0.0, 1.0) for p in odds.values())[False] > 2  # the draws really cross
