@@ -13,6 +13,7 @@ from schemas.period import Period
 from warehouse.ledger import assignments
 from warehouse.ledger.assignments import Assignment
 from warehouse.ledger.submissions import submission
+from warehouse.ledger.users import title_of
 
 
 def take(office: Office, numbers: Sequence[str], *, now: datetime, actor: str) -> list[Assignment]:
@@ -26,7 +27,9 @@ def take(office: Office, numbers: Sequence[str], *, now: datetime, actor: str) -
         for park, period in _rounds(session, numbers):
             other = held.get((park, period))
             if other is not None and other.reviewer != actor:
-                raise RefusalError(f"{park} {period} 已由 {other.reviewer} 审核;改由他人审核请省级统计人员分派。")
+                raise RefusalError(
+                    f"{park} {period} 已由{title_of(session, other.reviewer)}审核;改由他人审核请省级统计人员分派。"
+                )
             if other is None:
                 made.append(assignments.assign(session, park, period, actor, reason="", now=now, actor=actor))
         return made
@@ -40,7 +43,7 @@ def release(office: Office, numbers: Sequence[str], *, now: datetime, actor: str
         for park, period in _rounds(session, numbers):
             mine = held.get((park, period))
             if mine is None or mine.reviewer != actor:
-                raise RefusalError(f"{park} {period} 不在 {actor} 名下。")
+                raise RefusalError(f"{park} {period} 不在您({title_of(session, actor)})名下。")
             made.append(assignments.release(session, park, period, reason=reason, now=now, actor=actor))
         return made
 
@@ -55,7 +58,7 @@ def assign(
         for park, period in _rounds(session, numbers):
             other = held.get((park, period))
             if other is not None and other.reviewer != reviewer and not reason.strip():
-                raise RefusalError(f"{park} {period} 已由 {other.reviewer} 审核;改派须写明原因。")
+                raise RefusalError(f"{park} {period} 已由{title_of(session, other.reviewer)}审核;改派须写明原因。")
             if other is None or other.reviewer != reviewer:
                 made.append(assignments.assign(session, park, period, reviewer, reason=reason, now=now, actor=actor))
         return made

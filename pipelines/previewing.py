@@ -46,7 +46,7 @@ ACCOUNT = "preview.json"
 class Preview:
     """What a preview was computed from and found. ``basis`` is compared with ``basis_of`` to see whether it still holds;
     ``exposed``: figures an outsider could work out, with which no release goes out; ``changed``: printed figures that
-    differ from the standing release ``previous`` ("" where there is none)."""
+    differ from the standing release ``previous`` ("" where there is none); ``estimated``: figures with status E."""
 
     period: str
     computed_at: str
@@ -59,6 +59,7 @@ class Preview:
     previous: str
     changed: int
     marts: tuple[str, ...]
+    estimated: int = 0
 
 
 def preview_folder(home: Home, period: Period) -> Path:
@@ -107,9 +108,10 @@ def make_preview(
     previous = before[-1].id if before else ""
     changed = revision_table(released_marts(home.releases / previous), frames).height if previous else 0
     hidden = sum(frame.filter(status="C").height for frame in frames.values())
+    estimated = sum(frame.filter(status="E").height for frame in frames.values())
     made = Preview(
         str(period), now.isoformat(), actor, basis, len(listed), sum(f.height for f in frames.values()), hidden,
-        exposed, previous, changed, tuple(frames),
+        exposed, previous, changed, tuple(frames), estimated,
     )  # fmt: skip
     folder = preview_folder(home, period)
     partial = folder.with_name(f"{period}.partial")

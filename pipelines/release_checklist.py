@@ -44,9 +44,18 @@ class Item:
 
 
 def release_checklist(
-    office: Office, home: Home, period: Period, *, now: datetime, matters: Matters | None = None
+    office: Office,
+    home: Home,
+    period: Period,
+    *,
+    now: datetime,
+    matters: Matters | None = None,
+    with_ledger: bool = True,
 ) -> list[Item]:
-    """Everything to look at before a release of ``period``, in the order of the work."""
+    """Everything to look at before a release of ``period``, in the order of the work.
+
+    ``with_ledger``: False leaves out the verification of the ledger, which takes its time, where only the gaps are asked for.
+    """
     with office.ledger.read() as session:
         current = round_of(session, period)
         units = register_as_of(session, period.end)
@@ -56,7 +65,7 @@ def release_checklist(
         standing = timeliness(session, period, now=now, owing=owing) if current is not None else []
         waiting = {t.park for t in standing if t.latest and first_opinion(session, t.latest.number)}
         asked = [q for q in queries.queries(session, period=period) if q.state is not queries.QueryState.CLOSED]
-        problems = verify_ledger(session).problems
+        problems = verify_ledger(session).problems if with_ledger else ()
         basis, announced = basis_of(session), release_dates(session).get(period)
     closed = current is not None and not current.is_open
     items = [
@@ -67,7 +76,8 @@ def release_checklist(
         *_of_parks(standing, waiting),
         _missing(matters or what_matters(office, period)),
         Item("queries", "查询已了结", _done(not asked), f"还有 {len(asked)} 条未了结。" if asked else "没有未了结的查询。"),
-        Item("ledger", "台账与留痕核验", _done(not problems), problems[0] if problems else "台账与留痕一致;文件和发布的核验见 ytb verify。"),
+        *([Item("ledger", "台账与留痕核验", _done(not problems), problems[0] if problems else "台账与留痕一致;文件和发布的核验见 ytb verify。")]
+          if with_ledger else []),
         _previewed(home, period, basis),
         Item(
             "date", "发布日程", Standing.NOTE,
@@ -75,6 +85,15 @@ def release_checklist(
         ),
     ]  # fmt: skip
     return items
+
+
+def gaps(items: Sequence[Item]) -> list[Item]:
+    """What a release made now would lack: whatever is open, and who has not reported."""
+    return [
+        item
+        for item in items
+        if item.standing is Standing.OPEN or (item.key == "missing" and item.standing is Standing.NOTE)
+    ]
 
 
 def is_ready(items: Sequence[Item]) -> bool:
@@ -124,5 +143,8 @@ def _previewed(home: Home, period: Period, basis: str) -> Item:
         return Item("preview", title, Standing.OPEN, f"披露控制后仍有 {found.exposed} 个数可被推算,不能发布。")
     changed = f";与 {found.previous} 相比 {found.changed} 个数有变化" if found.previous else ""
     return Item(
-        "preview", title, Standing.DONE, f"{found.figures} 个数,{found.hidden} 个不公布,没有可被推算的{changed}。"
+        "preview",
+        title,
+        Standing.DONE,
+        f"{found.figures} 个数,其中估算 {found.estimated} 个,不公布 {found.hidden} 个,没有可被推算的{changed}。",
     )

@@ -23,6 +23,13 @@ CELL_MAP_COLUMNS: dict[str, pl.DataType] = {
     "letter": pl.String(),
     "row": pl.Int64(),
 }
+
+
+def shown_unit(unit_id: str) -> str:
+    """A unit's key as people read it: the codes it is made of side by side, those that are blank left out (``122|`` is 122)."""
+    return " ".join(part for part in unit_id.split("|") if part)
+
+
 ENTERPRISE_ROSTER = "enterprise"
 _STAMP = (1980, 1, 1, 0, 0, 0)
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import polars as pl
 
 from schemas.model import Edition
+from schemas.observations import shown_unit
 from sources.causes import Cause, causes_of
 from sources.problems import SOFT, kind_of, problem_and_remedy
 from sources.writer import Book, Sheet, put
@@ -122,7 +123,7 @@ def listed(
                 row["sheet"] or "",
                 row["cell"] or "",
                 forms.get(form) or row["sheet"] or form,
-                f"{names[unit]}({unit})" if unit in names else unit,
+                f"{names[unit]}({shown_unit(unit)})" if unit in names else shown_unit(unit),
                 row["indicator"] or row["column"] or "",
                 row["found"] or "",
                 problem,

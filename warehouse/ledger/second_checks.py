@@ -18,6 +18,7 @@ from warehouse.ledger.models import DecisionRow
 from warehouse.ledger.office_models import FirstOpinionRow, SecondCheckRuleRow
 from warehouse.ledger.states import State, require_step
 from warehouse.ledger.submissions import row_of
+from warehouse.ledger.users import title_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def record_first_opinion(session: Session, number: str, text: str, *, now: datet
     row = row_of(session, number)
     require_step(number, State(row.state), State.ACCEPTED)
     if (before := first_opinion(session, number)) is not None:
-        raise RefusalError(f"{number} 已由 {before.by} 初审,须由另一人复核。")
+        raise RefusalError(f"{number} 已由{title_of(session, before.by)}初审,须由另一人复核。")
     opinion = {"submission_id": row.id, "text": text.strip(), "at": now, "by": actor}
     trail.append(
         session, at=now, actor=actor, action="first_opinion", subject=number, reason=text.strip(),

@@ -146,6 +146,12 @@ def user(session: Session, name: str) -> User:
     return person_of(row)
 
 
+def title_of(session: Session, name: str) -> str:
+    """What a person is called; the name itself where it is no account."""
+    row = session.get(UserRow, name)
+    return row.title if row is not None else name
+
+
 def users(session: Session) -> list[User]:
     """Everybody, by name."""
     return [person_of(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]

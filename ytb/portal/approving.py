@@ -14,6 +14,7 @@ from warehouse.ledger.signatories import NAMES
 from warehouse.ledger.submissions import submissions
 from ytb.portal import pages
 from ytb.portal.findings import groups_of, lines_and_causes
+from ytb.portal.naming import awaiting
 from ytb.portal.visit import Visit
 
 
@@ -23,8 +24,9 @@ def listing(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         waiting = awaiting_approval(session, mine)
         filed = [one for one in submissions(session) if mine is None or one.park in mine][::-1][:50]
+        awaits = awaiting(session, filed)
         names = {one.code: one.name for one in parks(session)}
-    return pages.page(visit, "approvals", waiting=waiting, filed=filed, names=names)
+    return pages.page(visit, "approvals", waiting=waiting, filed=filed, names=names, awaits=awaits)
 
 
 def one(visit: Visit) -> Response:

@@ -30,6 +30,7 @@ from warehouse.ledger.sent_reminders import BY_SYSTEM, WAYS, sent_reminders
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission
 from ytb.portal import pages
+from ytb.portal.naming import awaiting
 from ytb.portal.punctuality import ROUNDS_SHOWN, across_rounds, punctuality
 from ytb.portal.visit import BEIJING, Visit
 from ytb.portal.weighing import weighed
@@ -78,6 +79,7 @@ def progress(visit: Visit) -> Response:
         )
     with visit.office.ledger.read() as session:
         found = timeliness(session, period, now=visit.now, owing=owing_parks(visit, period))
+        awaits = awaiting(session, [one.latest for one in found if one.latest])
     rows = [Standing(one, _by_form(visit, one.latest)) for one in found]
     rows.sort(key=_worst_first)
     edition = visit.office.programme.edition_for(period)
@@ -94,7 +96,7 @@ def progress(visit: Visit) -> Response:
     across = across_rounds(visit, {p: every[p] for p in shown}, {p: owing_parks(visit, p) for p in shown})
     return pages.page(
         visit, "progress", period=period, periods=sorted(every, reverse=True), rows=rows, forms=forms, counts=counts,
-        round=every[period], across=across, shown=shown, punctuality=punctuality,
+        round=every[period], across=across, shown=shown, punctuality=punctuality, awaits=awaits,
     )  # fmt: skip
 
 

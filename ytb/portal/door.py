@@ -83,18 +83,19 @@ class Door:
             except ClientDisconnect:
                 return Response(status_code=400)
             except BodyTooLargeError:
-                return problems.answer(visit, problems.TOO_LARGE)
+                problem = problems.TOO_LARGE
             except BodyTooSlowError:
-                return problems.answer(visit, problems.TOO_SLOW)
+                problem = problems.TOO_SLOW
             except BadFormError:
-                return problems.answer(visit, problems.BAD_FORM)
+                problem = problems.BAD_FORM
             except PortalError as error:
-                return problems.answer(visit, error)
+                problem = error
             except StatisticsError as error:
-                return problems.answer(visit, problem_of(error))
+                problem = problem_of(error)
             except Exception as error:  # our fault is said to be ours; the clerk sees no trace of it
                 LOG.error("%s %s: %s", request.method, route.path, traceback.format_exc(limit=20))
-                return problems.answer(visit, problems.ours(type(error).__name__))
+                problem = problems.ours(type(error).__name__)
+            return await run_in_threadpool(answered, visit, problem)
 
         return serve
 
@@ -181,6 +182,15 @@ class Door:
         except TimeoutError:
             return answer
         return await run_in_threadpool(answer.then)
+
+
+def answered(visit: Visit, problem: PortalError) -> Response:
+    """The page of a problem, with the menu of whoever is signed in, so that there is a way back. Where the fault is ours the
+    ledger is not asked again: there is a page whatever is broken."""
+    if not visit.route.is_api and problem.status < 500 and problem is not problems.WRONG_HOST:
+        with contextlib.suppress(StatisticsError):
+            visit = identify(visit)
+    return problems.answer(visit, problem)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:

@@ -27,6 +27,7 @@ from warehouse.ledger.proposed_values import proposed_values_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages, problems
+from ytb.portal.naming import unit_names as names_in_register
 from ytb.portal.visit import Visit
 
 SHOWN_OF_A_CAUSE = 20
@@ -67,13 +68,19 @@ class Group:
 
 
 def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
-    """Unit → name as filed."""
+    """Unit → name: of enterprises as filed, of those that are not in the file as registered; of tasks as the plan calls them."""
+    registered = names_in_register(visit, found.period.end, found.park)
     if found.check is None or found.check.observations_blob is None:
-        return {}
-    basic = observations_of(visit.office.vault, found).frames.get("basic")
-    if basic is None or "B02" not in basic.columns:
-        return {}
-    return dict(basic.select("unit_id", "B02").drop_nulls().iter_rows())
+        return registered
+    frames = observations_of(visit.office.vault, found).frames
+    named = dict(registered)
+    if (basic := frames.get("basic")) is not None and "B02" in basic.columns:
+        named |= dict(basic.select("unit_id", "B02").drop_nulls().iter_rows())
+    if (tasks := frames.get("tasks")) is not None:
+        plan = {str(t.row_no): t.name for t in visit.office.programme.edition_for(found.period).targets}
+        units = tasks["unit_id"].drop_nulls().to_list()
+        named |= {unit: plan[code] for unit in units if (code := unit.split("|")[0]) in plan}
+    return named
 
 
 def lines_of(visit: Visit, found: Submission) -> list[Line]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
+from sqlalchemy.orm import Session
+
+from warehouse.ledger.approvals import approval_of
 from warehouse.ledger.parks import parks
 from warehouse.ledger.register import register_as_of
+from warehouse.ledger.states import State
+from warehouse.ledger.submissions import Submission
 from ytb.portal.visit import Visit
 
 
@@ -16,6 +22,13 @@ def unit_names(visit: Visit, day: date, park: str | None = None) -> dict[str, st
     if listed.is_empty() or "B02" not in listed.columns:
         return {}
     return dict(listed.select("unit_id", "B02").drop_nulls().iter_rows())
+
+
+def awaiting(session: Session, found: Iterable[Submission]) -> frozenset[str]:
+    """The numbers of those that wait for the approver of their park."""
+    ready = (one.number for one in found if one.state is State.EXPLAINED)
+    asked = ((number, approval_of(session, number)) for number in ready)
+    return frozenset(number for number, approval in asked if approval is not None and approval.is_waiting)
 
 
 def park_names(visit: Visit) -> dict[str, str]:

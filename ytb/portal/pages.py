@@ -18,10 +18,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from exports.safe_text import safe_csv
 from schemas.findings import shown_rule
+from schemas.observations import shown_unit
 from schemas.period import Period
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
+from ytb.portal.people import People, person, person_with_place
 from ytb.portal.visit import BEIJING, Portal, Visit
 
 FOLDER = Path(__file__).parent
@@ -50,6 +52,7 @@ CHIPS = {
     State.REOPENED: Chip("!", "已撤销验收", "ask"),
     State.SUPERSEDED: Chip("–", "已被新修订替代", "none"),
 }
+AWAITING_APPROVAL = Chip("…", "待本单位审核人确认", "ask")
 RETURN_CHIPS = {
     ReturnState.RECEIVED: Chip("…", "已收到,审核中", "busy"),
     ReturnState.FAULTY: Chip("✕", "有错误,须改正", "bad"),
@@ -162,10 +165,19 @@ def environment() -> Environment:
         "until": until,
         "size": size,
         "rule_shown": shown_rule,
+        "unit_shown": shown_unit,
+        "person": person,
+        "person_with_place": person_with_place,
         "path": lambda text: quote(str(text), safe=""),
     }
     made.globals |= {
-        "chip": lambda state: CHIPS[state] if state is not None else NOT_FILED,
+        "chip": lambda state, awaits=False: (
+            AWAITING_APPROVAL
+            if awaits and state is State.EXPLAINED
+            else CHIPS[state]
+            if state is not None
+            else NOT_FILED
+        ),
         "return_chip": lambda state: RETURN_CHIPS[state] if state is not None else NOT_FILED,
         "ReturnState": ReturnState,
         "countdown": countdown,
@@ -209,6 +221,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTML
         "here": visit.request.url.path,
         "said": SAID.get(visit.query("done"), ""),
         "error": visit.error,
+        "who_is": People(visit.office.ledger),
     }
     text = environment().get_template(f"{template}.html.j2").render({**shared, **data})
     return HTMLResponse(text, status_code=422 if visit.error and status == 200 else status)

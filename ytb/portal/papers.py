@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -21,6 +22,8 @@ from warehouse.ledger.signatories import LONGEST_NAME, NAMES, Signatories, last_
 from warehouse.ledger.states import State
 from ytb.portal import pages
 from ytb.portal.findings import lines_of
+from ytb.portal.naming import awaiting
+from ytb.portal.people import People
 from ytb.portal.visit import Visit
 
 PDF = "application/pdf"
@@ -31,9 +34,12 @@ def reporting(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         before = last_signatories(session, visit.found.park)
         gap = gap_of(visit.office, session, visit.found)
+        awaits = bool(awaiting(session, [visit.found]))
     names = {name: visit.form.get(name) or (getattr(before, name) if before else "") for name in NAMES}
     names["filled_by"] = visit.form.get("filled_by") or visit.who.title
-    return pages.page(visit, "report", found=visit.found, names=names, park=visit.park, gap=gap, typed=visit.form)
+    return pages.page(
+        visit, "report", found=visit.found, names=names, park=visit.park, gap=gap, typed=visit.form, awaits=awaits
+    )
 
 
 def report(visit: Visit) -> Response:
@@ -52,7 +58,10 @@ def report(visit: Visit) -> Response:
 
 
 def slip_of(visit: Visit) -> Receipt:
-    """The receipt of the submission the address names."""
+    """The receipt of the submission the address names. Raises RefusalError for files that could not be read: there is nothing to
+    sign for, and the number that was given stands on the page of the submission."""
+    if visit.found.state is State.UNREADABLE:
+        raise RefusalError("文件无法读取,没有回执和报表校验表。请按审核结果页所说处理后重新上传。")
     with visit.office.ledger.read() as session:
         return receipt_of(session, visit.found.number, receipt_key(visit.portal.home))
 
@@ -78,8 +87,9 @@ def receipt(visit: Visit) -> Response:
 def receipt_file(visit: Visit) -> Response:
     """The receipt as PDF."""
     slip = slip_of(visit)
+    named = replace(slip, received_by=People(visit.office.ledger).title(slip.received_by))
     data = receipt_pdf(
-        slip,
+        named,
         organisation=visit.portal.organisation,
         titles=pages.form_titles(visit, visit.found.period),
         verify_at=verify_at(visit),

@@ -25,6 +25,7 @@ from warehouse.ledger.steps import check_again
 from warehouse.ledger.submissions import Submission, begun_since, latest, submission, submissions
 from ytb.portal import pages, problems
 from ytb.portal.examining import CHANNELS, PORTAL, Waiting
+from ytb.portal.naming import awaiting
 from ytb.portal.visit import BEIJING, UploadedFile, Visit
 
 EXTENSIONS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et", ".csv")
@@ -40,6 +41,7 @@ def due(visit: Visit) -> Response:
         every = rounds(session)
         told = notices(session, park=code)[:3]
         urged = standing_reminders(session, code)
+        awaits = awaiting(session, mine)
     newest = {one.period: one for one in mine}
     standing = {one.period: one for one in mine if one.state in STANDING}
     may = {period for period, r in every.items() if r.is_open_for(code, visit.now)}
@@ -50,7 +52,7 @@ def due(visit: Visit) -> Response:
         for r in sorted(every.values(), key=lambda r: r.period, reverse=True)
         if r.period not in may
     ]
-    return pages.page(visit, "park_due", park=park, cards=cards, past=past, notices=told, urged=urged)
+    return pages.page(visit, "park_due", park=park, cards=cards, past=past, notices=told, urged=urged, awaits=awaits)
 
 
 def one_round(visit: Visit) -> Response:
@@ -59,6 +61,7 @@ def one_round(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         current = rounds(session).get(period)
         filed = submissions(session, park=park.code, period=period)
+        awaits = awaiting(session, filed)
         asked_to_correct = corrections(session, park=park.code, period=period)
         told = [one for one in notices(session, park=park.code) if one.period == period]
         urged = [one for one in standing_reminders(session, park.code) if one.period == period]
@@ -69,7 +72,7 @@ def one_round(visit: Visit) -> Response:
     return pages.page(
         visit, "park_round", park=park, period=period, round=current, filed=filed[::-1], edition=edition, asked=asked,
         extensions=",".join(EXTENSIONS), open=current.is_open_for(park.code, visit.now), corrections=asked_to_correct,
-        notices=told, urged=urged,
+        notices=told, urged=urged, awaits=awaits,
     )  # fmt: skip
 
 

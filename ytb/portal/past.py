@@ -12,6 +12,7 @@ from warehouse.ledger.signatories import signatories_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import submissions
 from ytb.portal import pages
+from ytb.portal.naming import awaiting
 from ytb.portal.visit import Visit
 
 #: These say that somebody signed for them once.
@@ -28,6 +29,7 @@ def periods(visit: Visit) -> Response:
         asked = corrections(session, park=code)
         signed = {one.number: signatories_of(session, one.number) for one in mine if one.state in REPORTED}
         decided = {one.number: decisions_of(session, one.number) for one in mine if one.state in REPORTED}
+        awaits = awaiting(session, mine)
         first = {period: first_reports(session, period).get(code) for period in every}
     known = sorted({*every, *(one.period for one in mine)}, reverse=True)
     cards = [
@@ -40,5 +42,13 @@ def periods(visit: Visit) -> Response:
         for period in known
     ]
     return pages.page(
-        visit, "past", park=park, cards=cards, signed=signed, decided=decided, first=first, REPORTED=REPORTED
+        visit,
+        "past",
+        park=park,
+        cards=cards,
+        signed=signed,
+        decided=decided,
+        first=first,
+        REPORTED=REPORTED,
+        awaits=awaits,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from starlette.responses import JSONResponse, Response
 
 from ytb.portal.visit import Visit
@@ -50,6 +52,15 @@ def ours(kind: str) -> PortalError:
     return PortalError(500, kind, "系统出错了", "这是系统的问题,不是您的操作造成的。请稍后再试;仍不行请联系统计机构。")
 
 
+def _back(visit: Visit) -> str:
+    """The page of this portal the visitor came from; empty where there is none, or it is the one that failed."""
+    came = urlsplit(visit.request.headers.get("referer", ""))
+    is_ours = came.netloc == visit.request.headers.get("host", "") and came.path.startswith("/")
+    is_safe = is_ours and not came.path.startswith(("//", "/\\")) and came.path.isprintable()
+    here = visit.request.url.path
+    return f"{came.path}{'?' if came.query else ''}{came.query}" if is_safe and came.path != here else ""
+
+
 def answer(visit: Visit, problem: PortalError) -> Response:
     """The problem as a page, or for programs as problem+json."""
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
@@ -67,6 +78,6 @@ def answer(visit: Visit, problem: PortalError) -> Response:
         return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
     from ytb.portal.pages import page
 
-    found = page(visit, "problem", status=problem.status, problem=problem)
+    found = page(visit, "problem", status=problem.status, problem=problem, back=_back(visit))
     found.headers.update(headers)
     return found

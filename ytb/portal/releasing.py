@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 
 from exports.manifest import read_manifest
-from pipelines.release_checklist import Standing, release_checklist
+from pipelines.release_checklist import Item, Standing, gaps, release_checklist
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger.periods import rounds
@@ -42,12 +42,22 @@ def releases_page(visit: Visit) -> Response:
         asked = release_requests(session)[:20] if may else []
         periods = sorted(rounds(session), reverse=True) if may else []
         dates = list(release_dates(session).values())
+    waiting = {one.period for one in asked if one.state == "waiting"}
+    lacking = {period: _lacking(visit, period) for period in sorted(waiting)}
     sites = {one.id for one in found if (visit.portal.home.releases / one.id / "site" / "index.html").is_file()}
     out = {one.period for one in found if not one.is_withdrawn}
     return pages.page(
         visit, "releases", found=found, asked=asked, periods=periods, may=may, sites=sites, dates=dates, out=out,
-        inside=visit.who.role in INSIDE,
+        inside=visit.who.role in INSIDE, lacking=lacking,
     )  # fmt: skip
+
+
+def _lacking(visit: Visit, period: Period) -> list[Item]:
+    """What a release of the period would lack if it were made now."""
+    of = weighed(visit, period)
+    return gaps(
+        release_checklist(visit.office, visit.portal.home, period, now=visit.now, matters=of, with_ledger=False)
+    )
 
 
 def one(visit: Visit) -> Response:
@@ -108,8 +118,14 @@ def decide(visit: Visit) -> Response:
     """Confirm another's request, which starts it, or turn one down."""
     text = visit.request.path_params["number"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+    confirms = visit.form.get("decision") == "confirm"
+    if confirms and not visit.form.get("seen"):
+        with visit.office.ledger.read() as session:
+            asked_for = next((one.period for one in release_requests(session) if one.id == number), None)
+        if asked_for is not None and (left := [item.title for item in _lacking(visit, asked_for)]):
+            raise RefusalError(f"{asked_for} 还有缺口({'、'.join(left)}):请看过核对表,勾选“已看过以上缺口”后再确认。")
     with visit.office.ledger.write() as session:
-        if visit.form.get("decision") != "confirm":
+        if not confirms:
             decline_release(session, number, reason=visit.form.get("reason"), now=visit.now, actor=visit.who.name)
             return pages.go("/releases", "declined")
         asked = confirm_release(session, number, now=visit.now, actor=visit.who.name)

@@ -294,7 +294,12 @@ def test_a_release_is_asked_for_by_one_and_confirmed_by_another(inst: Installati
     assert asker.post("/releases/requests", {"period": "2015-Q1", "reason": "首次"}, page="/releases").status == 303
     own = asker.post("/releases/requests/1", {"decision": "confirm"}, page="/releases")
     assert own.status == 422 and "须由另一人确认" in own.text and inst.published == []
-    assert other.post("/releases/requests/1", {"decision": "confirm"}, page="/releases").status == 303
+    page = other.get("/releases").text
+    assert "现在发布,将带着以下缺口" in page and "还没有关网" in page and "/release-check?period=2015-Q1" in page
+    unseen = other.post("/releases/requests/1", {"decision": "confirm"}, page="/releases")
+    assert unseen.status == 422 and "请看过核对表" in unseen.text and inst.published == []
+    seen = {"decision": "confirm", "seen": "1"}
+    assert other.post("/releases/requests/1", seen, page="/releases").status == 303
     assert [(number, str(period)) for number, period, _, _ in inst.published] == [(1, "2015-Q1")]
     assert other.post("/releases/requests/1", {"decision": "confirm"}, page="/releases").status == 422
     assert len(inst.published) == 1

@@ -84,7 +84,7 @@ def test_submissions_are_taken_assigned_and_given_back_on_the_page(desk: Desk) -
     assert reviewer.post("/queue/take", {"number": [LARGE]}, page="/queue").location == "/queue?done=taken"
     assert LARGE in reviewer.get("/queue?mine=1").text and SMALL not in reviewer.get("/queue?mine=1").text
     taken = desk.who[SECOND].post("/queue/take", {"number": [LARGE]}, page="/queue")
-    assert taken.status == 422 and "已由 reviewer 审核" in taken.text
+    assert taken.status == 422 and "已由审核人员审核" in taken.text
     asked = {"number": [LARGE], "reviewer": SECOND}
     assert "改派须写明原因" in office.post("/queue/assign", asked, page="/queue").text
     assert office.post("/queue/assign", asked | {"reason": "请假"}, page="/queue").status == 303

@@ -1,0 +1,122 @@
+"""What a person reads on the portal: names of people, states as they are, a way back from every error."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.observations import shown_unit
+from tests.unit.ytb.portal_browser import Browser
+from tests.unit.ytb.portal_office import PASSWORD, Q1, UNIT, Installation, installation, user_of
+from warehouse.ledger.intake import IncomingFile, record_received
+from warehouse.ledger.steps import record_check
+from warehouse.ledger.submissions import CheckResult, submission
+from ytb.portal.people import People
+
+APPROVED = {
+    "unit_head": "赵", "statistics_head": "钱", "filled_by": "孙", "telephone": "0931-1", "confirmed": "1",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return installation(tmp_path_factory.mktemp("portal") / "home")
+
+
+@pytest.fixture(scope="module")
+def who(inst: Installation) -> dict[str, Browser]:
+    found = {}
+    for role, park in (
+        ("park_reporter", "LBGX"),
+        ("park_reporter", "LBJJ"),
+        ("park_approver", ""),
+        ("reviewer", ""),
+        ("auditor", ""),
+    ):
+        browser = Browser(inst.app)
+        assert browser.sign_in(user_of(role, park), PASSWORD).status == 303
+        found[f"{role}-{park}" if park else role] = browser
+    return found
+
+
+def test_an_error_page_keeps_the_menu_and_a_way_back(who: dict[str, Browser]) -> None:
+    clerk = who["park_reporter-LBGX"]
+    for answer in (
+        clerk.get("/submissions/2015Q1-LBJJ-0009", Referer="http://127.0.0.1/park?x=1"),
+        clerk.get("/nowhere", Referer="http://127.0.0.1/park?x=1"),
+        clerk.post("/applications", {}, Referer="http://127.0.0.1/park?x=1"),  # 403: no token
+    ):
+        assert answer.status in (403, 404) and 'href="/park" ' in answer.text.replace(">", " >")
+        assert "退出" in answer.text and 'href="/park?x=1">返回上一页' in answer.text
+    elsewhere = clerk.get("/nowhere", Referer="http://evil.example/park").text
+    assert "evil.example" not in elsewhere and "返回上一页" not in elsewhere and "回到首页" in elsewhere
+    assert "退出" not in Browser(clerk.app).get("/nowhere").text
+
+
+def test_people_are_shown_by_name_and_the_login_stays_in_the_tooltip(
+    inst: Installation, who: dict[str, Browser]
+) -> None:
+    number = inst.submission("LBJJ", name="名字.xlsx")
+    page = who["park_reporter-LBJJ"].get(f"/submissions/{number}").text
+    assert 'title="登录名 park_reporter-LBJJ,园区填报人员,兰州经济区"' in page
+    trail = who["auditor"].get("/trail").text
+    assert ">审计管理员</span>" in trail and ">系统维护人员</span>" in trail and ">root<" not in trail
+    people = People(inst.office.ledger)
+    assert people.title("reviewer,publisher") == "审核人员,发布人员" and people.title("系统") == "系统"
+
+
+def test_what_waits_for_the_approver_is_not_said_to_wait_for_the_reporter(
+    inst: Installation, who: dict[str, Browser]
+) -> None:
+    clerk, number = who["park_reporter-LBJJ"], inst.submission("LBJJ", name="待确认.xlsx")
+    assert "待报送" in clerk.get("/park").text
+    gap = {"gap_confirmed": "1", "gap_reason": "其余各表由主管部门下月统一补报"}
+    sent = clerk.post(f"/submissions/{number}/report", APPROVED | gap, page=f"/submissions/{number}/report")
+    assert sent.location.endswith("done=approval_asked")
+    for address in ("/park", "/park/LBJJ/2015-Q1", "/past", f"/submissions/{number}", f"/submissions/{number}/report"):
+        page = clerk.get(address).text
+        assert "待本单位审核人确认" in page, address
+    assert "→</span> 待报送" not in clerk.get("/park").text + clerk.get(f"/submissions/{number}").text
+    assert "待本单位审核人确认" in who["reviewer"].get("/progress").text
+    asked = who["park_approver"].get(f"/approvals/{number}").text
+    assert "报送不全" in asked and gap["gap_reason"] in asked
+    approved = who["park_approver"].post(
+        f"/approvals/{number}/approve", {"confirmed": "1"}, page=f"/approvals/{number}"
+    )
+    assert approved.status == 303
+    assert gap["gap_reason"] in clerk.get(f"/submissions/{number}/receipt").text
+
+
+def test_files_that_cannot_be_read_have_no_papers(inst: Installation, who: dict[str, Browser]) -> None:
+    clerk, number = who["park_reporter-LBGX"], _unreadable(inst)
+    page = clerk.get(f"/submissions/{number}").text
+    assert "文件无法读取" in page and "/receipt" not in page and "/check-table" not in page
+    assert f"/submissions/{number}/receipt" not in clerk.get("/past").text
+    for paper in ("receipt", "receipt.pdf", "check-table", "check-table.pdf"):
+        answer = clerk.get(f"/submissions/{number}/{paper}")
+        assert answer.status == 409 and "没有回执" in answer.text
+
+
+def _unreadable(inst: Installation) -> str:
+    inst.at += timedelta(seconds=1)
+    got = record_received(
+        inst.office.vault, inst.office.ledger, [IncomingFile("坏.xlsx", b"broken")], park="LBGX", period=Q1, edition="2015",
+        channel="portal", now=inst.at, actor="park_reporter-LBGX",
+    ).submission  # fmt: skip
+    with inst.office.ledger.write() as session:
+        result = CheckResult("1", "r" * 64, "o" * 64, None, None, (), {}, 0, 0, "不是工作簿。")
+        record_check(session, got.number, result, now=inst.at, actor="x")
+        assert submission(session, got.number).state.value == "unreadable"
+    return got.number
+
+
+def test_a_key_of_several_codes_is_shown_without_its_bars() -> None:
+    assert (shown_unit("122|"), shown_unit("122|LBGX01"), shown_unit(UNIT)) == ("122", "122 LBGX01", UNIT)
+
+
+def test_the_menu_of_a_phone_is_never_pushed_sideways() -> None:
+    style = Path("ytb/portal/static/portal.css").read_text(encoding="utf-8")
+    menu = style.split(".nav ul {", 1)[1].split("}", 1)[0]
+    assert "flex-wrap: wrap" in menu and ".nav ul { flex-wrap: nowrap" not in style
