@@ -101,9 +101,33 @@ def aggregated(
     """
     means: dict[str, Mean] = {}
     for group in system.groups:
+        columns = _columns(system, group, leaf_scores, means)
+        if not any(np.isnan(column).any() for column in columns):
+            means[group.id] = _complete_mean(group, columns, weights[group.id], power)
+            continue
         scores, coverage = children_of(system, group, leaf_scores, means)
         means[group.id] = group_mean(group, scores, coverage, weights[group.id], power)
     return means
+
+
+def _columns(system: ScoringSystem, group: Group, leaf_scores: Floats, means: Mapping[str, Mean]) -> list[Floats]:
+    return [means[c].scores if c in means else leaf_scores[..., system.position[c]] for c in group.children]
+
+
+def _complete_mean(group: Group, columns: list[Floats], weights: Floats, power: float | None) -> Mean:
+    """``group_mean`` where no score is missing: child by child, without a table of all of them. Many draws pass here."""
+    exponent = 1.0 if group.is_best_case else group.power if power is None else power
+    floor = group.aggregation.number("floor")
+    total = weights.sum(axis=-1)
+    summed = np.zeros(1)
+    for k, column in enumerate(columns):
+        summed = summed + weights[..., k] * _transformed(column, exponent, floor)
+    if group.is_best_case:
+        scores = summed
+    else:
+        mean = np.divide(summed, total, out=np.full(np.broadcast(summed, total).shape, np.nan), where=total > 0)
+        scores = np.asarray(np.where(total > 0, _inverse(np.where(total > 0, mean, 1.0), exponent), np.nan))
+    return Mean(scores, np.ones(scores.shape))
 
 
 def children_of(

@@ -14,12 +14,14 @@ from typing import Final
 import numpy as np
 import scipy
 
-from pipelines.methods.index.bounded import Flags, Floats, bounded_growth, capped, difference
+from pipelines.methods.index.bounded import Flags, Floats, Integers, bounded_growth, capped, difference
 from pipelines.methods.index.definition import Leaf
 from pipelines.methods.index.steps import OVER_TIME, Step
 from schemas.errors import DefinitionError
 
 MIDDLE: Final = 0.5
+# methods that look at each unit alone, not at the other units of the year
+UNIT_BY_UNIT: Final = OVER_TIME | {"goalposts", "efficacy", "distance_to_target", "none"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,13 @@ def _of_class(reference: Reference, name: str, inside: Flags) -> Reference:
     return replace(reference, classes=(name,) * int(inside.sum()), pool=pool, previous=previous, places=places)
 
 
+def of_rows(reference: Reference, rows: Integers) -> Reference:
+    """What some of the units are measured against, by a method that looks at each unit alone."""
+    previous = None if reference.previous is None else reference.previous[rows]
+    places = tuple(reference.places[k] for k in rows) if reference.places else ()
+    return replace(reference, classes=tuple(reference.classes[k] for k in rows), previous=previous, places=places)
+
+
 def _pooled(x: Floats, step: Step, reference: Reference) -> Floats:
     if step.effective["reference"] != "pooled" or reference.pool is None:
         return x
@@ -91,6 +100,8 @@ def _pooled(x: Floats, step: Step, reference: Reference) -> Floats:
 
 def _extremes(x: Floats) -> tuple[Floats, Floats]:
     known = ~np.isnan(x)
+    if x.shape[-1] and known.all():
+        return x.min(axis=-1, keepdims=True), x.max(axis=-1, keepdims=True)
     low = np.where(known, x, np.inf).min(axis=-1, keepdims=True, initial=np.inf)
     high = np.where(known, x, -np.inf).max(axis=-1, keepdims=True, initial=-np.inf)
     return low, high
@@ -99,6 +110,8 @@ def _extremes(x: Floats) -> tuple[Floats, Floats]:
 def _line(x: Floats, zero: Floats, one: Floats, low: float, high: float) -> Floats:
     """Scores on the line through (zero, low) and (one, high); the middle where both are the same."""
     usable = np.isfinite(zero) & np.isfinite(one) & (one != zero)  # a column with no figure at all has no extremes
+    if usable.all():
+        return np.asarray(low + (x - zero) / (one - zero) * (high - low), dtype=np.float64)
     width = np.where(usable, one, 1.0) - np.where(usable, zero, 0.0)
     start = np.where(usable, zero, 0.0)
     share = np.divide(x - start, width, out=np.full(np.broadcast(x, zero).shape, MIDDLE), where=usable)
@@ -166,8 +179,11 @@ def _zscore(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
         )
     mean = np.nansum(base, axis=-1, keepdims=True) / count
     deviation = np.sqrt(np.nansum((base - mean) ** 2, axis=-1, keepdims=True) / (count - 1))
-    z = leaf.direction * np.divide(x - mean, deviation, out=np.zeros_like(x), where=deviation > 0)
-    scores = np.where(np.isnan(x), np.nan, step.number("centre") + step.number("spread") * z)
+    if (deviation > 0).all():
+        scores = step.number("centre") + step.number("spread") * leaf.direction / deviation * (x - mean)
+    else:
+        z = leaf.direction * np.divide(x - mean, deviation, out=np.zeros_like(x), where=deviation > 0)
+        scores = np.where(np.isnan(x), np.nan, step.number("centre") + step.number("spread") * z)
     return Scores(_clipped(scores, step), {"mean": _spread(mean, x), "deviation": _spread(deviation, x)})
 
 

@@ -40,7 +40,7 @@ class Treatment:
 
     def apply(self, x: Floats) -> Floats:
         """The treated values; any shape."""
-        held = np.clip(x, self.low, self.high)
+        held = np.clip(x, self.low, self.high) if np.isfinite((self.low, self.high)).any() else x
         if self.kind == "none":
             return np.asarray(held, dtype=np.float64)
         shifted = held + self.shift

@@ -16,7 +16,7 @@ import scipy
 from pipelines.methods.index.aggregate import aggregated
 from pipelines.methods.index.bounded import Flags, Floats, Integers
 from pipelines.methods.index.definition import Leaf, ScoringSystem
-from pipelines.methods.index.normalise import normalised
+from pipelines.methods.index.normalise import UNIT_BY_UNIT, normalised, of_rows
 from pipelines.methods.index.score import Prepared, ScoredYear, nominal_weights
 from pipelines.methods.index.steps import IMPUTATIONS, NORMALISATIONS, OVER_TIME, POWERS, Step
 from schemas.errors import DefinitionError
@@ -250,21 +250,28 @@ def _with_errors(
     lab: Laboratory, prepared: Prepared, spread: Floats, fixed: Floats, method: str, noise: Floats
 ) -> Floats:
     """Scores (draws × units × indicators) with the uncertain figures disturbed and their indicators scored anew."""
-    draws = len(noise)
-    scores = np.broadcast_to(fixed, (draws, *fixed.shape)).copy()
+    draws, (units, leaves) = len(noise), fixed.shape
+    scores = np.empty((leaves, draws, units))  # indicators first: one indicator of all draws lies together in memory
+    scores[:] = fixed.T[:, np.newaxis, :]
     for column in np.unique(lab.cells[:, 1]):
         at = np.flatnonzero(lab.cells[:, 1] == column)
         rows = lab.cells[at, 0]
         base, error = prepared.imputed.values[rows, column], spread[rows, column]
         sigma = np.sqrt(np.log1p(error**2))
-        factor = np.exp(sigma * noise[:, at] - sigma**2 / 2)
-        moved = np.where(base > 0, base * factor, base + np.abs(base) * error * noise[:, at])
-        figures = np.broadcast_to(prepared.imputed.values[:, column], (draws, fixed.shape[0])).copy()
+        own = noise[:, at]
+        moved = base * np.exp(sigma * own - sigma**2 / 2)
+        if (base <= 0).any():
+            moved = np.where(base > 0, moved, base + np.abs(base) * error * own)
+        leaf, treatment = _alternative(lab.system.leaves[column], method), prepared.treatments[column]
+        reference = prepared.reference[column]
+        if leaf.normalisation.method in UNIT_BY_UNIT:
+            scores[column][:, rows] = normalised(treatment.apply(moved), leaf, of_rows(reference, rows)).values
+            continue
+        figures = np.empty((draws, units))
+        figures[:] = prepared.imputed.values[:, column]
         figures[:, rows] = moved
-        treated = prepared.treatments[column].apply(figures)
-        leaf = _alternative(lab.system.leaves[column], method)
-        scores[..., column] = normalised(treated, leaf, prepared.reference[column]).values
-    return scores
+        scores[column] = normalised(treatment.apply(figures), leaf, reference).values
+    return np.moveaxis(scores, 0, -1)
 
 
 def _aggregate(lab: Laboratory, scores: Floats, inputs: Inputs, rows: Integers, name: str) -> Floats:
