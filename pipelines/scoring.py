@@ -25,6 +25,7 @@ from pipelines.methods.index.results import (
     leave_one_out_frame,
     orders_frame,
     own_weights_frame,
+    pairs_frame,
     peers_frame,
     sobol_frame,
     strengths_frame,
@@ -183,6 +184,7 @@ def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: 
         frames["own_weights"] = own_weights_frame(system, latest)
     if system.orders:
         frames["orders"], said = orders_frame(system, latest)
+        frames["outranking"] = pairs_frame(system, latest)
         findings += said
     return frames
 

@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Any, Final
 
 from pipelines.methods.index.benefit_of_doubt import check_share_bounds
+from pipelines.methods.index.preference_flows import check_preference
 from pipelines.methods.index.steps import (
     AGGREGATIONS,
     IMPUTATIONS,
     NORMALISATIONS,
     OUTLIERS,
     POWERS,
+    PREFERENCES,
     WEIGHTINGS,
     Options,
     Step,
@@ -22,7 +24,8 @@ from schemas.errors import DefinitionError
 
 Where = Callable[[str, str], str]  # (key, value) → "file:line" of the entry; ("[table]", "") → of a table
 
-ORDERS: Final = ("borda", "copeland", "kemeny")
+ORDERS: Final = ("borda", "copeland", "kemeny", "outranking")
+USUAL: Final = Step("usual")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Leaf:
     imputation: Step
     outliers: Step
     normalisation: Step
+    preference: Step = USUAL
     place: str = ""  # file and line of its definition, for complaints
 
 
@@ -143,6 +147,7 @@ def parse_system(data: Mapping[str, Any], where: Where) -> ScoringSystem:
             ("normalisation", NORMALISATIONS, "minmax"),
             ("weights", WEIGHTINGS, "given"),
             ("aggregation", AGGREGATIONS, "arithmetic"),
+            ("preference", PREFERENCES, USUAL.method),
         )
     }
     leaves = tuple(_leaf(entry, defaults, where) for entry in data.get("indicator", ()))
@@ -211,8 +216,10 @@ def _leaf(entry: Mapping[str, Any], defaults: Mapping[str, Step], where: Where) 
         imputation=step("imputation", IMPUTATIONS),
         outliers=step("outliers", OUTLIERS),
         normalisation=step("normalisation", NORMALISATIONS),
+        preference=step("preference", PREFERENCES),
         place=place,
     )
+    check_preference(leaf.preference, f"指标 {code}", place)
     _check_normalisation(leaf, place)
     return leaf
 

@@ -23,6 +23,7 @@ from pipelines.methods.index.orders import (
     kemeny_order,
     outranking,
 )
+from pipelines.methods.index.preference_flows import Flows, preference_flows
 from pipelines.methods.index.robustness import FACTOR_NAMES, RankSpread
 from pipelines.methods.index.score import (
     ScoredYear,
@@ -95,6 +96,10 @@ def peers_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
 
 ORDER_COLUMNS: Final = {
     "unit_class": pl.String, "order": pl.String, "alternative": pl.Int64, "unit": pl.String, "score": pl.Float64, "rank": pl.Int64,
+    "leaving": pl.Float64, "entering": pl.Float64,
+}  # fmt: skip
+PAIR_COLUMNS: Final = {
+    "unit_class": pl.String, "a": pl.String, "b": pl.String, "preference": pl.Float64, "concordance": pl.Float64,
 }  # fmt: skip
 
 
@@ -111,14 +116,54 @@ def orders_frame(system: ScoringSystem, year: ScoredYear) -> tuple[pl.DataFrame,
                 found = kemeny_order(matrix)
                 said.append(_said_of(found, name))
                 for alternative, places in enumerate(found.orders, start=1):
-                    rows += [(name, order, alternative, units[k], found.agreement, p) for p, k in enumerate(places, 1)]
+                    rows += [
+                        (name, order, alternative, units[k], found.agreement, p, None, None)
+                        for p, k in enumerate(places, 1)
+                    ]
+                continue
+            if order == "outranking":
+                rows += [(name, order, 1, *row) for row in _flows(system, year, inside)]
                 continue
             points = borda_scores(year.scores[inside], weights) if order == "borda" else copeland_scores(matrix)
             rows += [
-                (name, order, 1, unit, float(s), r)
+                (name, order, 1, unit, float(s), r, None, None)
                 for unit, s, r in zip(units, points, competition_ranks(points, system.tie_decimals), strict=True)
             ]
     return frame_of(rows, ORDER_COLUMNS), said
+
+
+def _flows(system: ScoringSystem, year: ScoredYear, inside: Sequence[int]) -> list[tuple[object, ...]]:
+    flows = flows_of(system, year, inside)
+    ranked = competition_ranks(flows.net, system.tie_decimals)
+    return [
+        (year.table.units[row], float(flows.net[k]), ranked[k], float(flows.leaving[k]), float(flows.entering[k]))
+        for k, row in enumerate(inside)
+    ]
+
+
+def flows_of(system: ScoringSystem, year: ScoredYear, inside: Sequence[int]) -> Flows:
+    """Preference flows among some units (rows of the year), each indicator by the preference function of the definition."""
+    functions = [leaf.preference for leaf in system.leaves]
+    return preference_flows(year.scores[inside], effective_weights(system, year), functions)
+
+
+def pairs_frame(system: ScoringSystem, year: ScoredYear) -> pl.DataFrame:
+    """The pairwise matrices of the orders, one row an ordered pair of units that are ranked together.
+
+    ``preference``: how far a outranks b by the preference functions (PROMETHEE); ``concordance``: weight of the indicators in
+    which a is ahead of b, ties half, from which Copeland's and Kemeny's orders come.
+    """
+    rows: list[tuple[object, ...]] = []
+    weights, scores = effective_weights(system, year), year.means[system.root.id].scores
+    for name, inside in compared(system, year.table, scores).items():
+        matrix, flows = outranking(year.scores[inside], weights), flows_of(system, year, inside)
+        rows += [
+            (name, year.table.units[a], year.table.units[b], float(flows.preference[i, j]), float(matrix[i, j]))
+            for i, a in enumerate(inside)
+            for j, b in enumerate(inside)
+            if a != b
+        ]
+    return frame_of(rows, PAIR_COLUMNS)
 
 
 def _said_of(found: KemenyOrder, unit_class: str) -> str:

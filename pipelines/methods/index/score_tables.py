@@ -231,7 +231,7 @@ def parameters_frame(system: ScoringSystem, years: Sequence[ScoredYear]) -> pl.D
         }  # fmt: skip
         rows += [(*head, "ranking", "competition", *row, "") for row in _options(ranking)]
         for k, leaf in enumerate(system.leaves):
-            rows += _leaf_parameters(year, leaf, k)
+            rows += _leaf_parameters(system, year, leaf, k)
         for group in reversed(system.groups):
             rows += _group_parameters(year, group)
     return frame_of(rows, PARAMETER_COLUMNS)
@@ -248,7 +248,7 @@ def _options(options: Mapping[str, Any]) -> Iterator[tuple[str, str, float | Non
             yield "", name, float(value), ""
 
 
-def _leaf_parameters(year: ScoredYear, leaf: Leaf, k: int) -> Iterator[tuple[object, ...]]:
+def _leaf_parameters(system: ScoringSystem, year: ScoredYear, leaf: Leaf, k: int) -> Iterator[tuple[object, ...]]:
     head = (year.table.year, leaf.id, leaf.name)
     value = {
         "column": leaf.column, "denominator": leaf.denominator or None, "factor": leaf.factor,
@@ -266,6 +266,11 @@ def _leaf_parameters(year: ScoredYear, leaf: Leaf, k: int) -> Iterator[tuple[obj
     known = {n: v for n, v in found.items() if not isinstance(v, float) or np.isfinite(v)}
     for row in _options(dict(leaf.outliers.effective) | known):
         yield *head, "outliers", leaf.outliers.method, *row, treatment.note
+    if "outranking" in system.orders:
+        yield *head, "preference", leaf.preference.method, "", "function", None, leaf.preference.method, ""
+        yield from (
+            (*head, "preference", leaf.preference.method, *row, "") for row in _options(leaf.preference.effective)
+        )
     yield *head, "normalisation", leaf.normalisation.method, "", "direction", float(leaf.direction), "", ""
     yield from (
         (*head, "normalisation", leaf.normalisation.method, *row, "") for row in _normalisation(year, leaf.normalisation, k)

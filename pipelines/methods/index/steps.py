@@ -67,11 +67,27 @@ AGGREGATIONS: Final[dict[str, Options]] = {
     "harmonic": _ANY_MEAN,
     "power": {"power": None, **_ANY_MEAN},
 }
+# preference functions of pairwise outranking; thresholds in points of the score
+PREFERENCES: Final[dict[str, Options]] = {
+    "usual": {},
+    "u_shape": {"indifference": None},
+    "v_shape": {"preference": None},
+    "level": {"indifference": None, "preference": None},
+    "linear": {"indifference": None, "preference": None},
+    "gaussian": {"deviation": None},
+}
 POWERS: Final = {"arithmetic": 1.0, "geometric": 0.0, "harmonic": -1.0}
 OVER_TIME: Final = frozenset({"base_growth", "bounded_growth", "difference"})
 MISSING: Final = ("redistribute", "null", "base")
 # no method name but "none" stands in two tables, so a step needs no kind to know its defaults
-_DEFAULTS: Final[dict[str, Options]] = {**NORMALISATIONS, **IMPUTATIONS, **OUTLIERS, **WEIGHTINGS, **AGGREGATIONS}
+_DEFAULTS: Final[dict[str, Options]] = {
+    **NORMALISATIONS,
+    **IMPUTATIONS,
+    **OUTLIERS,
+    **WEIGHTINGS,
+    **AGGREGATIONS,
+    **PREFERENCES,
+}
 
 
 @dataclass(frozen=True)
