@@ -37,7 +37,7 @@ NOTES: Final = (
 )
 
 
-class _PlainFormulas(Worksheet):  # type: ignore[misc]  # the library has no types
+class _PlainFormulas(Worksheet):
     """A sheet whose formulas use none of the functions that newer Excel knows under another name.
 
     The writer looks for thirty of them in every formula, which took half the time of a large workbook.
