@@ -81,7 +81,7 @@ def judge(office: Office, con: duckdb.DuckDBPyConnection, period: Period, now: d
     inputs = live_inputs(office, con)
     population = inputs.population("in_force")
     if period.round != "A" or not population.has(period):
-        raise RefusalError(f"{period} 没有已验收的年报,不能评价。")
+        raise RefusalError(f"{period} 没有已验收的年报,不能评价。请先验收该年年报,或换年份。")
     ladder = ladder_of(population.edition(period))
     with office.ledger.read() as session:
         on_file = standings_on_file(session, ladder)

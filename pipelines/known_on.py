@@ -52,7 +52,7 @@ def computed_as_known(
         }
         register = register_frames(session, sorted({s.period for s in listed}, key=str), known=instant)
     if not any(s.period == period for s in listed):
-        raise RefusalError(f"{period} 到那时还没有报送。")
+        raise RefusalError(f"{period} 到那时还没有报送;请换较晚的日期或别的报告期。")
     with facts.in_memory() as con:
         load_listed(office, con, listed)
         now = live_inputs(office, con)

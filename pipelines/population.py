@@ -25,6 +25,7 @@ from warehouse import facts
 
 ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
 ANSWERED, UNREACHED = "0", "3"
+YEARS_BACK = 2  # in a first quarter the report of the year before is not in yet
 V = TypeVar("V")
 
 
@@ -120,7 +121,7 @@ class Population:
 
     def _derived(self, frame: pl.DataFrame, edition: Edition, roster: str, period: Period) -> pl.DataFrame:
         """Computed indicators. One made of cumulative figures (the size class) is a matter of whole years: a quarter takes
-        it from the year before, or units would change class from quarter to quarter."""
+        it from the newest annual report of the last ``YEARS_BACK`` years, or units would change class from quarter to quarter."""
         formulas = {
             i.code: i for f in edition.forms.values() if f.roster == roster for i in f.shown(period) if i.derived
         }
@@ -133,11 +134,9 @@ class Population:
         values = ready.select(row_expr(i.derived, env).cast(i.dtype).alias(c) for c, i in now.items())
         frame = frame.with_columns(values)
         if yearly:
-            before = self.bare(Period(period.year - 1)).rosters[roster]
-            known = before.select("unit_id", *(c for c in sorted(yearly) if c in before.columns)).unique(
-                "unit_id", keep="first"
-            )
-            frame = frame.drop(*yearly, strict=False).join(known, on="unit_id", how="left", maintain_order="left")
+            frame = frame.drop(*yearly, strict=False)
+            for back in range(1, YEARS_BACK + 1):
+                frame = _filled_from(frame, self.bare(Period(period.year - back)).rosters[roster], sorted(yearly))
         return frame
 
     def _derived_parks(self, data: PeriodData, edition: Edition, period: Period) -> pl.DataFrame:
@@ -228,6 +227,15 @@ def _nothing(period: Period) -> PeriodData:
 
 def _of_flows(indicator: Indicator, edition: Edition) -> bool:
     return any(edition.indicators[c].flow for c, _ in operands(parse(indicator.derived)) if c in edition.indicators)
+
+
+def _filled_from(frame: pl.DataFrame, older: pl.DataFrame, codes: list[str]) -> pl.DataFrame:
+    """``frame`` with the ``codes`` of the same unit in ``older`` where it has none of its own."""
+    there = [c for c in codes if c in older.columns]
+    known = older.select("unit_id", *(pl.col(c).alias(f"{c} older") for c in there)).unique("unit_id", keep="first")
+    joined = frame.join(known, on="unit_id", how="left", maintain_order="left")
+    filled = [(pl.coalesce(c, f"{c} older") if c in frame.columns else pl.col(f"{c} older")).alias(c) for c in there]
+    return joined.with_columns(filled).drop(f"{c} older" for c in there)
 
 
 def _beside(frame: pl.DataFrame, others: Mapping[str, pl.DataFrame], key: str) -> pl.DataFrame:

@@ -49,7 +49,7 @@ from warehouse.ledger.submissions import Submission, submission
 from warehouse.snapshots import publish_snapshot
 
 INDEX, WARNINGS = "index_scores", "monitoring_warnings"
-NOT_IN_FORCE = "本期还没有已验收的报送,不能发布。"
+NOT_IN_FORCE = "本期还没有已验收的报送,不能发布。请先审核验收本期的报送,或换报告期。"
 
 
 def code_version() -> str:

@@ -58,7 +58,7 @@ def find_cell(release: Path, table: str, cell: str) -> dict[str, object]:
         mart, key, column = find_figure(pl.read_parquet(release / "cells.parquet"), table, cell)
     found = pl.read_parquet(release / marts[mart]["parquet"]).filter(row_key=key)
     if found.is_empty():
-        raise RefusalError(f"{mart} 里没有 row_key 为 {key} 的数。")
+        raise RefusalError(f"{mart} 里没有 row_key 为 {key} 的数;请照抄数据表 row_key 列,后接“:列名”。")
     return {"mart": mart, "column": column, **found.row(0, named=True)}
 
 

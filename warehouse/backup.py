@@ -84,7 +84,7 @@ def damaged_in_backup(folder: Path) -> list[str]:
     """The files of a backup that are missing or not as they were made, by name; empty: it can be restored."""
     inventory = folder / INVENTORY
     if not inventory.exists():
-        raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY})。")
+        raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY});请指明 ytb backup 写出的目录。")
     with disk_faults("核对备份"):
         listed = json.loads(inventory.read_text(encoding="utf-8"))["files"]
         return sorted(
@@ -100,7 +100,7 @@ def restore_backup(folder: Path, root: Path) -> Home:
     """
     inventory = folder / INVENTORY
     if not inventory.exists():
-        raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY})。")
+        raise RefusalError(f"{folder} 不是备份目录(缺 {INVENTORY});请指明 ytb backup 写出的目录。")
     if root.exists() and any(root.iterdir()):
         raise RefusalError(f"{root} 不是空目录,不覆盖;请用 --home 指明一个空目录。")
     listed = json.loads(inventory.read_text(encoding="utf-8"))["files"]

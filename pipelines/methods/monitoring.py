@@ -71,7 +71,7 @@ def monitoring_figures(
         others |= sides.others.keys()
         weighted |= sides.weighted
     if not portions:
-        raise RefusalError(f"{period} 没有任何单位的数据,算不出监测指标。")
+        raise RefusalError(f"{period} 没有任何单位的数据,算不出监测指标。请先接收本期的报送,或换报告期。")
     terms = joined(portions)
     frame = Frame(
         first_quarter=period.previous() is None,

@@ -31,6 +31,7 @@ NOT_COMPLETE: Final = "有园区未报送,不作合计"
 NO_PREVIOUS: Final = "没有上季数据"
 NO_PAIRS: Final = "没有上季与本季都报送的单位"
 NOT_PUBLISHED: Final = "上年同期未发布"
+NO_SUCH_GROUP: Final = "上年同期发布数中没有这一组"
 PREVIOUS_NOT_PUBLISHED: Final = "上季未发布"
 LOW_COVERAGE: Final = "可比单位所占份额不足规定的比例,不公布"
 NO_YEAR_EARLIER: Final = "没有上年同期数据"
@@ -187,7 +188,7 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
     no_earlier = _when((pl.lit(not frame.has_previous), NO_PREVIOUS), otherwise=NO_PAIRS)
     revised = c("previous").is_not_null() | c("printed").is_not_null()
     missing = pl.when(sheet).then(pl.lit(NOT_COMPLETE)).otherwise(pl.lit(NOT_REPORTED))
-    unpublished = pl.lit("" if frame.has_year_earlier_published else NOT_PUBLISHED)
+    unpublished = pl.lit(NO_SUCH_GROUP if frame.has_year_earlier_published else NOT_PUBLISHED)
     # A side that nobody has is said once, at the total, not in every category.
     has_earlier, has_published = (
         whole | pl.lit(frame.has_year_earlier),

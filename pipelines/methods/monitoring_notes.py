@@ -11,12 +11,14 @@ from typing import Final
 import polars as pl
 
 from pipelines.methods import growth
+from pipelines.methods.area_figures import UNKNOWN_CATEGORY
 from pipelines.methods.series.imputing import METHODS as METHOD_NAMES
 
 RESPONDENTS: Final = ("growth_matched", "year_earlier_matched", "cumulative_reported", "growth_reported")
 CONSTANT: Final = ("cumulative_constant", "growth_real")
 OF_BEFORE: Final = ("correction", "year_earlier_published", "cumulative_reported", "growth_reported")
 """Figures of another round, and those that say by name that only respondents are in them."""
+WITHOUT_SIZE: Final = "前两年没有年报资料,不能按划分办法划型"
 SILENT: Final = "未含{}个未报单位"
 ONLY_PAIRS: Final = "按同口径计算:只含两期都有数的单位,{}个单位没有上年同期数、不在其内"
 ONLY_PAIRS_TOTAL: Final = "按同口径增量计算:{}个单位没有上年同期数、不在其内"
@@ -42,6 +44,8 @@ def note_of(code: str, sheet_codes: Collection[str], *, weighted: bool) -> pl.Ex
     if code not in OF_BEFORE:
         said.append(_silent_note(code))
     said.append(_apart_note(code, sheet_codes))
+    unclassed = (pl.col("breakdown") == "size") & (pl.col("category") == UNKNOWN_CATEGORY)
+    said.append(pl.when(unclassed).then(pl.lit(WITHOUT_SIZE)))
     return pl.concat_str(said, separator="。", ignore_nulls=True)
 
 

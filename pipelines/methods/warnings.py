@@ -40,6 +40,7 @@ TABLE: Final = "warnings"
 COMBINED: Final = "W"
 COMBINED_NAME: Final = "综合等级"
 GAP: Final = "gap"
+EXPECTED: Final = "expected"
 PERCENT: Final = "%"
 
 MEASURES: Final[dict[str, tuple[str, str, int]]] = {
@@ -55,7 +56,10 @@ MEASURES: Final[dict[str, tuple[str, str, int]]] = {
 }
 NOT_COMPUTABLE: Final = "数据不全,不能计算"
 NO_PRICES: Final = "价格指数未公布,不计算不变价同比"
-NO_TARGETS: Final = "没有可计进度的目标"
+NO_PROGRESS: Final = "上年没有年报,目标进展未计算"
+NO_TARGETS: Final = "没有本区的规划目标"
+NOT_BEGUN: Final = "本区规划目标均未到起算时间"
+NO_FIGURES: Final = "本区规划目标缺少计算进度的数据"
 INCREMENT_SMALL: Final = "增量的绝对值不足上年同期总量的1%,不定级"
 EARLY: Final = "以前季度不足,不计算"
 
@@ -237,10 +241,17 @@ def _concentration(
 
 
 def _gap_of(targets: Product | None, area: str) -> Reading:
+    """The median gap of the area's targets in per cent; without one, why there is none."""
     if targets is None:
+        return Reading(None, problem=NO_PROGRESS)
+    own = targets.cells.filter(pl.col("area") == area)
+    gaps = own.filter(pl.col("measure") == GAP, pl.col("value").is_not_null())
+    if gaps.height:
+        return Reading(median(gaps["value"].to_list()))
+    if own.is_empty():
         return Reading(None, problem=NO_TARGETS)
-    gaps = targets.cells.filter((pl.col("measure") == GAP) & (pl.col("area") == area) & pl.col("value").is_not_null())
-    return Reading(median(gaps["value"].to_list())) if gaps.height else Reading(None, problem=NO_TARGETS)
+    due = own.filter(pl.col("measure") == EXPECTED, pl.col("value") > 0)
+    return Reading(None, problem=NO_FIGURES if due.height else NOT_BEGUN)
 
 
 def _judged(reading: Reading, warning: WarningIndicator, parameters: Parameters) -> tuple[int | None, str]:

@@ -200,7 +200,9 @@ def first_reports(session: Session, period: Period) -> dict[str, datetime]:
 def _open_round(session: Session, period: Period) -> Round:
     found = round_of(session, period)
     if found is None or not found.is_open:
-        raise RefusalError(f"{period} {'尚未开网' if found is None else '已关网'}。")
+        raise RefusalError(
+            f"{period} {'尚未开网' if found is None else '已关网'};各期状态见 ytb period status,开网用 ytb period open。"
+        )
     return found
 
 

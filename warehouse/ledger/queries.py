@@ -144,7 +144,7 @@ def query(session: Session, number: int) -> Query:
     """One thread with its messages. Raises RefusalError for an unknown number."""
     row = session.get(QueryThreadRow, number)
     if row is None:
-        raise RefusalError(f"没有编号为 {number} 的查询。")
+        raise RefusalError(f"没有编号为 {number} 的查询;编号见 ytb query list。")
     return _complete(session, [row])[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from warehouse.ledger.models import ROLES, SCOPED_ROLES, UserRow
 
 ENTERPRISE = "enterprise"
 """The role of an enterprise's own account."""
+NOBODY: Final = "没有用户“{name}”。请用 --user 写明以谁的名义办理(不写时是操作系统的用户名);现有账户见 ytb user list,新账户用 ytb user add。"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TELEPHONE = re.compile(r"\+?[0-9]{5,20}")
@@ -107,7 +108,7 @@ def disable_user(session: Session, name: str, *, now: datetime, actor: str, reas
     """Bar a person from acting; what they did stays theirs. Twice is once."""
     row = session.get(UserRow, name)
     if row is None:
-        raise RefusalError(f"没有用户“{name}”。")
+        raise RefusalError(NOBODY.format(name=name))
     if not row.disabled:
         row.disabled = True
         session.flush()
@@ -119,7 +120,7 @@ def set_contact(session: Session, name: str, *, email: str, telephone: str, now:
     """Where mail and short messages for a person go; empty: nowhere. The trail says that it changed, not to what."""
     row = session.get(UserRow, name)
     if row is None or row.disabled:
-        raise RefusalError(f"用户“{name}”不存在或已停用。")
+        raise RefusalError(f"用户“{name}”不存在或已停用;现有账户见 ytb user list。")
     row.email, row.telephone = _email(email) or None, _telephone(telephone) or None
     session.flush()
     trail.append(session, at=now, actor=actor, action="contact_set", subject=f"user/{name}")
@@ -142,7 +143,7 @@ def user(session: Session, name: str) -> User:
     """One person. Raises RefusalError for an unknown name."""
     row = session.get(UserRow, name)
     if row is None:
-        raise RefusalError(f"没有用户“{name}”。")
+        raise RefusalError(NOBODY.format(name=name))
     return person_of(row)
 
 

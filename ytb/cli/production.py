@@ -19,7 +19,7 @@ import typer
 from exports.manifest import read_manifest, standing_text
 from exports.revision import revision_table
 from pipelines import loading
-from pipelines.inputs import live_inputs
+from pipelines.inputs import Inputs, live_inputs
 from pipelines.intake import COLLATED, HISTORY
 from pipelines.known_on import computed_as_known, end_of_day
 from pipelines.methods.series.imputing import METHODS
@@ -44,6 +44,8 @@ from warehouse.snapshots import publish_snapshot, reader
 from ytb.cli.output import beijing, emit, plain, progress, table
 from ytb.cli.session import BEIJING, CALL
 
+YEARLY = "年度产品只用已验收的年报;请先审核验收(ytb review list)。"
+QUARTERLY = "请先接收本期的报送(ytb period status 看谁未报)。"
 ROWS_SHOWN, COLUMNS_SHOWN = 200, 14  # of a query, for people; --json gives all
 
 
@@ -83,7 +85,9 @@ def run(
     else:
         with facts.writer(CALL.home.live) as con:
             loading.load_all(CALL.office, con, progress=progress)
-            found = compute(live_inputs(CALL.office, con), p, wanted, progress)
+            inputs = live_inputs(CALL.office, con)
+            _require_reports(inputs, p)
+            found = compute(inputs, p, wanted, progress)
             with facts.transaction(con):
                 store(con, p, found)
             publish_snapshot(con, CALL.home.snapshots)
@@ -91,6 +95,7 @@ def run(
         output.mkdir(parents=True, exist_ok=True)
         for name, made in found.items():
             (output / f"{name}.csv").write_bytes(b"\xef\xbb\xbf" + made.cells.write_csv().encode())
+    empty = [name for name, made in found.items() if made.cells.is_empty()]
     rows = [
         (name, MARTS[name].title, made.cells.height, made.cells.filter(pl.col("value").is_null()).height)
         for name, made in found.items()
@@ -99,6 +104,19 @@ def run(
         {"period": str(p), "as_of": as_of or None, "marts": {r[0]: {"cells": r[2], "empty": r[3]} for r in rows}},
         table(f"{p} 已计算{f'(按 {as_of} 所知)' if as_of else ''}", ["表", "名称", "单元格", "其中无数"], rows),
     )
+    if len(empty) == len(found):
+        progress(f"提醒:{p} 没有算出任何结果。{YEARLY if p.round == 'A' else QUARTERLY}")
+        raise typer.Exit(1)
+    if empty:
+        progress(f"提醒:以下表没有结果:{'、'.join(MARTS[name].title for name in empty)}。")
+
+
+def _require_reports(inputs: Inputs, period: Period) -> None:
+    """Refuse a period nobody has reported: its products would all be empty, and what was computed before would be lost."""
+    if not any(s.period == period for s in inputs.submissions):
+        known = sorted({str(s.period) for s in inputs.submissions})
+        listed = f"有报送的报告期:{'、'.join(known[-8:])}。" if known else "还没有任何报告期的报送。"
+        raise RefusalError(f"{period} 没有在册的报送,算不出任何产品。请先接收本期的报送,或换报告期;{listed}")
 
 
 def publish_command(

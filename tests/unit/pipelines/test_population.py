@@ -10,6 +10,7 @@ from pipelines.population import Population
 from schemas.catalog import programme
 from schemas.errors import DefinitionError
 from schemas.period import Period
+from schemas.period_data import PeriodData
 from warehouse import facts
 
 BEFORE = Period(2012, 4)
@@ -39,3 +40,27 @@ def test_a_unit_whose_report_has_gone_back_is_no_longer_answered() -> None:
         facts.create(con, of)
         roster = Population(con, of, register=lambda _: register).bare(period).rosters["enterprise"]
     assert dict(roster.select("unit_id", "answer_status").iter_rows()) == {"a": "3", "b": "2", "c": "3"}
+
+
+def test_a_quarter_takes_the_size_of_the_newest_annual_report_and_never_of_quarterly_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a first quarter the report of the year before is not in: the year before that counts; the newcomer has no size."""
+    of = programme()
+    sizes = {2015: {"both": "3", "new": "4"}, 2014: {"both": "2", "old": "1"}, 2013: {"older": "1"}}
+
+    def annual(_: Population, period: Period) -> PeriodData:
+        known = sizes.get(period.year, {})
+        roster = pl.DataFrame(
+            {"unit_id": list(known), "B10": list(known.values())}, schema_overrides={"B10": pl.String}
+        )
+        return PeriodData(period, {"enterprise": roster}, pl.DataFrame({"park": ["LBXQ"]}))
+
+    monkeypatch.setattr(Population, "bare", annual)
+    units = ["both", "new", "old", "older", "newcomer"]
+    frame = pl.DataFrame({"unit_id": units, "park": ["LBXQ"] * 5, "F01": [1] * 5, "B10": ["2"] * 5})
+    with duckdb.connect() as con:
+        period = Period(2016, 1)
+        found = Population(con, of)._derived(frame, of.edition_for(period), "enterprise", period)
+    expected = {"both": "3", "new": "4", "old": "1", "older": None, "newcomer": None}
+    assert dict(found.select("unit_id", "B10").iter_rows()) == expected

@@ -151,7 +151,20 @@ def test_target_progress_is_the_median_gap_of_the_area() -> None:
     found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme(), targets=targets))
     assert found["W15", "value"]["value"] == -6.0 and found["W15", "level"]["value"] == 2
     without = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme()))
-    assert without["W15", "level"]["note"] == "没有可计进度的目标"
+    assert without["W15", "level"]["note"] == "上年没有年报,目标进展未计算"
+    reasons = {
+        "没有本区的规划目标": ("LBGX", ["expected"], [50.0]),
+        "本区规划目标均未到起算时间": ("LBXQ", ["expected", "gap"], [0.0, None]),
+        "本区规划目标缺少计算进度的数据": ("LBXQ", ["expected", "gap"], [20.0, None]),
+    }
+    for said, (area, measures, values) in reasons.items():
+        rows = pl.DataFrame({"area": [area] * len(values), "measure": measures, "value": values})
+        found = rows_of(
+            monitoring_warnings(
+                {"2016-Q2": round_of("2016-Q2", 937)}, programme(), targets=Product(rows, pl.DataFrame())
+            )
+        )
+        assert found["W15", "level"]["note"] == said
 
 
 def test_the_combined_level_says_what_fired() -> None:

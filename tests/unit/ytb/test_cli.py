@@ -139,6 +139,20 @@ def test_a_path_that_is_in_the_way_is_the_callers_matter(capsys: pytest.CaptureF
     assert code == 0 and "None" not in out and "1  y  100" in out and out.startswith("x:2 个单位,1 项指标\n")
 
 
+def test_a_period_nobody_reported_has_no_products_and_the_complaint_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    assert run(capsys, *home, "init")[0] == 0
+    for period in ("2019-Q2", "2019"):
+        code, out, err = run(capsys, *home, "run", "all", "--period", period)
+        assert code == 1 and "已计算" not in out
+        assert f"{period} 没有在册的报送" in err and "请先接收本期的报送" in err and "还没有任何报告期的报送" in err
+    words = ("evaluation", "appeal", "LBGX", "--reason", "r")
+    code, _, err = run(capsys, *home, "--user", "nobody", *words)
+    assert code == 1 and "没有用户“nobody”" in err and "--user" in err and "ytb user list" in err
+
+
 def test_the_list_of_commands_says_what_they_say_and_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
     everything = typer.main.get_command(app_for(["completion"])).commands  # type: ignore[attr-defined]
     said = {name: everything[name].help.strip() for name in HELP_LINES}
