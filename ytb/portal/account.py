@@ -15,6 +15,7 @@ from warehouse.ledger import access
 from warehouse.ledger.receipts import verify_receipt
 from ytb.portal import pages, passwords, problems
 from ytb.portal.door import session_cookie, visitor_cookie
+from ytb.portal.route import menu_of
 from ytb.portal.visit import Visit
 
 NOT_KNOWN = "用户名、口令或验证码不对。连续 5 次不对,账户将锁定 15 分钟;忘记口令请联系安全管理员重置。"
@@ -43,9 +44,7 @@ def home(visit: Visit) -> Response:
     }
     if visit.who.role in first:
         return pages.go(first[visit.who.role])
-    from ytb.portal.routes import menu_of
-
-    mine = [route.path for route in menu_of(visit.who)]
+    mine = [route.path for route in menu_of(visit.portal.routes, visit.who)]
     return pages.go("/progress" if "/progress" in mine else mine[0] if mine else "/account")
 
 

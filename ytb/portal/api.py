@@ -196,6 +196,4 @@ def _receipt(visit: Visit, found: Submission) -> dict[str, Any]:
 
 def document(visit: Visit) -> Response:
     """The OpenAPI document of this interface, made from the route table."""
-    from ytb.portal.routes import ROUTES
-
-    return answer(visit, openapi.document([route for route in ROUTES if route.is_api]))
+    return answer(visit, openapi.document([route for route in visit.portal.routes if route.is_api]))

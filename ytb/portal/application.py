@@ -55,6 +55,7 @@ def portal_of(
         key=hmac.new(receipt_key(home), b"portal", hashlib.sha256).digest(),
         organisation=config.organisation,
         settings=settings,
+        routes=ROUTES,
         publish=publish or publisher(the_office, home, clock),
         courier=Courier(the_office, messengers, clock, config.organisation) if messengers else None,
         daily_quota=config.uploads.daily_quota,

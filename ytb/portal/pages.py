@@ -24,6 +24,7 @@ from warehouse.ledger.models import ROLES
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
 from ytb.portal.people import People, person, person_with_place
+from ytb.portal.route import menu_of
 from ytb.portal.visit import BEIJING, Portal, Visit
 
 FOLDER = Path(__file__).parent
@@ -208,8 +209,6 @@ def holder_of(visit: Visit) -> str:
 
 def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTMLResponse:
     """A page. ``visit.error`` stands on top of it, as does what was done just before."""
-    from ytb.portal.routes import menu_of
-
     shared: Mapping[str, Any] = {
         "visit": visit,
         "user": visit.user,
@@ -217,7 +216,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTML
         "csrf": csrf_token(visit.portal, holder_of(visit)),
         "organisation": visit.portal.organisation,
         "programme": visit.office.programme.title,
-        "menu": menu_of(visit.user),
+        "menu": menu_of(visit.portal.routes, visit.user),
         "here": visit.request.url.path,
         "said": SAID.get(visit.query("done"), ""),
         "error": visit.error,

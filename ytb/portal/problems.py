@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
 
+from ytb.portal.pages import page
 from ytb.portal.visit import Visit
 
 
@@ -76,8 +77,6 @@ def answer(visit: Visit, problem: PortalError) -> Response:
             "detail": problem.detail,
         }
         return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
-    from ytb.portal.pages import page
-
     found = page(visit, "problem", status=problem.status, problem=problem, back=_back(visit))
     found.headers.update(headers)
     return found

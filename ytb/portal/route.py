@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from starlette.responses import Response
 
+from warehouse.ledger.users import User
 from ytb.portal.visit import Visit
 
 Handler = Callable[[Visit], Response]
@@ -57,3 +58,8 @@ class Route:
     def is_public(self) -> bool:
         """Whether no sign-in is asked for."""
         return not self.roles
+
+
+def menu_of(routes: Sequence[Route], user: User | None) -> list[Route]:
+    """The entries of the menu for a person."""
+    return [route for route in routes if route.menu and user is not None and user.role in route.roles]

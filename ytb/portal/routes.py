@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from warehouse.ledger.models import ROLES
-from warehouse.ledger.users import User
 from ytb.portal import (
     account,
     administration,
@@ -248,8 +247,3 @@ ROUTES: tuple[Route, ...] = (
     _get("api_return", "/api/v1/returns/{number}", api_returns.status, ENTERPRISE | PARK, owner=_E, scope="read", title="一份企业自填表的状态"),
     _get("api_return_findings", "/api/v1/returns/{number}/findings", api_returns.findings, ENTERPRISE | PARK, owner=_E, reads=True, scope="read", title="一份企业自填表的问题"),
 )  # fmt: skip
-
-
-def menu_of(user: User | None) -> list[Route]:
-    """The entries of the menu for a person."""
-    return [route for route in ROUTES if route.menu and user is not None and user.role in route.roles]

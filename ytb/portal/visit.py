@@ -66,6 +66,8 @@ class Portal:
     key: bytes
     organisation: str
     settings: Settings
+    routes: Sequence[Route]
+    """Every address, for menus and for the description of the interface."""
     examiner: Examiner
     publish: Callable[[int, Period, str, str], None]
     """Starts a release in a process of its own: number of the request, period, reason, who confirmed."""
