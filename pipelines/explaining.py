@@ -47,7 +47,11 @@ def weakness(programme: Programme, reason_code: str, text: str) -> str:
         listed = "、".join(
             f"{c}{n}" for c, n in programme.codelists["reason_code"].rows.select("code", "name").iter_rows()
         )
-        return f"原因码“{reason_code}”无效,请从下列中选填:{listed}。"
+        return (
+            f"原因码“{reason_code}”无效,请从下列中选填:{listed}。"
+            if reason_code
+            else f"没有选原因,请从下列中选填:{listed}。"
+        )
     if len(words) < SHORTEST_EXPLANATION or len(_core(words)) < SHORTEST_CORE or len(set(words)) < LEAST_DIFFERENT:
         return f"说明“{text}”没有写明原因;请写清发生了什么(不少于 {SHORTEST_EXPLANATION} 个字)。"
     return ""

@@ -21,6 +21,7 @@ from sources.marked_list import FindingKey
 from sources.pool import Pool
 from warehouse.ledger.explanations import explanations_of
 from warehouse.ledger.proposed_values import proposed_values_of
+from warehouse.ledger.register import register_as_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, SubmittedFile
 
@@ -35,9 +36,11 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
     if found.check is None or found.state in STANDING:
         return {}
     findings = findings_of(office.vault, found)
-    names = _unit_names(office, found)
     with office.ledger.read() as session:
+        register = register_as_of(session, found.period.end, park=found.park)
         proposed = proposed_values_of(session, found.number)
+    # An enterprise that is not in the files is called what the register calls it.
+    names = names_in({"basic": register}) | _unit_names(office, found)
     texts = proposal_texts(proposed, office.programme.edition_for(found.period))
     books: dict[str, bytes] = {}
     of_all = pl.col("file").is_null()

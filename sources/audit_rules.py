@@ -266,8 +266,8 @@ def _absent_units(run: Run, planned: PlannedRule, register: pl.DataFrame | None)
     absent = register.filter(~pl.col("unit_id").is_in(present.implode()) & pl.col("answer_status").is_null())
     return [
         {"rule": rule.id, "severity": rule.severity.value, "form": rule.form, "unit_id": unit, "column": "B01", "problem": f"{rule.message}。",
-         "found": name or "", "code": "rule", "outcome": "failed", "absorbed_by": ""}
-        for unit, name in absent.select("unit_id", "name").iter_rows()
+         "found": "", "code": "rule", "outcome": "failed", "absorbed_by": ""}
+        for unit in absent["unit_id"]
     ]  # fmt: skip
 
 

@@ -258,9 +258,9 @@ class Person:
         """Say why each soft finding is right as it stands, where there are any."""
         if self.page.locator("a:has-text('填写情况说明')").count():
             self.click("a:has-text('填写情况说明')")
-            for choice in self.page.locator("select[name=code]").all():
+            for choice in self.page.locator(".explain .row select").all():
                 choice.select_option("07")
-            for text in self.page.locator("textarea[name=text]").all():
+            for text in self.page.locator(".explain .row textarea").all():
                 text.fill("企业停产半年后恢复生产,已核对凭证")
             self.click("button:has-text('保存情况说明')")
         else:
@@ -408,10 +408,10 @@ def test_the_keyboard_alone_files_a_report(served: Served, browser: Any) -> None
     clerk.press("上传并审核")
     if clerk.page.locator("a:has-text('填写情况说明')").count():
         clerk.press("填写情况说明")
-        for _ in range(clerk.page.locator("fieldset select[name=code]").count()):
-            clerk.reach("code")
+        for n in range(1, 1 + clerk.page.locator(".explain .row select").count()):
+            clerk.reach(f"code-{n}")
             clerk.page.keyboard.type("07")
-            clerk.type("text", "企业停产半年后恢复生产,已核对凭证")
+            clerk.type(f"text-{n}", "企业停产半年后恢复生产,已核对凭证")
         clerk.press("保存情况说明")
     else:
         clerk.press("去报送")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import JSONResponse, Response
 
 from pipelines.own_returns import (
@@ -34,6 +36,7 @@ from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.signatories import Signatories
 from ytb.portal import pages, problems
 from ytb.portal.examining import Waiting
+from ytb.portal.explaining import cause_forms, given_in
 from ytb.portal.findings import HARD, Line, groups_of, worded
 from ytb.portal.park import EXTENSIONS, day_of, incoming
 from ytb.portal.visit import BEIJING, Visit
@@ -129,14 +132,14 @@ def may_act(visit: Visit, found: EnterpriseReturn) -> bool:
     return (visit.who.unit_id is not None) == found.is_own
 
 
-def lines_of(visit: Visit, found: EnterpriseReturn) -> list[Line]:
-    """What the enterprise has to act on, hard findings first."""
+def lines_and_causes(visit: Visit, found: EnterpriseReturn) -> tuple[list[Line], list[Cause]]:
+    """What the enterprise has to act on, hard findings first, and the causes."""
     if found.check is None or found.check.findings_blob is None:
-        return []
+        return [], []
     with visit.office.ledger.read() as session:
         told = return_explanations_of(session, found.number)
     findings = return_findings(visit.office, found)
-    return worded(visit, found.period, findings, return_names(visit.office, found), told)[0]
+    return worded(visit, found.period, findings, return_names(visit.office, found), told)
 
 
 def one(visit: Visit) -> Response:
@@ -146,11 +149,7 @@ def one(visit: Visit) -> Response:
         told = return_explanations_of(session, found.number)
         newest = newest_return(session, found.park, found.period, found.unit_id)
         current = rounds(session).get(found.period)
-    lines: list[Line] = []
-    causes: list[Cause] = []
-    if found.check is not None and found.check.findings_blob is not None:
-        findings = return_findings(visit.office, found)
-        lines, causes = worded(visit, found.period, findings, return_names(visit.office, found), told)
+    lines, causes = lines_and_causes(visit, found)
     asked = keys_to_explain(visit.office, found)
     form = visit.form
     given = {name: form.get(name) for name in ("unit_head", "statistics_head", "filled_by", "telephone", "basis")}
@@ -197,20 +196,17 @@ def original(visit: Visit) -> Response:
 
 def explanations(visit: Visit) -> Response:
     """The form for explanations."""
-    return _explanations(visit, {}, {})
+    return _explanations(visit, {})
 
 
-def _explanations(visit: Visit, weak: dict[str, str], typed: dict[str, tuple[str, str]]) -> Response:
+def _explanations(visit: Visit, weak: Mapping[str, str]) -> Response:
     found = visit.handed_in
-    soft: dict[str, Line] = {}
-    for line in lines_of(visit, found):
-        if not line.is_hard:
-            soft.setdefault(line.key, line)
+    groups = cause_forms(*lines_and_causes(visit, found), visit, weak)
     codes = visit.office.programme.codelists["reason_code"].rows.select("code", "name").rows()
     is_open = found.state is ReturnState.CLEAN and may_act(visit, found)
     return pages.page(
-        visit, "explanations", status=422 if weak else 200, found=found, lines=list(soft.values()), codes=codes, weak=weak,
-        typed=typed, is_open=is_open, park=visit.park, before={}, base=f"/returns/{found.number}", start=start_of(visit),
+        visit, "explanations", status=422 if weak else 200, found=found, groups=groups, codes=codes, weak=weak,
+        is_open=is_open, park=visit.park, before={}, base=f"/returns/{found.number}", start=start_of(visit),
     )  # fmt: skip
 
 
@@ -226,19 +222,10 @@ def give_explanations(visit: Visit) -> Response:
     """Enter the explanations; those that say nothing come back with the reason, the others are kept."""
     found = visit.handed_in
     require_may_act(visit, found)
-    keys, texts, codes = visit.form.all("key"), visit.form.all("text"), visit.form.all("code")
-    if not len(keys) == len(texts) == len(codes):
-        raise problems.BAD_FORM
-    same = visit.form.get("same_code"), visit.form.get("same_text")
-    given: dict[str, tuple[str, str]] = {}
-    for key, code, text in zip(keys, codes, texts, strict=True):
-        if text.strip() or code:
-            given[key] = (code or same[0], text.strip() or same[1])
-        elif all(same):
-            given[key] = same
+    given = given_in(visit.form, *lines_and_causes(visit, found))
     result = explain_return(visit.office, found.number, given, now=visit.now, actor=visit.who.name)
     if result.weak:
-        return _explanations(visit, dict(result.weak), given)
+        return _explanations(visit, result.weak)
     return pages.go(f"/returns/{found.number}" + ("/explanations" if result.left else ""), "explained")
 
 

@@ -9,11 +9,10 @@ import polars as pl
 from starlette.responses import JSONResponse, Response
 
 from pipelines.comparing import compared
-from pipelines.explaining import earlier_explanations
 from pipelines.handing_back import marked_books
 from pipelines.intake import COLLATED, findings_of, observations_of
 from pipelines.proposing import proposal_texts
-from pipelines.reporting import explain, to_explain
+from pipelines.reporting import to_explain
 from schemas.findings import BLOCKING
 from schemas.period import Period
 from sources.causes import Cause
@@ -70,6 +69,7 @@ class Group:
 def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
     """Unit → name: of enterprises as filed, of those that are not in the file as registered; of tasks as the plan calls them."""
     registered = names_in_register(visit, found.period.end, found.park)
+    registered |= {visit.park.code: visit.park.short_name or visit.park.name} if visit.park else {}
     if found.check is None or found.check.observations_blob is None:
         return registered
     frames = observations_of(visit.office.vault, found).frames
@@ -239,51 +239,6 @@ def _position(visit: Visit, count: int) -> int:
     if not 0 <= at < count:
         raise problems.NOT_FOUND
     return at
-
-
-def explanations(visit: Visit) -> Response:
-    """The form for explanations: one a soft finding, with why an empty phrase does not do."""
-    return _explanations(visit, {}, {})
-
-
-def _explanations(visit: Visit, weak: dict[str, str], typed: dict[str, tuple[str, str]]) -> Response:
-    found = visit.found
-    soft = [line for line in lines_of(visit, found) if not line.is_hard]
-    codes = visit.office.programme.codelists["reason_code"].rows.select("code", "name").rows()
-    with visit.office.ledger.read() as session:
-        before = earlier_explanations(session, found.park, found.period)
-    seen: dict[str, Line] = {}
-    for line in soft:
-        seen.setdefault(line.key, line)
-    return pages.page(
-        visit, "explanations", status=422 if weak else 200, found=found, lines=list(seen.values()), codes=codes,
-        weak=weak, typed=typed, is_open=found.state is State.CHECKED, park=visit.park, before=before,
-        base=f"/submissions/{found.number}", start=("/park", "我的报表"),
-    )  # fmt: skip
-
-
-def give_explanations(visit: Visit) -> Response:
-    """Enter the explanations; those that say nothing come back with the reason, the others are kept."""
-    keys = visit.form.all("key")
-    texts, codes = visit.form.all("text"), visit.form.all("code")
-    if not len(keys) == len(texts) == len(codes):
-        raise problems.BAD_FORM
-    same_code, same_text = visit.form.get("same_code"), visit.form.get("same_text")
-    given: dict[str, tuple[str, str]] = {}
-    for key, code, text in zip(keys, codes, texts, strict=True):
-        if text.strip() or code:
-            given[key] = (code or same_code, text.strip() or same_text)
-        elif same_text and same_code:
-            given[key] = (same_code, same_text)
-    result = explain(visit.office, visit.found.number, given, now=visit.now, actor=visit.who.name)
-    if result.weak:
-        return _explanations(visit, dict(result.weak), given)
-    done = (
-        f"/submissions/{visit.found.number}/report"
-        if not result.left
-        else f"/submissions/{visit.found.number}/explanations"
-    )
-    return pages.go(done, "explained")
 
 
 __all__ = ["Group", "Line", "groups_of", "lines_and_causes", "lines_of", "one", "to_explain"]

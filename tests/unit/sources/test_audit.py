@@ -271,7 +271,8 @@ def test_units_of_the_register_without_figures_or_a_recorded_answer_are_missing(
     basic = {A: {"B01": A, "B07": "3921"}}
     result = audited(QUARTER, basic=basic, register=register(丙="2"))
     assert of_rule(result, "AB27") == [(B, "B01", "failed", "soft")]
-    assert result.findings.filter(rule="AB27")["found"].to_list() == ["乙"]
+    # Nothing was filled in, so nothing was found: the name of the unit is no figure.
+    assert result.findings.filter(rule="AB27")["found"].to_list() == [""]
     assert of_rule(result, "AB03") == []
 
 

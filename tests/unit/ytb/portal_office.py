@@ -56,15 +56,28 @@ class Installation:
     at: datetime = START + timedelta(hours=1)
 
     def submission(
-        self, park: str, *, hard: int = 0, soft: int = 0, name: str = "报表.xlsx", reported: bool = False
+        self,
+        park: str,
+        *,
+        hard: int = 0,
+        soft: int = 0,
+        name: str = "报表.xlsx",
+        reported: bool = False,
+        rows: list[dict[str, object]] | None = None,
     ) -> str:
-        """A submission with recorded findings, without any workbook behind it."""
+        """A submission with recorded findings, without any workbook behind it. ``rows``: soft findings of the test's own."""
+        soft += len(rows or ())
         office, data = self.office, f"{park}{hard}{soft}{name}{self.at}".encode()
         got = record_received(
             office.vault, office.ledger, [IncomingFile(name, data)], park=park, period=Q1, edition="2015",
             channel="portal", now=self.at, actor=f"park_reporter-{park}",
         ).submission  # fmt: skip
-        rows = [finding(park, "hard", n) for n in range(hard)] + [finding(park, "soft", n) for n in range(soft)]
+        own = rows or []
+        rows = (
+            [finding(park, "hard", n) for n in range(hard)]
+            + [finding(park, "soft", n) for n in range(soft - len(own))]
+            + own
+        )
         basic = pl.DataFrame(
             {
                 "park": [park],

@@ -9,7 +9,8 @@ import pytest
 
 from schemas.observations import shown_unit
 from tests.unit.ytb.portal_browser import Browser
-from tests.unit.ytb.portal_office import PASSWORD, Q1, UNIT, Installation, installation, user_of
+from tests.unit.ytb.portal_office import OTHER_UNIT, PASSWORD, Q1, UNIT, Installation, finding, installation, user_of
+from warehouse.ledger.explanations import explanations_of
 from warehouse.ledger.intake import IncomingFile, record_received
 from warehouse.ledger.steps import record_check
 from warehouse.ledger.submissions import CheckResult, submission
@@ -110,6 +111,47 @@ def _unreadable(inst: Installation) -> str:
         record_check(session, got.number, result, now=inst.at, actor="x")
         assert submission(session, got.number).state.value == "unreadable"
     return got.number
+
+
+def test_one_explanation_does_for_a_cause_and_a_finding_may_differ(inst: Installation, who: dict[str, Browser]) -> None:
+    clerk, number = who["park_reporter-LBGX"], inst.submission("LBGX", soft=3, name="一因多处.xlsx")
+    page, form = f"/submissions/{number}/explanations", clerk.get(f"/submissions/{number}/explanations").text
+    keys = [part.split('"')[0] for part in form.split('name="key" value="')[1:]]
+    assert len(keys) == 3 and "对本组 3 处同用" in form and form.count('class="card"') == 1
+    blank = {"key": keys, "code": ["", "", ""], "text": ["", "", ""]}
+    weak = clerk.post(page, blank | {"code-1": "07", "text-1": "核实无误"}, page=page)
+    summary = weak.text.split('id="errors"')[1].split("</div>")[0]
+    assert weak.status == 422 and summary.count("<li>") == 1 and "3 处" in summary and "没有写明原因" in summary
+    differs = blank | {
+        "code": ["", "08", ""],
+        "text": ["", "同上", ""],
+        "code-1": "07",
+        "text-1": "新建厂房投产,收入增加,合同附后",
+    }
+    weak = clerk.post(page, differs, page=page)
+    summary = weak.text.split('id="errors"')[1].split("</div>")[0]
+    assert summary.count("<li>") == 1 and f"{UNIT[:14]}0001 · 主营业务收入:" in summary
+    differs["text"][1] = "两家分厂并入本企业核算,手续已办"
+    done = clerk.post(page, differs, page=page)
+    assert done.location == f"/submissions/{number}/report?done=explained"
+    with inst.office.ledger.read() as session:
+        told = {key: (one.reason_code, one.text) for key, one in explanations_of(session, number).items()}
+    assert told[keys[1]] == ("08", "两家分厂并入本企业核算,手续已办")
+    assert told[keys[0]] == told[keys[2]] == ("07", "新建厂房投产,收入增加,合同附后")
+    shown = clerk.get(page).text
+    assert shown.count("新建厂房投产") == 3 and "两家分厂" in shown  # for the cause, and beside each finding
+
+
+def test_an_absent_enterprise_is_called_by_its_name_and_nothing_is_said_to_be_filled_in(
+    inst: Installation, who: dict[str, Browser]
+) -> None:
+    absent = finding("LBGX", "soft", 0) | {
+        "rule": "AB27", "form": "basic", "unit_id": OTHER_UNIT, "sheet": None, "cell": None, "row": None, "column": "B01",
+        "indicator": "统一社会信用代码", "found": "", "message": "名录库中的应报单位未出现在报表中。请补报该单位。",
+    }  # fmt: skip
+    clerk, number = who["park_reporter-LBGX"], inst.submission("LBGX", name="缺一家.xlsx", rows=[absent])
+    page = clerk.get(f"/submissions/{number}/explanations").text
+    assert f"邻居公司({OTHER_UNIT})" in page and "填报值" not in page and "<p>,填" not in page
 
 
 def test_a_key_of_several_codes_is_shown_without_its_bars() -> None:
