@@ -79,20 +79,34 @@ def gap_of(office: Office, session: Session, found: Submission) -> Gap:
     frames = observations.frames if observations else {}
     asked = [form for form in edition.forms.values() if form.asked(found.period)]
     owing, absent = _absent(session, found, observations)
+    is_any_there = len(absent) < owing
     forms = [
-        FormShare(form.number, form.title, _is_filed(form, frames.get(form.code), owing)) for form in asked
-    ]  # fmt: skip
+        FormShare(form.number, form.title, _is_filed(form, frames.get(form.code)))
+        for form in asked
+        if _is_owed(form, frames.get(form.code), is_any_there, owing)
+    ]
     return Gap(sorted(forms, key=lambda form: form.number), absent, owing)
 
 
-def _is_filed(form: Form, frame: pl.DataFrame | None, owing: int) -> bool:
+def _is_owed(form: Form, frame: pl.DataFrame | None, is_any_there: bool, owing: int) -> bool:
+    """Whether the form is asked of somebody, as far as can be told from the files.
+
+    An enterprise form without a row beside others with rows is one that nobody there owes: a row that is owed and missing is
+    a hard finding, with which nothing is reported.
+    """
+    if form.roster != ENTERPRISE_ROSTER or (frame is not None and frame.height):
+        return True
+    return owing > 0 and not is_any_there
+
+
+def _is_filed(form: Form, frame: pl.DataFrame | None) -> bool:
     """A roster of projects or incubators may be empty; the enterprises' forms and sheets of figures may not."""
     if frame is None:
-        return form.roster == ENTERPRISE_ROSTER and not owing
+        return False
     if form.kind is FormKind.ROSTER:
-        return form.roster != ENTERPRISE_ROSTER or not owing or frame.height > 0
+        return form.roster != ENTERPRISE_ROSTER or frame.height > 0
     codes = [i.code for i in form.indicators if i.code in frame.columns]
-    return bool(codes) and any(frame[code].null_count() < frame.height for code in codes)
+    return any(frame[code].null_count() < frame.height for code in codes)
 
 
 def _absent(

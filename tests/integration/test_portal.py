@@ -274,7 +274,7 @@ def file_clean(clerk: Person, served: Served, park: str) -> None:
     clerk.click("button:has-text('上传并审核')")
     clerk.explain()
     clerk.report()
-    assert state_of(served, park) is State.REPORTED
+    assert state_of(served, park) is State.REPORTED, clerk.page.inner_text("main")
 
 
 def newest(served: Served, park: str) -> str:
