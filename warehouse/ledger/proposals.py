@@ -81,14 +81,21 @@ def record_proposals(session: Session, number: str, found: Iterable[NewProposal]
 
 
 def proposals(
-    session: Session, *, period: Period | None = None, park: str | None = None, only_open: bool = True
+    session: Session,
+    *,
+    period: Period | None = None,
+    park: str | None = None,
+    only_open: bool = True,
+    code: str | None = None,
 ) -> list[Proposal]:
-    """The proposals asked for, oldest first."""
+    """The proposals asked for, oldest first. ``code``: what is to change."""
     query = select(ProposalRow).order_by(ProposalRow.id)
     if period is not None:
         query = query.where(ProposalRow.period == str(period))
     if park is not None:
         query = query.where(ProposalRow.park == park)
+    if code is not None:
+        query = query.where(ProposalRow.code == code)
     if only_open:
         query = query.where(ProposalRow.decision.is_(None))
     return [_proposal(row) for row in session.scalars(query)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -159,19 +159,25 @@ def events(session: Session, subject: str | None = None, *, after: int = 0, most
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to look for; an empty text, or None, asks for nothing. ``subject`` is a part of the subject."""
+    """What to look for; an empty text, or None, asks for nothing. ``subject`` is a part of the subject; of ``actors`` any."""
 
     actor: str = ""
     action: str = ""
     subject: str = ""
     since: datetime | None = None
     before: datetime | None = None
+    actors: Collection[str] = ()
 
 
-def search(session: Session, wanted: Wanted, *, most: int | None = None) -> tuple[list[Event], int]:
-    """The links that are wanted, the newest first and at most so many; and how many there are in all."""
+def search(
+    session: Session, wanted: Wanted, *, most: int | None = None, below: int | None = None
+) -> tuple[list[Event], int]:
+    """The links that are wanted, the newest first and at most so many, all before link ``below``; and how many there are in
+    all, whatever ``below`` is."""
     found = _wanted(wanted)
     count = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    if below is not None:
+        found = found.where(TrailRow.seq < below)
     return [_event(row) for row in session.scalars(found.order_by(TrailRow.seq.desc()).limit(most))], count
 
 
@@ -185,6 +191,8 @@ def _wanted(wanted: Wanted) -> Select[tuple[TrailRow]]:
     found = select(TrailRow)
     if wanted.actor:
         found = found.where(TrailRow.actor == wanted.actor)
+    if wanted.actors:
+        found = found.where(TrailRow.actor.in_(list(wanted.actors)))
     if wanted.action:
         found = found.where(TrailRow.action == wanted.action)
     if wanted.subject:

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response, StreamingResponse
@@ -17,15 +18,21 @@ from warehouse.ledger import trail
 from warehouse.ledger.chain_checks import ChainCheck, check_whole_trail, last_check
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.states import State
+from warehouse.ledger.users import users
 from ytb.portal import pages
+from ytb.portal.people import People
 from ytb.portal.visit import BEIJING, Visit
 
 WORK = "trail"
 #: Links behind the last verification of the whole that a look at the page verifies; more wait for the next one.
 VERIFIED_AT_A_LOOK = 5000
 LINES_AT_A_TIME = 1000
-HEADS = ("序号", "时间", "人员", "动作", "对象", "原状态", "新状态", "原因", "内容", "校验值")
+HEADS = (
+    "序号", "时间", "人员", "姓名", "角色和所属", "动作", "动作名称", "对象", "原状态", "原状态名称", "新状态", "新状态名称", "原因",
+    "内容", "校验值",
+)  # fmt: skip
 EVENTS_SHOWN = 200
+STATES = {str(state): state.label for state in State}
 #: What the auditor reads for an action of the trail; one that is not here is shown as it is kept.
 ACTIONS = {
     "received": "接收", "read": "读取", "checked": "审核", "failed": "审核未通过", "explained": "说明齐全", "reported": "报送",
@@ -47,7 +54,13 @@ ACTIONS = {
     "lockout_lifted": "解除登录锁定", "recovery_codes_made": "生成恢复码", "recovery_code_used": "用恢复码登录",
     "message_sent": "发出消息", "message_failed": "消息没有发出", "message_unsure": "消息是否发出不确定", "message_again": "再发消息",
     "message_dropped": "作废消息", "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验", "trail_verified": "核验全部留痕",
-    "infected_refused": "拒收未通过病毒检查的文件",
+    "infected_refused": "拒收未通过病毒检查的文件", "figures_provided": "录入文件提供的数", "first_opinion": "初审",
+    "preview_asked": "计算发布预览", "query_ask": "发出查询", "query_asked": "发出查询", "query_answer": "答复查询",
+    "query_close": "了结查询", "query_reopen": "追问", "register_events": "名录变动", "register_frozen": "锁定本期名录",
+    "release_announced": "登记发布日程", "reminded": "催报", "restatements": "登记上年同期数更正", "review_assigned": "分派审核",
+    "second_check_set": "更改复核界限", "unit_data_asked": "申请个体数据", "unit_data_approved": "批准个体数据",
+    "unit_data_declined": "不批准个体数据", "unit_data_served": "下载个体数据", "values_proposed": "提出更正建议",
+    "role_changed": "更改角色", "records_imported": "导入部门记录", "records_withdrawn": "撤回部门记录",
 }  # fmt: skip
 
 
@@ -65,22 +78,36 @@ def _wanted(visit: Visit) -> trail.Wanted:
     action = next(
         (code for code, word in ACTIONS.items() if word == typed), typed
     )  # as the page shows it, or as it is kept
-    return trail.Wanted(visit.query("actor"), action, visit.query("subject"), midnight("from", 0), midnight("until", 1))
+    since, until = midnight("from", 0), midnight("until", 1)
+    return trail.Wanted("", action, visit.query("subject"), since, until, _actors(visit))
+
+
+def _actors(visit: Visit) -> frozenset[str]:
+    """Who is meant by what was typed: the login as it stands, and everybody whose name or login has it in it."""
+    typed = visit.query("actor")
+    if not typed:
+        return frozenset()
+    with visit.office.ledger.read() as session:
+        return frozenset({typed, *(one.name for one in users(session) if typed in one.title or typed in one.name)})
 
 
 def trail_page(visit: Visit) -> Response:
     """The trail, filtered; when the whole chain was verified last, and whether what came since follows on it."""
+    text = visit.query("below")
+    below = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+    wanted = _wanted(visit)
     with visit.office.ledger.read() as session:
-        found, count = trail.search(session, _wanted(visit), most=EVENTS_SHOWN)
+        found, count = trail.search(session, wanted, most=EVENTS_SHOWN + 1, below=below)
         end, checked = trail.head(session), last_check(session)
         since = trail.verify_trail(session, after=checked.head, most=VERIFIED_AT_A_LOOK) if checked else None
         verdict = _compared(session, visit.query("head"), checked)
     actions = sorted(ACTIONS, key=lambda action: ACTIONS[action])
-    query = str(visit.request.url.query)
+    more, found = len(found) > EVENTS_SHOWN, found[:EVENTS_SHOWN]
     filters = {name: visit.query(name) for name in ("actor", "action", "subject", "from", "until")}
+    query = urlencode({name: value for name, value in filters.items() if value})
     return pages.page(
         visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since, verdict=verdict, kept=visit.query("head"),
-        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, words=ACTIONS, states={str(state): state.label for state in State},
+        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, words=ACTIONS, states=STATES,
     )  # fmt: skip
 
 
@@ -116,6 +143,7 @@ def trail_csv(visit: Visit) -> Response:
     """The same as a file, piece by piece: a trail has millions of links. Texts that a spreadsheet would take for a formula are
     made harmless."""
     wanted = _wanted(visit)
+    people = People(visit.office.ledger)
     with visit.office.ledger.read() as session:
         end = trail.head(session).seq
 
@@ -127,15 +155,19 @@ def trail_csv(visit: Visit) -> Response:
                 found = trail.wanted_below(session, wanted, below, LINES_AT_A_TIME)
             if not found:
                 return
-            yield "".join(_line(_cells(one)) for one in found).encode()
+            yield "".join(_line(_cells(one, people)) for one in found).encode()
             below = found[-1].seq
 
     return StreamingResponse(pieces(), headers=pages.attachment("留痕.csv"), media_type="text/csv; charset=utf-8")
 
 
-def _cells(one: trail.Event) -> list[object]:
+def _cells(one: trail.Event, people: People) -> list[object]:
     payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
-    texts = (one.actor, one.action, one.subject, one.from_state or "", one.to_state or "", one.reason, payload)
+    before, after = one.from_state or "", one.to_state or ""
+    texts = (
+        one.actor, people.title(one.actor), people.place(one.actor), one.action, ACTIONS.get(one.action, ""), one.subject,
+        before, STATES.get(before, ""), after, STATES.get(after, ""), one.reason, payload,
+    )  # fmt: skip
     return [one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash]
 
 

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-import polars as pl
 from starlette.responses import Response
 
 from exports.charts_svg import Bar, bar_chart
-from pipelines.applying import edition_of
 from pipelines.intake import findings_of
 from pipelines.matters import park_effects
 from pipelines.querying import ENDING_TITLES, ending_counts, finding_endings
@@ -20,9 +18,8 @@ from schemas.errors import RefusalError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, shown_rule
 from schemas.model import Edition
 from schemas.period import Period
-from warehouse.ledger import periods, proposals
+from warehouse.ledger import periods
 from warehouse.ledger import register as unit_register
-from warehouse.ledger.applications import applications as every_application
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Round, Timeliness, rounds, timeliness
@@ -35,7 +32,6 @@ from ytb.portal.punctuality import ROUNDS_SHOWN, across_rounds, punctuality
 from ytb.portal.visit import BEIJING, Visit
 from ytb.portal.weighing import weighed
 
-PROPOSALS_SHOWN = 100
 RULES_DRAWN = 15
 
 
@@ -251,55 +247,3 @@ def close_round(visit: Visit) -> Response:
     with visit.office.ledger.write() as session:
         periods.close_round(session, period, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason"))
     return pages.go("/periods", "closed")
-
-
-def proposals_page(visit: Visit) -> Response:
-    """What parks apply for, and what basic forms state otherwise than the register: both wait for a date or a refusal."""
-    with visit.office.ledger.read() as session:
-        found = proposals.proposals(session)
-        asked = every_application(session, only_open=False)
-        listed = unit_register.register_as_of(session, visit.now.date())
-    names = _register_names(session_units=listed)
-    held = {
-        row["unit_id"]: row for row in listed.filter(pl.col("unit_id").is_in([a.unit_id for a in asked])).to_dicts()
-    }
-    edition = visit.office.programme.edition_for(found[-1].period) if found else None
-    labels = {code: one.name for code, one in edition.indicators.items()} if edition else {}
-    labels |= {"sub_park": "分园", "park": "园区"}
-    return pages.page(
-        visit, "proposals", found=found[:PROPOSALS_SHOWN], count=len(found), names=names, labels=attribute_names(visit) | labels,
-        asked=[one for one in asked if one.decision is None], decided=[one for one in asked if one.decision][::-1][:20],
-        kinds=unit_register.EVENT_KINDS, held=held, typed={n: visit.form.get(n) for n in ("effective", "reason")},
-        at=visit.application.id if visit.application else 0,
-    )  # fmt: skip
-
-
-def attribute_names(visit: Visit) -> dict[str, str]:
-    """Code → name of what the register holds of a unit, as the form of the day calls it."""
-    edition = edition_of(visit.office.programme, visit.now.astimezone(BEIJING).date())
-    return {code: one.name for code, one in edition.indicators.items()} | {"sub_park": "分园", "park": "园区"}
-
-
-def _register_names(session_units: pl.DataFrame) -> dict[str, str]:
-    if session_units.is_empty() or "B02" not in session_units.columns:
-        return {}
-    return dict(session_units.select("unit_id", "B02").drop_nulls().iter_rows())
-
-
-def decide_proposal(visit: Visit) -> Response:
-    """Take a proposal into the register from a day on, or refuse it with a reason."""
-    text = visit.request.path_params["number"]
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
-    form = visit.form
-    with visit.office.ledger.write() as session:
-        if form.get("decision") == "accept":
-            try:
-                effective = date.fromisoformat(form.get("effective"))
-            except ValueError:
-                raise RefusalError("采纳须填写生效日期,如 2025-01-01。") from None
-            proposals.accept_proposal(
-                session, number, effective, now=visit.now, actor=visit.who.name, reason=form.get("reason")
-            )
-        else:
-            proposals.reject_proposal(session, number, now=visit.now, actor=visit.who.name, reason=form.get("reason"))
-    return pages.go("/register", "decided")

@@ -20,7 +20,7 @@ from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
 from warehouse.ledger.register import EVENT_KINDS, register_as_of
 from ytb.portal import pages, problems
-from ytb.portal.collection import attribute_names
+from ytb.portal.proposing import attribute_names
 from ytb.portal.visit import BEIJING, Visit
 
 MOST_CHANGES = 3
