@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,11 @@ from schemas.model import (
     Programme,
     PublicationTable,
     Severity,
-    Target,
-    TargetChange,
-    TargetPart,
     ValueType,
     WarningIndicator,
 )
 from schemas.period import Period
+from schemas.plan_files import read_changes, read_parts, read_targets
 
 PROGRAMMES = Path(__file__).resolve().parent / "programmes"
 
@@ -178,9 +175,9 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         indexes=_indexes(folder, parent),
         warnings=_warnings(folder, parent),
         derivations=_derivations(folder, parent),
-        targets=_targets(folder, parent),
-        target_changes=_target_changes(folder, parent),
-        target_parts=_target_parts(folder, parent),
+        targets=read_targets(folder, parent),
+        target_changes=read_changes(folder, parent),
+        target_parts=read_parts(folder, parent),
         schemes=_schemes(folder, parent),
         claims=read_claims(folder / "claims.toml", parent.claims if parent else None),
         ladder=_ladder(folder, parent),
@@ -424,106 +421,6 @@ def _derivations(folder: Path, parent: Edition | None) -> dict[str, str]:
     path = folder / "derivations.toml"
     own = dict(read_toml(path, "derivations").data["derivation"]) if path.exists() else {}
     return {**(parent.derivations if parent else {}), **own}
-
-
-PART_COLUMNS = ("row_no", "area", "year", "value", "effective", "document")
-CHANGE_COLUMNS = ("row_no", "effective", "target_year", "target_value", "document", "reason")
-TARGET_COLUMNS = (
-    "row_no", "plan_id", "plan_name", "area", "indicator_name", "unit", "baseline_year", "baseline_value", "target_year",
-    "target_value", "direction", "scope_note", "seed_section", "tracking", "formula", "scope", "path", "note",
-)  # fmt: skip
-
-
-def _targets(folder: Path, parent: Edition | None) -> tuple[Target, ...]:
-    """The targets of ``plans/*.csv`` over those of the parent edition; a row of the same number replaces the parent's."""
-    own: dict[int, Target] = {}
-    for path in sorted((folder / "plans").glob("*.csv")):
-        for where, row in read_csv_rows(path, TARGET_COLUMNS):
-            target = _target(where, row)
-            if target.row_no in own:
-                raise DefinitionError(f"目标 {target.row_no} 有两行", where=where, remedy="请删去一行或换一个 row_no。")
-            own[target.row_no] = target
-    merged = {t.row_no: t for t in (parent.targets if parent else ())} | own
-    return tuple(merged[number] for number in sorted(merged))
-
-
-def _target_changes(folder: Path, parent: Edition | None) -> tuple[TargetChange, ...]:
-    """Versions of targets in ``plans/changes/*.csv``, on top of those of the parent edition."""
-    own = [
-        _target_change(where, row)
-        for p in sorted((folder / "plans" / "changes").glob("*.csv"))
-        for where, row in read_csv_rows(p, CHANGE_COLUMNS)
-    ]
-    before = parent.target_changes if parent else ()
-    return tuple(sorted((*before, *own), key=lambda c: (c.row_no, c.effective)))
-
-
-def _target_change(where: str, row: Mapping[str, str]) -> TargetChange:
-    if not row["document"].strip() or not row["reason"].strip():
-        raise DefinitionError("目标调整没有依据文号或理由", where=where, remedy="请写明 document 与 reason。")
-    try:
-        return TargetChange(
-            int(row["row_no"]), date.fromisoformat(row["effective"]), int(row["target_year"]), float(row["target_value"]),
-            row["document"], row["reason"],
-        )  # fmt: skip
-    except ValueError as error:
-        raise DefinitionError(
-            f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与目标值应为数字。"
-        ) from None
-
-
-def _target_parts(folder: Path, parent: Edition | None) -> tuple[TargetPart, ...]:
-    """Breakdown of targets in ``plans/breakdown/*.csv``, on top of that of the parent edition."""
-    own = [
-        _target_part(where, row)
-        for p in sorted((folder / "plans" / "breakdown").glob("*.csv"))
-        for where, row in read_csv_rows(p, PART_COLUMNS)
-    ]
-    before = parent.target_parts if parent else ()
-    return tuple(sorted((*before, *own), key=lambda t: (t.row_no, t.area, t.year, t.effective)))
-
-
-def _target_part(where: str, row: Mapping[str, str]) -> TargetPart:
-    if not row["document"].strip():
-        raise DefinitionError("年度分解值没有依据文号", where=where, remedy="请写明 document。")
-    try:
-        effective = date.fromisoformat(row["effective"])
-        return TargetPart(
-            int(row["row_no"]), row["area"], int(row["year"]), float(row["value"]), effective, row["document"]
-        )
-    except ValueError as error:
-        raise DefinitionError(
-            f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与分解值应为数字。"
-        ) from None
-
-
-def _target(where: str, row: Mapping[str, str]) -> Target:
-    def number(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
-
-    try:
-        return Target(
-            row_no=int(row["row_no"]),
-            plan_id=row["plan_id"],
-            plan_name=row["plan_name"],
-            area=row["area"],
-            name=row["indicator_name"],
-            unit_measure=row["unit"],
-            baseline_year=int(row["baseline_year"]) if row["baseline_year"] else None,
-            baseline_value=number("baseline_value"),
-            target_year=int(row["target_year"]) if row["target_year"] else None,
-            target_value=number("target_value"),
-            direction=row["direction"],
-            scope_note=row["scope_note"],
-            source=row["seed_section"],
-            tracking=row["tracking"],
-            formula=row["formula"],
-            scope=row["scope"],
-            path=row["path"],
-            note=row["note"],
-        )
-    except ValueError as error:
-        raise DefinitionError(f"数值无效:{error}", where=where, remedy="行号、年份、基线与目标值应为数字。") from None
 
 
 # ── code lists in force ────────────────────────────────────────────────────────────────────────────────────────────

@@ -207,6 +207,13 @@ def _products(programme: Programme, edition: Edition) -> Iterator[Problem]:
     for change in edition.target_changes:
         if change.row_no not in known:
             yield Problem("error", f"{edition.id}/plans/changes", f"目标 {change.row_no} 不存在;请改正 row_no。")
+    begins = dict(programme.codelists["plans"].rows.select("code", "first_year").iter_rows())
+    for target in edition.targets:
+        start = int(begins.get(target.plan_id) or 0) - 1 if target.baseline_year is None else target.baseline_year
+        late = target.path == "compound" and (target.target_year or start + 1) <= start
+        if late or (target.points and target.points[0][0] <= start):
+            said = f"目标 {target.row_no} 的路径不晚于起点 {start} 年;请更正年份,或在 codelists/plans.csv 更正规划的起始年。"
+            yield Problem("error", f"{edition.id}/plans/{target.plan_id}.csv", said)
     for part in edition.target_parts:
         if part.row_no not in known:
             yield Problem("error", f"{edition.id}/plans/breakdown", f"目标 {part.row_no} 不存在;请改正 row_no。")

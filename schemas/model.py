@@ -238,6 +238,8 @@ class Target:
     scope: str
     path: str
     note: str
+    points: tuple[tuple[int, float], ...] = ()  # of a path of its own: what is to be reached by the end of a year
+    path_document: str = ""  # what such a path rests on, where a path file gives it
 
 
 @dataclass(frozen=True)

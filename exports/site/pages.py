@@ -13,7 +13,7 @@ from exports.site.cube import labelled
 from exports.site.development import development
 from exports.site.overview import overview
 from exports.site.park_pages import parks, series
-from exports.site.source import EVALUATION, FIGURES, INNOVATION, TARGETS, Page, Source
+from exports.site.source import BREAKDOWN, EVALUATION, FIGURES, INNOVATION, TARGETS, Page, Source
 from exports.site.warning_pages import warnings
 from schemas.marts import MARTS
 
@@ -41,8 +41,8 @@ def evaluation(source: Source) -> Page:
 
 
 def targets(source: Source) -> Page:
-    """Progress of every target of the plans."""
-    tables = source.tables(TARGETS)
+    """Progress of every target of the plans, and what it is broken down to."""
+    tables = (*source.tables(TARGETS), *source.tables(BREAKDOWN))
     return Page("targets.html", "目标进展", "targets.html.j2", {"tables": tables}, {}, bool(tables))
 
 

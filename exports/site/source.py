@@ -26,6 +26,7 @@ HEADLINES: Final = 8
 FOREMOST: Final = 8
 EVALUATION: Final = "evaluation_scores"
 TARGETS: Final = "targets_progress"
+BREAKDOWN: Final = "targets_breakdown"
 INNOVATION: Final = "innovation_tables"
 PROGRESS: Final = ("target", "actual", "completion", "expected", "standing")
 AREA: Final = "area"

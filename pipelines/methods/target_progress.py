@@ -6,21 +6,21 @@ cumulative figures and increments x/T, since their formulas already give the sum
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from exports.display import displayed
 from schemas.errors import DefinitionError
 from schemas.model import Target
+from schemas.target_paths import COMPOUND, LINEAR, NONE, OWN, STAGE, WAYS, window_of
 
 PERCENT: Final = 100.0
 TOLERANCE: Final = 0.05  # “左右”, a design value
 SERIOUS: Final = -10.0  # percentage points
 PERIOD_CEILING: Final = 120.0
 _PRECISION: Final = 9
-_WINDOW: Final = re.compile(r"window:(\d{4})-(\d{4})")
 _STRICT: Final = ("“突破”", "“超过”")
 _ABOUT: Final = "“左右”"
 
@@ -89,12 +89,6 @@ def is_reached(target: Target, value: float) -> bool:
     return distance > 0 if is_strict(target) else distance >= 0
 
 
-def window_of(target: Target) -> tuple[int, int] | None:
-    """First and last year of a stage target's own window."""
-    found = _WINDOW.fullmatch(target.path)
-    return (int(found[1]), int(found[2])) if found else None
-
-
 def start_year(target: Target, plan_first_year: int) -> int:
     """The year a linear path starts from: that of the baseline, else the one before the plan's first year."""
     return target.baseline_year if target.baseline_year is not None else plan_first_year - 1
@@ -103,22 +97,74 @@ def start_year(target: Target, plan_first_year: int) -> int:
 def expected_pct(target: Target, year: int, plan_first_year: int, targets: Mapping[int, Target]) -> float | None:
     """Progress due at the end of ``year`` in percent; None without a path or a target year.
 
-    linear: from the start year; ``stage:rows``: stage targets added up, linear within each; ``window:a-b``: only within its
-    own years. Raises DefinitionError for a path that is none of these or names rows without a window and a value.
+    linear: from the start year; compound and own: the completion of what is due (``due_value``); ``stage:rows``: stage targets
+    added up, linear within each; ``window:a-b``: only within its own years. Raises DefinitionError for a path that is none of these or
+    names rows without a window and a value.
     """
-    if target.path == "none" or target.target_year is None:
+    if target.path == NONE or target.target_year is None:
         return None
-    if target.path == "linear":
+    if target.path == LINEAR:
         start = start_year(target, plan_first_year)
         return _share(year - start, target.target_year - start)
+    if target.path == COMPOUND or target.path.startswith(OWN):
+        due = completion_pct(target, due_value(target, year, plan_first_year))
+        return None if due is None else min(max(due, 0.0), PERCENT)
     window = window_of(target)
     if window is not None:
         return _within(window, year) * PERCENT
-    if target.path.startswith("stage:"):
+    if target.path.startswith(STAGE):
         return _staged(target, year, targets)
-    raise DefinitionError(
-        f"目标 {target.row_no} 的 path “{target.path}”无效", remedy="可写 linear、stage:行号;…、window:起-止、none。"
+    raise DefinitionError(f"目标 {target.row_no} 的 path “{target.path}”无效", remedy=WAYS)
+
+
+def due_value(target: Target, year: int, plan_first_year: int) -> float | None:
+    """What is to be reached by the end of ``year`` on a compound path or one of its own; None for other paths.
+
+    compound: b (T/b)^(gone/whole), the same growth every year. own: straight between the points, from the baseline (without one from
+    zero, for at_most from the first point on) to the target; points after a target year that was brought forward are passed over.
+    """
+    base, aim, last = target.baseline_value, target.target_value, target.target_year
+    if aim is None or last is None:
+        return None
+    start = start_year(target, plan_first_year)
+    if target.path == COMPOUND:
+        if base is None or base <= 0 or aim <= 0:
+            return None
+        return float(base * (aim / base) ** (_share(year - start, last - start) / PERCENT))
+    if not target.path.startswith(OWN):
+        return None
+    points = [*((y, v) for y, v in target.points if y < last), (last, aim)]
+    first = base if base is not None else points[0][1] if target.direction == "at_most" else 0.0
+    before = (min(start, points[0][0] - 1), first)
+    for after in points:
+        if year <= after[0]:
+            gone = _share(year - before[0], after[0] - before[0]) / PERCENT
+            return before[1] + (after[1] - before[1]) * gone
+        before = after
+    return aim
+
+
+def path_words(target: Target, plan_first_year: int) -> str:
+    """The path of a target as a reader is told: 按年均增长16.4%推算(2014—2020年)."""
+    start, last, base, aim = (
+        start_year(target, plan_first_year),
+        target.target_year,
+        target.baseline_value,
+        target.target_value,
     )
+    if target.path == LINEAR:
+        return f"按直线推算({start}—{last}年)"
+    if target.path == COMPOUND and base and aim and last is not None:
+        rate = ((aim / base) ** (1 / max(last - start, 1)) - 1) * PERCENT
+        return f"按年均{'增长' if rate >= 0 else '下降'}{displayed(abs(rate), 1, 'A')}%推算({start}—{last}年)"
+    if target.path.startswith(OWN):
+        said = "、".join(f"{year}年{value:g}" for year, value in target.points)
+        return f"按自定路径:{said}" + (f"(依据{target.path_document})" if target.path_document else "")
+    if (window := window_of(target)) is not None:
+        return f"限{window[0]}—{window[1]}年" if window[0] != window[1] else f"限{window[0]}年"
+    if target.path.startswith(STAGE):
+        return f"按阶段目标(第{target.path.removeprefix(STAGE).replace(';', '、')}号)累计"
+    return ""
 
 
 def _share(gone: int, whole: int) -> float:

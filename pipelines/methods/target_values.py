@@ -15,12 +15,13 @@ import polars as pl
 from pipelines.methods.area_figures import area_figures, classified, surveyed
 from pipelines.methods.areas import Area, lookups
 from pipelines.methods.estimates import Estimates
-from pipelines.methods.target_progress import is_strict, window_of
+from pipelines.methods.target_progress import is_strict
 from schemas.environment import Environment
 from schemas.expression import functions, operands, parse
 from schemas.model import Target
 from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
 from schemas.polars_target import evaluate_rows
+from schemas.target_paths import window_of
 from schemas.typed_expression import rosters_of
 
 At = Callable[[int], PeriodData | None]
@@ -29,6 +30,7 @@ TASK_VALUE: Final = "K40"
 TASK_UNIT: Final = "G02"
 COMPANY_OF_PROJECT: Final = "J15"
 MILESTONE: Final = "里程碑"
+COUNT_UNITS: Final = ("个", "户", "家", "名", "件", "项", "位")
 NOT_ADDED_UP: Final = ("%", "倍", "—", "位")  # units of measure whose figures are not added up over responsible bodies
 WITH_NEXT: Final = "与下一行同时满足"
 ABOVE: Final = ">"

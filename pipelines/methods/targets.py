@@ -25,11 +25,13 @@ from pipelines.methods.target_progress import (
     Standing,
     completion_pct,
     final_score,
+    path_words,
     period_score,
     progress_of,
     still_needed,
 )
 from pipelines.methods.target_values import (
+    COUNT_UNITS,
     NOT_ADDED_UP,
     At,
     TargetValue,
@@ -49,7 +51,6 @@ from schemas.period_data import PeriodData
 TABLE: Final = "targets"
 PERCENT: Final = "%"
 POINTS: Final = "百分点"
-COUNT_UNITS: Final = ("个", "户", "家", "名", "件", "项", "位")
 MEASURES: Final = {
     "baseline": "基线值",
     "target": "目标值",
@@ -132,7 +133,8 @@ def targets_progress(
         place = places[target.row_no]
         if target.tracking in ("computed", "task_register"):
             progress = progress_of(target, values[target.row_no].value, year, firsts[target.plan_id], all_targets)
-            measured = _measured(target, place, register, str(data.period), values[target.row_no], progress)
+            words = path_words(target, firsts[target.plan_id])
+            measured = _measured(target, place, register, str(data.period), values[target.row_no], progress, words)
             rows += [_marked(row) for row in measured] if values[target.row_no].is_estimated else measured
             if target.row_no in changes:
                 change = changes[target.row_no]
@@ -243,8 +245,9 @@ def _plan_cells(target: Target, place: Resolution, register: Mapping[str, Area],
 
 
 def _measured(
-    target: Target, place: Resolution, register: Mapping[str, Area], period: str, value: TargetValue, progress: Progress
-) -> list[dict[str, Any]]:
+    target: Target, place: Resolution, register: Mapping[str, Area], period: str, value: TargetValue, progress: Progress,
+    path: str,
+) -> list[dict[str, Any]]:  # fmt: skip
     def cell(measure: str, number: float | None, note: str, **more: Any) -> dict[str, Any]:
         return _cell(target, place, register, period, measure, number, "M" if number is None else "A", note, **more)
 
@@ -269,7 +272,7 @@ def _measured(
         )
     )
     if progress.expected is not None:
-        found.append(cell("expected", progress.expected, target.path, unit_measure=PERCENT, decimals=1))
+        found.append(cell("expected", progress.expected, path, unit_measure=PERCENT, decimals=1))
         waiting = NOT_BEGUN if progress.standing is Standing.NONE else why
         found.append(
             cell("gap", progress.gap, "" if progress.gap is not None else waiting, unit_measure=POINTS, decimals=1)

@@ -50,13 +50,14 @@ DAYS = (date(2016, 1, 1), date(2016, 6, 1), date(2016, 12, 31), date(2017, 1, 1)
 PART = st.tuples(st.sampled_from([108, 130]), st.sampled_from(ZONES), st.sampled_from([2016, 2017]), st.integers(1, 90), st.sampled_from(DAYS))  # fmt: skip
 LAND_AND_PRODUCT = st.lists(st.integers(1, 900), min_size=8, max_size=8)
 BREAKDOWN = """
-WITH valid AS (SELECT *, row_number() OVER (PARTITION BY row_no, area ORDER BY effective DESC) AS newest FROM parts
-    WHERE year = 2016 AND effective <= DATE '2016-12-31'),
+WITH valid AS (SELECT *, row_number() OVER (PARTITION BY row_no, area ORDER BY year, effective DESC) AS newest FROM parts
+    WHERE year >= 2016 AND effective <= DATE '2016-12-31'),
 standing AS (SELECT * FROM valid JOIN sheets USING (area) WHERE newest = 1)
 SELECT row_no, area, 'part_target', value FROM standing
 UNION ALL SELECT row_no, area, 'part_actual', CASE row_no WHEN 108 THEN K04 / 10000.0 ELSE K05 END FROM standing
 UNION ALL SELECT row_no, area, 'part_completion', CASE row_no WHEN 108 THEN K04 / 10000.0 ELSE K05 END / value * 100 FROM standing
-UNION ALL SELECT row_no, 'LBSYQ', 'parts_total', sum(value) FROM standing GROUP BY row_no
+UNION ALL SELECT row_no, 'LBSYQ', 'parts_total', sum(value) FROM standing s
+    WHERE year = (SELECT min(year) FROM standing t WHERE t.row_no = s.row_no) GROUP BY row_no
 """
 
 

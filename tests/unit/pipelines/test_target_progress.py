@@ -13,19 +13,21 @@ from pipelines.methods.target_progress import (
     Standing,
     StillNeeded,
     completion_pct,
+    due_value,
     expected_pct,
     final_score,
     is_about,
     is_reached,
     is_strict,
+    path_words,
     period_score,
     progress_of,
     still_needed,
-    window_of,
 )
 from schemas.catalog import programme
 from schemas.errors import DefinitionError
 from schemas.model import Target
+from schemas.target_paths import window_of
 
 TARGETS = {t.row_no: t for t in programme().editions["2015"].targets}
 FIRST = {code: int(year) for code, year in programme().codelists["plans"].rows.select("code", "first_year").iter_rows()}
@@ -67,6 +69,70 @@ def test_the_linear_path_starts_at_the_baseline_or_before_the_first_year() -> No
     assert due(49, 2021) == pytest.approx(20)  # 2021 to 2025
     assert due(1, 2017) == pytest.approx(25) and due(7, 2017) == pytest.approx(100 / 14)
     assert due(22, 2016) == pytest.approx(100 / 3)  # 2014 = 1
+
+
+def test_the_compound_path_grows_by_one_rate_a_year() -> None:
+    """552.4 to 1,377 in six years is 16.4 % a year; half way in time sqrt(552.4 x 1377) = 872.16, 38.8 % of the way."""
+    target = replace(TARGETS[108], path="compound")
+    assert due_value(target, 2014, 2015) == 552.4 and due_value(target, 2020, 2015) == pytest.approx(1377)
+    assert due_value(target, 2017, 2015) == pytest.approx((552.4 * 1377) ** 0.5) == pytest.approx(872.16, abs=0.005)
+    assert expected_pct(target, 2017, 2015, {}) == pytest.approx(38.777, abs=0.001)
+    assert expected_pct(target, 2013, 2015, {}) == 0 and expected_pct(target, 2025, 2015, {}) == pytest.approx(100)
+    assert path_words(target, 2015) == "按年均增长16.4%推算(2014—2020年)"
+    falling = replace(TARGETS[117], path="compound")  # energy 2.17 → 1.7, at most
+    assert due_value(falling, 2017, 2015) == pytest.approx((2.17 * 1.7) ** 0.5)
+    assert expected_pct(falling, 2017, 2015, {}) == pytest.approx((2.17 - (2.17 * 1.7) ** 0.5) / 0.47 * 100)
+    assert path_words(falling, 2015) == "按年均下降4.0%推算(2014—2020年)"
+
+
+def test_a_path_of_ones_own_runs_straight_between_its_points() -> None:
+    target = replace(TARGETS[108], path="own", points=((2016, 700.0), (2018, 1000.0)), path_document="甲号")
+    due = {year: due_value(target, year, 2015) for year in (2013, 2014, 2015, 2016, 2017, 2018, 2019, 2020, 2021)}
+    assert due == {
+        2013: 552.4, 2014: 552.4, 2015: pytest.approx(626.2), 2016: 700, 2017: 850, 2018: 1000, 2019: 1188.5, 2020: 1377, 2021: 1377,
+    }  # fmt: skip
+    assert expected_pct(target, 2018, 2015, {}) == pytest.approx((1000 - 552.4) / 824.6 * 100)
+    assert path_words(target, 2015) == "按自定路径:2016年700、2018年1000(依据甲号)"
+    without = replace(TARGETS[126], path="own:2018=10", points=((2018, 10.0),))  # 25 in 2020, from nothing in 2014
+    assert due_value(without, 2016, 2015) == 5 and expected_pct(without, 2018, 2015, {}) == pytest.approx(40)
+    # a target brought forward by a change: later points are passed over
+    nearer = replace(target, target_year=2017, target_value=900.0)
+    assert due_value(nearer, 2017, 2015) == 900 and due_value(nearer, 2019, 2015) == 900
+
+
+def test_ahead_on_track_and_behind_go_by_the_path() -> None:
+    """800 at the end of 2017: behind a straight line (964.7), behind compound growth (872.2), ahead of an own path (750)."""
+    paths = {"linear": (), "compound": (), "own": ((2017, 750.0),)}
+    found = {
+        path: progress_of(replace(TARGETS[108], path=path, points=points), 800.0, 2017, 2015, TARGETS).standing
+        for path, points in paths.items()
+    }
+    assert found == {"linear": Standing.FAR_BEHIND, "compound": Standing.BEHIND, "own": Standing.ON_TRACK}
+
+
+def test_every_path_is_told_in_chinese_words() -> None:
+    said = {t.path: path_words(t, FIRST[t.plan_id]) for t in TARGETS.values()}
+    assert said["linear"].startswith("按直线推算(") and said["none"] == ""
+    assert said["stage:272;278;284"] == "按阶段目标(第272、278、284号)累计"
+    assert said["window:2016-2017"] == "限2016—2017年" and said["window:2015-2015"] == "限2015年"
+
+
+@given(
+    st.floats(1, 1e6), st.floats(1, 1e6), st.integers(2015, 2030),
+    st.lists(st.tuples(st.integers(2015, 2029), st.floats(0, 1)), max_size=5),
+)  # fmt: skip
+def test_what_is_due_never_falls_and_ends_at_the_target(
+    base: float, more: float, last: int, steps: list[tuple[int, float]]
+) -> None:
+    """A compound path, and one whose points rise from the baseline to the target."""
+    points = tuple((y, base + more * s) for y, s in sorted({y: s for y, s in steps if y < last}.items()))
+    rising = tuple((y, max(v for z, v in points if z <= y)) for y, _ in points)
+    aim = replace(TARGETS[108], baseline_value=base, baseline_year=2014, target_year=last, target_value=base + more)
+    for target in (replace(aim, path="compound"), replace(aim, path="own", points=rising)):
+        due = [expected_pct(target, year, 2015, {}) for year in range(2013, 2033)]
+        known = [d for d in due if d is not None]
+        assert len(known) == len(due) and known == sorted(known)
+        assert known[0] == 0 and known[-1] == pytest.approx(100)
 
 
 def test_the_staged_path_adds_up_the_stages() -> None:

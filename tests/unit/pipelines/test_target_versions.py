@@ -12,11 +12,12 @@ import pytest
 
 from pipelines.methods.target_versions import basis_of, changed, changes_on
 from pipelines.methods.targets import targets_progress
-from schemas.catalog import _target_changes, programme
+from schemas.catalog import programme
 from schemas.errors import DefinitionError
 from schemas.model import TargetChange
 from schemas.period import Period
 from schemas.period_data import PeriodData
+from schemas.plan_files import read_changes
 
 FIRST = TargetChange(108, date(2016, 7, 1), 2020, 1200.0, "示政发〔2016〕1号", "中期调整")
 SECOND = TargetChange(108, date(2018, 7, 1), 2021, 1300.0, "示政发〔2018〕2号", "再次调整")
@@ -66,7 +67,7 @@ def test_a_change_needs_a_document_a_reason_and_figures(tmp_path: Path, row: str
         f"row_no,effective,target_year,target_value,document,reason\n{row}\n", encoding="utf-8"
     )
     with pytest.raises(DefinitionError):
-        _target_changes(tmp_path, None)
+        read_changes(tmp_path, None)
 
 
 def test_changes_are_read_in_order_on_top_of_the_parent(tmp_path: Path) -> None:
@@ -77,4 +78,4 @@ def test_changes_are_read_in_order_on_top_of_the_parent(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     parent = replace(programme().editions["2015"], target_changes=(FIRST,))
-    assert _target_changes(tmp_path, parent) == (FIRST, SECOND)
+    assert read_changes(tmp_path, parent) == (FIRST, SECOND)
