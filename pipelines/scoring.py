@@ -113,10 +113,9 @@ def score(
     """
     if draws < 0:
         raise DefinitionError("draws 不能为负", remedy="0 表示不做抽样。")
-    definition = read_toml(system_path, FORMAT)
-    system = parse_system(definition.data, definition.line_of)
-    frame, tables = _tables(system, data_path, previous)
-    experts = {name: csv_text(system_path.parent / name) for name in sorted(system.files)}
+    system, experts = read_system(system_path)
+    frame = csv_text(data_path)
+    tables = tables_of(system, frame, data_path, previous)
     years = score_years(system, tables, experts)
     latest = years[-1]
     findings: list[str] = []
@@ -138,18 +137,25 @@ def score(
     return summary
 
 
-def _tables(system: ScoringSystem, data: Path, previous: Path | None) -> tuple[pl.DataFrame, tuple[UnitTable, ...]]:
-    frame = csv_text(data)
+def tables_of(system: ScoringSystem, frame: pl.DataFrame, data: Path, previous: Path | None) -> tuple[UnitTable, ...]:
+    """The tables of all years, oldest first, from the rows of ``data`` and last year's file."""
     now = unit_tables(frame, system, data.name)
     if previous is None:
-        return frame, now
+        return now
     before = unit_tables(csv_text(previous), system, previous.name)
     if system.year_column and {t.year for t in before} & {t.year for t in now}:
         raise DefinitionError("上期数据与本期数据有相同的年份", where=previous.name, remedy="请检查年份列。")
     if not system.year_column:
         before = tuple(_named(table, PREVIOUS) for table in before)
         now = tuple(_named(table, CURRENT) for table in now)
-    return frame, tuple(sorted((*before, *now), key=lambda t: (t.year == CURRENT, t.year)))
+    return tuple(sorted((*before, *now), key=lambda t: (t.year == CURRENT, t.year)))
+
+
+def read_system(path: Path) -> tuple[ScoringSystem, dict[str, pl.DataFrame]]:
+    """A definition and the expert files beside it."""
+    definition = read_toml(path, FORMAT)
+    system = parse_system(definition.data, definition.line_of)
+    return system, {name: csv_text(path.parent / name) for name in sorted(system.files)}
 
 
 def _named(table: UnitTable, year: str) -> UnitTable:

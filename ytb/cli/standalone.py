@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 
 from pipelines.protecting import protect_file
 from pipelines.scoring import score
+from pipelines.scoring_what_if import Trial, what_if
 from ytb.cli.output import emit, not_over
 
 SHOWN = 20
@@ -40,8 +42,15 @@ def index_score(
     previous: Annotated[Path | None, typer.Option(help="上一年的 CSV")] = None,
     draws: Annotated[int, typer.Option(min=0, help="蒙特卡罗抽样次数,0 为不做")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="随机数种子")] = 0,
+    changes: Annotated[
+        Path | None,
+        typer.Option("--what-if", help="试算:改动值的 CSV(unit,indicator,value[,year,reason]);只出改前改后的比较"),
+    ] = None,
 ) -> None:
     """按定义给任何一张表打分:得分、名次、分解、不确定性、体检,附自动计算的结果工作簿。"""
+    if changes is not None:
+        _what_if(what_if(system, data, changes, previous, output), output)
+        return
     made = score(system, data, previous, draws, seed, output)
     years = "、".join(year for year in made.years if year)
     lines = [f"{made.title}:{made.units} 个单位,{made.indicators} 项指标{',' + years if years else ''}"]
@@ -50,6 +59,21 @@ def index_score(
         lines.append(f"  ……另有 {len(made.ranking) - SHOWN} 个单位,见 scores.csv。")
     lines += [*made.findings, f"结果:{output}({len(made.files)} 个文件)"]
     emit(made.to_json(), lines)
+
+
+def _what_if(trial: Trial, output: Path) -> None:
+    """What a trial moved, and where the whole of it stands."""
+    used = sum(not c.problem for c in trial.changes)
+    lines = [f"试算(不保存、不发布):{trial.title},采用 {used} 处改动"]
+    top = trial.results.filter((pl.col("level") == 0) & (pl.col("score_change") != 0))
+    top = top.sort(pl.col("score_change").abs(), "unit", descending=[True, False])
+    lines += [
+        f"  {r['unit_name']}{'(' + r['year'] + ')' if r['year'] else ''}  {r['score_before']:.4g} → {r['score_after']:.4g}"
+        f"({r['score_change']:+.4g}),名次 {r['rank_before']} → {r['rank_after']}"
+        for r in top.head(SHOWN).to_dicts()
+    ]
+    lines += [f"  ……另有 {top.height - SHOWN} 个单位,见 what_if.csv。"] if top.height > SHOWN else []
+    emit(trial.to_json(), [*lines, *trial.findings, f"结果:{output}(what_if.csv 等 4 个文件)"])
 
 
 def _ranked(row: Mapping[str, Any]) -> str:
