@@ -65,8 +65,21 @@ def evaluation_marts(population: Population, period: Period, sources: Sources) -
     return {name: merged(products) for name, products in by_mart.items()} | {UNITS: _units(population, edition, period)}
 
 
-def evaluated_schemes(population: Population, period: Period, sources: Sources) -> dict[str, Found]:
-    """Scheme id → what it says, for the schemes of parks due in the year; those that read the totals of others come last."""
+def unchanged(scheme: Scheme, values: pl.DataFrame) -> pl.DataFrame:
+    """The values as they are."""
+    return values
+
+
+def evaluated_schemes(
+    population: Population,
+    period: Period,
+    sources: Sources,
+    change: Callable[[Scheme, pl.DataFrame], pl.DataFrame] = unchanged,
+) -> dict[str, Found]:
+    """Scheme id → what it says, for the schemes of parks due in the year; those that read the totals of others come last.
+
+    ``change`` puts other values in the place of those found, for trials.
+    """
     found: dict[str, Found] = {}
     schemes = [s for s in schemes_of(population.edition(period)) if s.kind != UNIT and s.is_due(period.year)]
     for scheme in sorted(schemes, key=lambda s: bool(s.reads_totals)):
@@ -74,7 +87,7 @@ def evaluated_schemes(population: Population, period: Period, sources: Sources) 
         by_file = sources.provided.with_columns(status=pl.lit(NORMAL))
         given = pl.concat([scores, _totals(scheme, found), by_file.select(list(PROVIDED_COLUMNS))])
         figures = scheme_figures(population, scheme, period, sources.fourth_quarter, given, sources.doubts)
-        one = evaluate(scheme, figures.values, figures.subjects)
+        one = evaluate(scheme, change(scheme, figures.values), figures.subjects)
         if one is not None and int(one.latest.table.year) == period.year:
             parts = pl.concat([p for p in (figures.parts, behind) if p.height] or [behind], how="diagonal")
             found[scheme.id] = Found(one, figures.areas, parts)

@@ -30,6 +30,17 @@ class IndexChains:
     system: IndexSystem
     areas: Mapping[str, Area]
     parts: pl.DataFrame
+    values: pl.DataFrame  # ``development.VALUE_COLUMNS``
+
+    def again(self, values: pl.DataFrame) -> Sequence[AreaChain]:
+        """The chains of the same areas by the same system on other values."""
+        return _chains(values, self.system, self.areas)
+
+
+def _chains(values: pl.DataFrame, system: IndexSystem, areas: Mapping[str, Area]) -> Sequence[AreaChain]:
+    subs = {a.code for a in areas.values() if a.is_sub_park}
+    splice = {s: areas[s].zone for s in subs if s in set(values["area"].to_list())}
+    return development_chains(values, system, sub_parks=subs, splice=splice)
 
 
 def index_chains(population: Population, programme: Programme, period: Period) -> IndexChains:
@@ -39,9 +50,7 @@ def index_chains(population: Population, programme: Programme, period: Period) -
     chosen = areas_present(population.of(period), programme)
     chosen += [a.code for a in areas.values() if a.is_sub_park and a.zone in chosen]
     values, parts = index_values(population, system, areas, chosen, period.year)
-    subs = {a.code for a in areas.values() if a.is_sub_park}
-    splice = {s: areas[s].zone for s in subs if s in chosen}
-    return IndexChains(development_chains(values, system, sub_parks=subs, splice=splice), system, areas, parts)
+    return IndexChains(_chains(values, system, areas), system, areas, parts, values)
 
 
 def index_marts(population: Population, programme: Programme, period: Period) -> dict[str, Product]:

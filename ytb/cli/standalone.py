@@ -12,6 +12,7 @@ import typer
 from pipelines.protecting import protect_file
 from pipelines.scoring import score
 from pipelines.scoring_what_if import Trial, what_if
+from ytb.cli import index_trials
 from ytb.cli.output import emit, not_over
 
 SHOWN = 20
@@ -25,6 +26,7 @@ index_app = typer.Typer(no_args_is_help=True, help="综合指数:任何“单位
 
 def register(root: typer.Typer) -> None:
     """Hang the commands on the root."""
+    index_trials.register(index_app)
     root.add_typer(index_app, name="index")
     root.command("protect")(protect)
 

@@ -1,0 +1,302 @@
+"""What the development index and the evaluations of a year would be with some indicator values of some parks changed.
+
+A trial 试算 for the statistical office: read from the warehouse, computed twice by the same methods, nothing stored, no release
+reads it. Scores of internal schemes may be in it, so its files stay inside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from pipelines.csv_tables import LINE, csv_text, plain_number
+from pipelines.evaluation_production import Found, evaluated_schemes, schemes_of
+from pipelines.index_production import IndexChains, index_chains
+from pipelines.inputs import Inputs
+from pipelines.methods.areas import Area
+from pipelines.methods.evaluation import standings
+from pipelines.methods.evaluation_scheme import UNIT, Scheme
+from pipelines.methods.index.cells import dimension_code
+from pipelines.methods.index.decompose import difference, standing
+from pipelines.methods.index.development import AreaChain, indicator_contributions
+from pipelines.methods.index.results import differences_frame
+from pipelines.methods.index.score_tables import frame_of
+from pipelines.methods.index.table import MARKS
+from pipelines.production import evaluation_sources
+from schemas.errors import DefinitionError, RefusalError
+from schemas.period import Period
+
+TRIAL: Final = "试算"
+INDEX: Final = "index"
+NEEDED: Final = ("unit", "indicator", "value")
+NOISE: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class ParkChange:
+    """One changed indicator value; ``products``: where it was used; none: ``problem`` says why."""
+
+    line: int
+    unit: str
+    indicator: str
+    year: int
+    value: float | None
+    product: str
+    reason: str
+    products: tuple[str, ...] = ()
+    before: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ParkTrial:
+    """A finished trial of a year. ``results``: index and evaluation before and after; ``parts`` sum to every change of a total."""
+
+    period: str
+    changes: tuple[ParkChange, ...]
+    results: pl.DataFrame
+    parts: pl.DataFrame
+    findings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data: the changes, and the totals that moved."""
+        return {
+            "mark": TRIAL, "period": self.period, "changes": [c.__dict__ for c in self.changes],
+            "moved": self.results.filter(is_total=True).filter(moved()).to_dicts(), "findings": list(self.findings),
+        }  # fmt: skip
+
+
+def moved() -> pl.Expr:
+    """Whether a figure of the results is another after the changes."""
+    return (pl.col("before") != pl.col("after")).fill_null(pl.col("before").is_null() != pl.col("after").is_null())
+
+
+def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
+    """Compute the year as it is and with the changes of ``path``. Raises RefusalError where the year has no accepted annual reports,
+    DefinitionError for a file that cannot be read or of which nothing can be used."""
+    population = inputs.population("in_force")
+    if period.round != "A" or not population.has(period):
+        raise RefusalError(f"{period} 没有已验收的年报,不能试算。")
+    sources = evaluation_sources(inputs, population)
+    index = index_chains(population, inputs.programme, period)
+    schemes = {s.id: s for s in schemes_of(population.edition(period)) if s.kind != UNIT}
+    seen: dict[str, pl.DataFrame] = {}
+
+    def noting(scheme: Scheme, values: pl.DataFrame) -> pl.DataFrame:
+        seen[scheme.id] = values
+        return values
+
+    before = evaluated_schemes(population, period, sources, noting)
+    changes = _read(path, period, index, {name: seen[name] for name in before}, schemes)
+    if not any(c.products for c in changes):
+        raise DefinitionError(
+            "没有一行改动能用", where=path.name, remedy=";".join(f"第 {c.line} 行:{c.problem}" for c in changes[:5])
+        )
+    chains = index.again(_put(index.values, changes, INDEX, "area"))
+    after = evaluated_schemes(
+        population, period, sources, lambda scheme, values: _put(values, changes, scheme.id, "unit")
+    )
+    rows = [*_index_rows(index, chains, period.year), *_scheme_rows(before, after, index.areas)]
+    parts = pl.concat([_index_parts(index, chains, period.year), _scheme_parts(before, after)])
+    said = [f"第 {c.line} 行未采用:{c.problem}。" for c in changes if c.problem]
+    return ParkTrial(str(period), changes, frame_of(rows, RESULT_COLUMNS), parts, tuple(said))
+
+
+def _read(
+    path: Path, period: Period, index: IndexChains, seen: Mapping[str, pl.DataFrame], schemes: Mapping[str, Scheme]
+) -> tuple[ParkChange, ...]:
+    rows = csv_text(path)
+    if missing := [c for c in NEEDED if c not in rows.columns]:
+        raise DefinitionError(
+            f"缺列 {'、'.join(missing)}",
+            where=f"{path.name}:1",
+            remedy="列:unit,indicator,value[,year,product,reason]。",
+        )
+    found: dict[tuple[str, str, int, str], ParkChange] = {}
+    for row in rows.iter_rows(named=True):
+        text = {c: (row.get(c) or "").strip() for c in (*NEEDED, "year", "product", "reason")}
+        where = f"{path.name}:{row[LINE]}"
+        value = None if text["value"] in MARKS else plain_number(text["value"])
+        if value is None and text["value"] not in MARKS:
+            raise DefinitionError(f"“{text['value']}”不是数", where=where, remedy="请只写数字,撤去一个数就留空。")
+        if text["year"] and not (text["year"].isdigit() and len(text["year"]) == 4):
+            raise DefinitionError(
+                f"年份“{text['year']}”不是四位数字", where=where, remedy="如 2016,不写时为试算的年份。"
+            )
+        year = int(text["year"] or period.year)
+        change = ParkChange(row[LINE], text["unit"], text["indicator"], year, value, text["product"], text["reason"])
+        key = (change.unit, change.indicator, year, change.product)
+        if key in found:
+            raise DefinitionError(f"与第 {found[key].line} 行改的是同一个数", where=where, remedy="每个数只改一次。")
+        found[key] = _placed(change, index, seen, schemes)
+    return tuple(found.values())
+
+
+def _placed(
+    change: ParkChange, index: IndexChains, seen: Mapping[str, pl.DataFrame], schemes: Mapping[str, Scheme]
+) -> ParkChange:
+    """The change with the products it is used in and the value that stands there now."""
+    tables = {INDEX: index.values.rename({"area": "unit"}), **seen}
+    known = {INDEX: {i.id for i in index.system.indicators}} | {
+        name: {leaf.id for leaf in schemes[name].system.leaves} for name in seen
+    }
+    wanted = [n for n in tables if change.product in ("", n)]
+    having = [n for n in wanted if change.indicator in known[n]]
+    there = [n for n in having if change.unit in set(tables[n]["unit"]) and change.year in set(tables[n]["year"])]
+    problem = ""
+    if not wanted:
+        problem = f"没有产品“{change.product}”,可写 {'、'.join(tables)}"
+    elif not having:
+        problem = f"没有指标“{change.indicator}”"
+    elif not there:
+        problem = f"没有“{change.unit}”的 {change.year} 年"
+    now = None
+    for name in there:
+        own = tables[name].filter(unit=change.unit, indicator=change.indicator, year=change.year)["value"].drop_nulls()
+        now = float(own[0]) if now is None and len(own) else now
+    return ParkChange(
+        change.line, change.unit, change.indicator, change.year, change.value, change.product, change.reason, tuple(there), now, problem
+    )  # fmt: skip
+
+
+def _put(values: pl.DataFrame, changes: Sequence[ParkChange], product: str, unit: str) -> pl.DataFrame:
+    """The values with the changes of a product in their place, plain figures without note or doubt."""
+    own = [c for c in changes if product in c.products]
+    if not own:
+        return values
+    rows = pl.DataFrame(
+        {unit: [c.unit for c in own], "year": [c.year for c in own], "indicator": [c.indicator for c in own],
+         "value": [c.value for c in own]},
+        schema={unit: pl.String, "year": pl.Int64, "indicator": pl.String, "value": pl.Float64},
+    )  # fmt: skip
+    keys = [unit, "year", "indicator"]
+    rest = values.join(rows.select(keys), on=keys, how="anti")
+    plain = {c: v for c, v in (("status", "A"), ("note", ""), ("error", "A")) if c in values.columns}
+    put = rows.with_columns(pl.lit(v).alias(c) for c, v in plain.items())
+    return pl.concat([rest, put], how="diagonal").select(values.columns).sort(keys)
+
+
+RESULT_COLUMNS: Final = dict.fromkeys(("mark", "product", "product_name", "area", "area_name", "node", "node_name"), pl.String) | {
+    "is_total": pl.Boolean, "before": pl.Float64, "after": pl.Float64, "change": pl.Float64, "rank_before": pl.Int64,
+    "rank_after": pl.Int64, "rank_change": pl.Int64,
+}  # fmt: skip
+PART_COLUMNS: Final = dict.fromkeys(("mark", "product", "area", "part", "part_name", "kind"), pl.String) | {
+    "points": pl.Float64, "total": pl.Float64, "note": pl.String,
+}  # fmt: skip
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _row(
+    head: tuple[str, ...],
+    node: tuple[str, str],
+    is_total: bool,
+    before: float,
+    after: float,
+    ranks: tuple[int | None, int | None],
+) -> tuple[object, ...]:
+    step = after - before
+    better = None if ranks[0] is None or ranks[1] is None else ranks[0] - ranks[1]
+    still = abs(step) < NOISE
+    return (
+        TRIAL, *head, *node, is_total, _number(before), _number(before if still else after), 0.0 if still else _number(step), *ranks, better
+    )  # fmt: skip
+
+
+def _index_rows(index: IndexChains, chains: Sequence[AreaChain], year: int) -> Iterator[tuple[object, ...]]:
+    after = {c.area: c for c in chains}
+    for old in index.chains:
+        new = after.get(old.area)
+        if new is None or year not in old.years:
+            continue
+        at, head = old.years.index(year), (INDEX, "发展指数", old.area, index.areas[old.area].short_name)
+        yield _row(head, ("TOTAL", "总指数"), True, float(old.levels[at]), float(new.levels[at]), (None, None))
+        for k, name in enumerate(index.system.dimensions):
+            yield _row(head, dimension_code(name), False, float(old.dimension_levels[at, k]), float(new.dimension_levels[at, k]), (None, None))  # fmt: skip
+        for k, one in enumerate(index.system.indicators):
+            yield _row(head, (one.id, one.name), False, float(old.indicator_levels[at, k]), float(new.indicator_levels[at, k]), (None, None))  # fmt: skip
+
+
+def _index_parts(index: IndexChains, chains: Sequence[AreaChain], year: int) -> pl.DataFrame:
+    """The change of an area's index: of the points every indicator adds in the year, and of the level the year started from."""
+    rows: list[tuple[object, ...]] = []
+    after = {c.area: c for c in chains}
+    for old in index.chains:
+        new = after.get(old.area)
+        if new is None or year not in old.years:
+            continue
+        at = old.years.index(year)
+        total = float(new.levels[at] - old.levels[at])
+        if math.isnan(total) or abs(total) < NOISE:
+            continue
+        was, is_ = (np.nan_to_num(indicator_contributions(c)[at]) for c in (old, new))
+        start = float(new.levels[at] - is_.sum()) - float(old.levels[at] - was.sum())
+        rows += [
+            (TRIAL, INDEX, old.area, one.id, one.name, "contribution", float(is_[k] - was[k]), total, "")
+            for k, one in enumerate(index.system.indicators)
+        ]
+        rows.append((TRIAL, INDEX, old.area, "earlier", "以前年份的水平", "level", start, total, ""))
+    return frame_of(rows, PART_COLUMNS)
+
+
+def _scheme_rows(
+    before: Mapping[str, Found], after: Mapping[str, Found], areas: Mapping[str, Area]
+) -> Iterator[tuple[object, ...]]:
+    for name in sorted(before.keys() & after.keys()):
+        old, new = before[name].evaluated, after[name].evaluated
+        places = {s.unit: s.rank for s in standings(old)}, {s.unit: s.rank for s in standings(new)}
+        system = old.scheme.system
+        for row, unit in enumerate(old.latest.table.units):
+            head = (name, old.scheme.title, unit, areas[unit].short_name if unit in areas else unit)
+            for group in reversed(system.groups):
+                is_total = group.id == system.root.id
+                ranks = (places[0].get(unit), places[1].get(unit)) if is_total else (None, None)
+                was, is_ = (float(y.latest.means[group.id].scores[row]) for y in (old, new))
+                yield _row(head, (group.id, group.name), is_total, was, is_, ranks)
+            for k, leaf in enumerate(system.leaves):
+                was, is_ = (float(y.latest.scores[row, k]) for y in (old, new))
+                yield _row(head, (leaf.id, leaf.name), False, was, is_, (None, None))
+
+
+def _scheme_parts(before: Mapping[str, Found], after: Mapping[str, Found]) -> pl.DataFrame:
+    frames = [frame_of([], PART_COLUMNS)]
+    for name in sorted(before.keys() & after.keys()):
+        old, new = before[name].evaluated, after[name].evaluated
+        system, found = old.scheme.system, []
+        for row, unit in enumerate(old.latest.table.units):
+            was, is_ = (float(y.latest.means[system.root.id].scores[row]) for y in (old, new))
+            if not math.isnan(was + is_) and abs(is_ - was) >= NOISE:
+                found.append(difference(system, standing(system, old.latest, unit), standing(system, new.latest, unit)))
+        parts = differences_frame(system, [d for d in found if d is not None])
+        frames.append(
+            parts.select(
+                mark=pl.lit(TRIAL), product=pl.lit(name), area="unit_before", part="part", part_name="part_name", kind="kind",
+                points="points", total="total", note="note",
+            )
+        )  # fmt: skip
+    return pl.concat(frames)
+
+
+def write_trial(out: Path, trial: ParkTrial) -> None:
+    """Write the comparison, its parts and the changes as CSV; every row carries the mark of a trial."""
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [
+        (TRIAL, c.line, c.unit, c.indicator, c.year, c.before, c.value, c.reason, " ".join(c.products), c.problem)
+        for c in trial.changes
+    ]
+    columns = {
+        "mark": pl.String, "line": pl.Int64, "unit": pl.String, "indicator": pl.String, "year": pl.Int64, "before": pl.Float64,
+        "value": pl.Float64, "reason": pl.String, "products": pl.String, "problem": pl.String,
+    }  # fmt: skip
+    for name, frame in (
+        ("what_if", trial.results), ("what_if_decomposition", trial.parts), ("what_if_changes", frame_of(rows, columns)),
+    ):  # fmt: skip
+        frame.write_csv(out / f"{name}.csv", include_bom=True)
