@@ -75,10 +75,11 @@ def evaluated_schemes(
     period: Period,
     sources: Sources,
     change: Callable[[Scheme, pl.DataFrame], pl.DataFrame] = unchanged,
+    with_intervals: bool = True,
 ) -> dict[str, Found]:
     """Scheme id → what it says, for the schemes of parks due in the year; those that read the totals of others come last.
 
-    ``change`` puts other values in the place of those found, for trials.
+    ``change`` puts other values in the place of those found, for trials, which need no intervals.
     """
     found: dict[str, Found] = {}
     schemes = [s for s in schemes_of(population.edition(period)) if s.kind != UNIT and s.is_due(period.year)]
@@ -87,7 +88,7 @@ def evaluated_schemes(
         by_file = sources.provided.with_columns(status=pl.lit(NORMAL))
         given = pl.concat([scores, _totals(scheme, found), by_file.select(list(PROVIDED_COLUMNS))])
         figures = scheme_figures(population, scheme, period, sources.fourth_quarter, given, sources.doubts)
-        one = evaluate(scheme, change(scheme, figures.values), figures.subjects)
+        one = evaluate(scheme, change(scheme, figures.values), figures.subjects, with_intervals=with_intervals)
         if one is not None and int(one.latest.table.year) == period.year:
             parts = pl.concat([p for p in (figures.parts, behind) if p.height] or [behind], how="diagonal")
             found[scheme.id] = Found(one, figures.areas, parts)

@@ -9,7 +9,16 @@ import polars as pl
 
 from pipelines.methods.areas import Area, areawise, lookups
 from pipelines.methods.estimates import ESTIMATED, NORMAL, places_with_estimates, years_read
-from pipelines.methods.index.parts import chained_prices, deflated, price_side, ratio_parts, window_values, years_needed
+from pipelines.methods.index.parts import (
+    DENOMINATOR,
+    NUMERATOR,
+    chained_prices,
+    deflated,
+    price_side,
+    ratio_parts,
+    window_values,
+    years_needed,
+)
 from pipelines.population import Population
 from pipelines.weights import weighted
 from schemas.marts import PART_COLUMNS
@@ -72,6 +81,30 @@ def index_values(
     floor = float(system.parameters.get("coverage_ratio", 0.7))
     enough = pl.col("coverage").is_null() | (pl.col("coverage") >= floor)
     return joined.with_columns(value=pl.when(enough).then("value")).sort("area", "year", "indicator"), pl.concat(parts)
+
+
+def at_base_prices(
+    population: Population, system: IndexSystem, areas: Mapping[str, Area], codes: Sequence[str], last: int
+) -> dict[tuple[int, str, str], float]:
+    """(year, indicator, side) → what brings that side of the first of ``codes`` to base-year prices, where an indicator is deflated."""
+    years = [y for y in years_needed(system, last) if population.has(Period(y))]
+    context = [population.bare(Period(y)).context for y in years]
+    prices, price_area = _prices(context, system, areas, codes)
+    edition = population.edition(Period(last))
+    money = [c for c, i in edition.indicators.items() if i.unit_measure in MONEY]
+    sides = {i.id: price_side(i, money) for i in system.indicators if i.deflator}
+    ones = pl.DataFrame(
+        [(codes[0], y, i, 1.0, 1.0) for y in years for i in sides],
+        schema={"area": pl.String, "year": pl.Int64, "indicator": pl.String, NUMERATOR: pl.Float64, DENOMINATOR: pl.Float64},
+        orient="row",
+    )  # fmt: skip
+    found = deflated(ones, system, prices, sides, price_area)
+    return {
+        (year, indicator, side): factor
+        for year, indicator, *both in found.select("year", "indicator", NUMERATOR, DENOMINATOR).iter_rows()
+        for side, factor in zip((NUMERATOR, DENOMINATOR), both, strict=True)
+        if factor is not None
+    }
 
 
 def _year(

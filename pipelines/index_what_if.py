@@ -80,6 +80,7 @@ def moved() -> pl.Expr:
 def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
     """Compute the year as it is and with the changes of ``path``. Raises RefusalError where the year has no accepted annual reports,
     DefinitionError for a file that cannot be read or of which nothing can be used."""
+    read = _read(path, period)
     population = inputs.population("in_force")
     if period.round != "A" or not population.has(period):
         raise RefusalError(f"{period} 没有已验收的年报,不能试算。")
@@ -92,15 +93,23 @@ def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
         seen[scheme.id] = values
         return values
 
-    before = evaluated_schemes(population, period, sources, noting)
-    changes = _read(path, period, index, {name: seen[name] for name in before}, schemes)
+    before = evaluated_schemes(population, period, sources, noting, with_intervals=False)
+    tables = {INDEX: index.values.rename({"area": "unit"})} | {name: seen[name] for name in before}
+    known = {INDEX: {i.id for i in index.system.indicators}} | {
+        name: {leaf.id for leaf in schemes[name].system.leaves} for name in before
+    }
+    changes = tuple(_placed(c, tables, known) for c in read)
     if not any(c.products for c in changes):
         raise DefinitionError(
             "没有一行改动能用", where=path.name, remedy=";".join(f"第 {c.line} 行:{c.problem}" for c in changes[:5])
         )
     chains = index.again(_put(index.values, changes, INDEX, "area"))
     after = evaluated_schemes(
-        population, period, sources, lambda scheme, values: _put(values, changes, scheme.id, "unit")
+        population,
+        period,
+        sources,
+        lambda scheme, values: _put(values, changes, scheme.id, "unit"),
+        with_intervals=False,
     )
     rows = [*_index_rows(index, chains, period.year), *_scheme_rows(before, after, index.areas)]
     parts = pl.concat([_index_parts(index, chains, period.year), _scheme_parts(before, after)])
@@ -108,9 +117,7 @@ def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
     return ParkTrial(str(period), changes, frame_of(rows, RESULT_COLUMNS), parts, tuple(said))
 
 
-def _read(
-    path: Path, period: Period, index: IndexChains, seen: Mapping[str, pl.DataFrame], schemes: Mapping[str, Scheme]
-) -> tuple[ParkChange, ...]:
+def _read(path: Path, period: Period) -> tuple[ParkChange, ...]:
     rows = csv_text(path)
     if missing := [c for c in NEEDED if c not in rows.columns]:
         raise DefinitionError(
@@ -134,18 +141,12 @@ def _read(
         key = (change.unit, change.indicator, year, change.product)
         if key in found:
             raise DefinitionError(f"与第 {found[key].line} 行改的是同一个数", where=where, remedy="每个数只改一次。")
-        found[key] = _placed(change, index, seen, schemes)
+        found[key] = change
     return tuple(found.values())
 
 
-def _placed(
-    change: ParkChange, index: IndexChains, seen: Mapping[str, pl.DataFrame], schemes: Mapping[str, Scheme]
-) -> ParkChange:
+def _placed(change: ParkChange, tables: Mapping[str, pl.DataFrame], known: Mapping[str, set[str]]) -> ParkChange:
     """The change with the products it is used in and the value that stands there now."""
-    tables = {INDEX: index.values.rename({"area": "unit"}), **seen}
-    known = {INDEX: {i.id for i in index.system.indicators}} | {
-        name: {leaf.id for leaf in schemes[name].system.leaves} for name in seen
-    }
     wanted = [n for n in tables if change.product in ("", n)]
     having = [n for n in wanted if change.indicator in known[n]]
     there = [n for n in having if change.unit in set(tables[n]["unit"]) and change.year in set(tables[n]["year"])]

@@ -78,7 +78,9 @@ class Evaluated:
         return earlier[-1] if earlier else None
 
 
-def evaluate(scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame) -> Evaluated | None:
+def evaluate(
+    scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame, *, with_intervals: bool = True
+) -> Evaluated | None:
     """Score every year of ``subjects`` (``SUBJECT_COLUMNS``) with ``values`` (``VALUE_COLUMNS``); None without subjects.
 
     A value that is not there is missing: the scheme's aggregation says what that does. The same values, scheme and seed
@@ -99,7 +101,8 @@ def evaluate(scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame) -> Ev
         }
         for c, plain in (("note", ""), ("status", "A"))
     )
-    return Evaluated(scheme, years, notes, statuses, _spread(scheme, tables, years[-1]) if scheme.draws else None)
+    spread = _spread(scheme, tables, years[-1]) if scheme.draws and with_intervals else None
+    return Evaluated(scheme, years, notes, statuses, spread)
 
 
 def _table(scheme: Scheme, values: pl.DataFrame, subjects: pl.DataFrame, year: int) -> UnitTable:

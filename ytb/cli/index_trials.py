@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from pipelines.index_movers import index_movers
 from pipelines.index_what_if import moved, park_what_if, write_trial
 from pipelines.inputs import live_inputs
 from schemas.period import Period
@@ -15,12 +16,14 @@ from ytb.cli.output import emit
 from ytb.cli.session import CALL
 
 SHOWN = 20
+MOST = 3
 PeriodOption = Annotated[str, typer.Option(help="年度,如 2016")]
 
 
 def register(index: typer.Typer) -> None:
     """Hang the commands on ``ytb index``."""
     index.command("what-if")(index_what_if)
+    index.command("movers")(movers)
 
 
 def index_what_if(
@@ -38,6 +41,36 @@ def index_what_if(
     lines += [f"  ……另有 {totals.height - SHOWN} 行,见 what_if.csv。"] if totals.height > SHOWN else []
     lines += [] if totals.height else ["  没有一个总分或总指数因此变动。"]
     emit(trial.to_json(), [*lines, *trial.findings, f"结果:{output}(what_if.csv 等 3 个文件)"])
+
+
+def movers(
+    period: PeriodOption,
+    park: Annotated[str, typer.Option(help="园区或区域代码")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="结果目录")],
+    indicator: Annotated[list[str] | None, typer.Option(help="只看这些指标,可写多次")] = None,
+) -> None:
+    """发展指数各指标比上年的变动是哪些企业带来的:逐户相加恰为变动。单个企业的数,仅供内部使用。"""
+    with reader(CALL.home.snapshots) as con:
+        found = index_movers(live_inputs(CALL.office, con), Period.parse(period), park, indicator or [])
+    output.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("movers", found.units), ("movers_totals", found.totals)):
+        frame.write_csv(output / f"{name}.csv", include_bom=True)
+    lines = [f"{park} {period} 各指标比上年的变动(单个企业的数,仅供内部使用,不得发布):"]
+    for total in found.totals.iter_rows(named=True):
+        lines.append(_moved_line(total))
+        own = found.units.filter(pl.col("effect") != 0, indicator=total["indicator"]).head(MOST)
+        lines += [
+            f"    {r['unit_name'] or r['unit_id'] or '园区数'}({r['kind']}) {r['effect']:+.4g}"
+            for r in own.iter_rows(named=True)
+        ]
+    emit({"totals": found.totals, "units": found.units}, [*lines, f"结果:{output}(movers.csv、movers_totals.csv)"])
+
+
+def _moved_line(total: dict[str, Any]) -> str:
+    head = f"  {total['indicator']} {total['indicator_name']}"
+    if total["sum_of_effects"] is None:
+        return f"{head}:{total['note']}"
+    return f"{head}:{total['value_before']:.4g} → {total['value_after']:.4g}({total['change']:+.4g}),{total['units']} 个单位"
 
 
 def _line(row: dict[str, object]) -> str:
