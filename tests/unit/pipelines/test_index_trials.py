@@ -29,7 +29,9 @@ YEAR = Period(2016)
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inputs]:
     made = paper_office(tmp_path_factory.mktemp("trials") / "home", {"LBGX": ["A1", "A2"], "LBJJ": ["C1"]})
-    figures = {  # F01 revenue, F13 profit, R04 development expenses, F27 venture capital
+    figures: dict[
+        int, list[tuple[int, int, int | None, int | None]]
+    ] = {  # F01 revenue, F13 profit, R04 development expenses, F27 venture capital
         2013: [(200, 20, None, 1), (100, 10, None, 2)],
         2014: [(250, 20, 5, 2), (100, 10, 2, 4)],
         2015: [(300, 30, 6, 0), (100, 10, None, 3)],
