@@ -104,10 +104,12 @@ def score(
     draws: int = 0,
     seed: int = 0,
     out: Path = Path(),
+    published: Path | None = None,
 ) -> Summary:
     """Score ``data_path`` by ``system_path`` and write the results to ``out`` (created; files of the same name replaced).
 
-    ``previous`` is last year's table, for growth, carried values and the decomposition of change. ``draws`` > 0 adds the
+    ``previous`` is last year's table, for growth, carried values and the decomposition of change; ``published`` last year's table as
+    it was when last year's index was published: revised data are a step of the decomposition then. ``draws`` > 0 adds the
     uncertainty: the same files, draws and seed give the same bytes. Raises DefinitionError, in Chinese with file, line and
     column, for a definition or a table that cannot be used; nothing is written then.
     """
@@ -121,7 +123,7 @@ def score(
     findings: list[str] = []
     frames = _plain_frames(system, years, findings)
     frames |= _audit_frames(system, latest, findings)
-    frames |= _differences(system, years)
+    frames |= _differences(system, years, _as_published(system, years, tables, published, experts))
     _chain(system, frame, latest, frames)
     spread = _uncertainty(system, tables, latest, draws, seed, frames, findings) if draws else {}
     summary = Summary(
@@ -201,13 +203,43 @@ def _audit_frames(system: ScoringSystem, latest: ScoredYear, findings: list[str]
     return {"audit_correlations": pairs, "audit_groups": children, "audit_components": audit.components(system, latest)}
 
 
-def _differences(system: ScoringSystem, years: Sequence[ScoredYear]) -> dict[str, pl.DataFrame]:
+def _as_published(
+    system: ScoringSystem,
+    years: Sequence[ScoredYear],
+    tables: Sequence[UnitTable],
+    published: Path | None,
+    experts: Mapping[str, pl.DataFrame],
+) -> ScoredYear | None:
+    """Last year scored on the table it was published from; None where there is none. Raises DefinitionError where there is no last year."""
+    if published is None:
+        return None
+    if len(years) < 2:
+        raise DefinitionError(
+            "没有可比的上年得分,不能单列修订", where=published.name, remedy="请给出 --previous,或在数据中含上一年。"
+        )
+    last = years[-2].table.year
+    found = unit_tables(csv_text(published), system, published.name)
+    if system.year_column and [t.year for t in found] != [last]:
+        raise DefinitionError(
+            f"应只有 {last} 年的数据", where=f"{published.name}:1", remedy="公布时的上年数据只写上一年。"
+        )
+    then = _named(found[0], last)
+    return score_years(system, [*(t for t in tables if t.year not in (last, years[-1].table.year)), then], experts)[-1]
+
+
+def _differences(
+    system: ScoringSystem, years: Sequence[ScoredYear], published: ScoredYear | None
+) -> dict[str, pl.DataFrame]:
     """Every unit against the year before, the stated pairs (or every unit against the first of its class)."""
     latest = years[-1]
     found: list[Difference | None] = []
     if len(years) > 1:
-        both = [u for u in latest.table.units if u in years[-2].table.units]
-        found += [difference(system, standing(system, years[-2], u), standing(system, latest, u)) for u in both]
+        first = years[-2] if published is None else published
+        for u in [u for u in latest.table.units if u in first.table.units]:
+            revised = None
+            if published is not None and u in years[-2].table.units:
+                revised = standing(system, years[-2], u)
+            found.append(difference(system, standing(system, first, u), standing(system, latest, u), revised))
     pairs = system.pairs or tuple(_against_the_first(system, latest))
     for a, b in pairs:
         for unit in (a, b):

@@ -42,6 +42,9 @@ def index_score(
     data: Annotated[Path, typer.Option(help="单位 × 指标的 CSV")],
     output: Annotated[Path, typer.Option("-o", "--output", help="结果目录")],
     previous: Annotated[Path | None, typer.Option(help="上一年的 CSV")] = None,
+    published: Annotated[
+        Path | None, typer.Option("--previous-published", help="上一年的 CSV 公布时的版本:修订的影响在分解中单列")
+    ] = None,
     draws: Annotated[int, typer.Option(min=0, help="蒙特卡罗抽样次数,0 为不做")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="随机数种子")] = 0,
     changes: Annotated[
@@ -53,7 +56,7 @@ def index_score(
     if changes is not None:
         _what_if(what_if(system, data, changes, previous, output), output)
         return
-    made = score(system, data, previous, draws, seed, output)
+    made = score(system, data, previous, draws, seed, output, published)
     years = "、".join(year for year in made.years if year)
     lines = [f"{made.title}:{made.units} 个单位,{made.indicators} 项指标{',' + years if years else ''}"]
     lines += [_ranked(row) for row in made.ranking[:SHOWN]]

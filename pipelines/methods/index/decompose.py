@@ -1,13 +1,14 @@
-"""Why two index values differ: each indicator, changed weights, moved goalposts, and what is reported in only one of them.
+"""Why two index values differ: revised data, each indicator, changed weights, moved goalposts, and what is reported in only one of them.
 
 The parts sum exactly to the difference. Coverage first: what the indicators reported on only one side do to that side's
-value. Then, on the indicators both sides have, Shapley values of three steps (figures, weights, scoring parameters), and
-the step of the figures split among the indicators by Owen values in each of the contexts it was met in.
+value. Then, on the indicators all sides have, Shapley values of the steps (revised data where last year's figures are known
+as published and as revised, figures, weights, scoring parameters), and the steps of revised data and of the figures split among
+the indicators by Owen values in each of the contexts they were met in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import factorial
 from typing import Final
@@ -23,7 +24,9 @@ from pipelines.methods.index.score import ScoredYear
 from pipelines.methods.index.shapley import owen_values, shapley_of
 from pipelines.methods.index.steps import Step
 
-STEPS: Final = ("figures", "weights", "parameters")
+FIGURES: Final = "figures"
+REVISED: Final = "revised"
+STEPS: Final = (FIGURES, "weights", "parameters")
 # methods whose scores are points on a line, so that the parameters of one year can be applied to the figures of another
 SEPARABLE: Final = {
     "minmax": "goalposts",
@@ -54,7 +57,8 @@ class Standing:
 class Difference:
     """``after`` minus ``before`` in parts. ``indicators``: effect of each indicator's figure, NaN where not split.
 
-    ``total`` is ``figures + weights + parameters + coverage``; ``figures`` is the sum of ``indicators``.
+    ``total`` is ``revised + figures + weights + parameters + coverage``; ``figures`` is the sum of ``indicators``, ``revised``
+    that of ``revisions``, which is None where no revised figures were given.
     """
 
     before: Standing
@@ -65,6 +69,8 @@ class Difference:
     parameters: float
     coverage: float
     note: str = ""
+    revised: float = 0.0
+    revisions: Floats | None = None
 
     @property
     def total(self) -> float:
@@ -88,11 +94,17 @@ def standing(system: ScoringSystem, year: ScoredYear, unit: str) -> Standing:
     )
 
 
-def difference(system: ScoringSystem, before: Standing, after: Standing) -> Difference | None:
-    """The parts of ``after.index - before.index``; None where either has no index or they share no indicator."""
+def difference(
+    system: ScoringSystem, before: Standing, after: Standing, revised: Standing | None = None
+) -> Difference | None:
+    """The parts of ``after.index - before.index``; None where either has no index or they share no indicator.
+
+    ``revised``: the standing of ``before`` on the data as they are known now, where ``before`` is the one published.
+    """
     if np.isnan(before.index) or np.isnan(after.index):
         return None
-    common = ~np.isnan(before.scores) & ~np.isnan(after.scores)
+    sides = (before, after) if revised is None else (before, revised, after)
+    common = np.all([~np.isnan(side.scores) for side in sides], axis=0)
     if not common.any():
         return None
     # thresholds judge what is published, not how far apart two published values are
@@ -101,17 +113,15 @@ def difference(system: ScoringSystem, before: Standing, after: Standing) -> Diff
     if np.isnan(start) or np.isnan(end):
         return None
     coverage = (after.index - end) - (before.index - start)
-    worths = {}
-    for mask in range(1 << len(STEPS)):
-        changed = frozenset(s for k, s in enumerate(STEPS) if mask >> k & 1)
-        worths[changed] = _index(free, *_context(free, before, after, changed), common)
-    steps = shapley_of(lambda changed: worths[changed], STEPS)
-    indicators, note = _split(free, before, after, common)
-    if indicators is None:
-        indicators = np.full(len(system.leaves), np.nan)
+    game = _Game(free, before, before if revised is None else revised, after, common)
+    players = STEPS if revised is None else (REVISED, *STEPS)
+    steps = shapley_of(lambda changed: _index(free, *game.context(changed), common), players)
+    indicators, note = game.split(FIGURES, players)
+    revisions = None if revised is None else game.split(REVISED, players)[0]
     return Difference(
-        before, after, indicators, steps["figures"], steps["weights"], steps["parameters"], coverage, note
-    )
+        before, after, indicators, steps[FIGURES], steps["weights"], steps["parameters"], coverage, note,
+        steps.get(REVISED, 0.0), revisions,
+    )  # fmt: skip
 
 
 def _without_thresholds(system: ScoringSystem) -> ScoringSystem:
@@ -128,19 +138,53 @@ def _index(system: ScoringSystem, scores: Floats, weights: Mapping[str, Floats],
     return float(aggregated(system, used, wide)[system.root.id].scores[0])
 
 
-def _context(
-    system: ScoringSystem, before: Standing, after: Standing, changed: frozenset[str]
-) -> tuple[Floats, Mapping[str, Floats]]:
-    """Scores and weights when only the steps in ``changed`` have moved from ``before`` to ``after``."""
-    figures = after if "figures" in changed else before
-    parameters = after if "parameters" in changed else before
-    weights = after.weights if "weights" in changed else before.weights
-    if figures is parameters or _scored_alike(before, after):
-        return figures.scores, weights
-    scores = np.array(
-        [_rescored(leaf, k, figures, parameters) for k, leaf in enumerate(system.leaves)], dtype=np.float64
-    )
-    return scores, weights
+@dataclass(frozen=True)
+class _Game:
+    """The steps as players: ``before`` as published, ``revised`` the same on the data of now, ``after``."""
+
+    system: ScoringSystem
+    before: Standing
+    revised: Standing
+    after: Standing
+    common: Flags
+
+    def context(self, changed: frozenset[str]) -> tuple[Floats, Mapping[str, Floats]]:
+        """Scores and weights when only the steps in ``changed`` have moved.
+
+        Figures that moved on a base that was not revised are a case nobody observed: its scores are those before plus the
+        movement from the revised figures to the later ones, all with the same parameters.
+        """
+        parameters = self.after if "parameters" in changed else self.before
+        weights = self.after.weights if "weights" in changed else self.before.weights
+        if FIGURES in changed and REVISED not in changed and self.revised is not self.before:
+            old, base, new = (self._scores(s, parameters) for s in (self.before, self.revised, self.after))
+            return old + new - base, weights
+        figures = self.after if FIGURES in changed else self.revised if REVISED in changed else self.before
+        return self._scores(figures, parameters), weights
+
+    def _scores(self, figures: Standing, parameters: Standing) -> Floats:
+        if figures is parameters or _scored_alike(figures, parameters):
+            return figures.scores
+        leaves = self.system.leaves
+        return np.array([_rescored(leaf, k, figures, parameters) for k, leaf in enumerate(leaves)], dtype=np.float64)
+
+    def split(self, step: str, players: Sequence[str]) -> tuple[Floats, str]:
+        """The Shapley value of a step of figures split among the indicators, context by context; NaN where it cannot be."""
+        others = [p for p in players if p != step]
+        n = len(players)
+        total = np.zeros(len(self.system.leaves))
+        for mask in range(1 << len(others)):
+            changed = frozenset(s for k, s in enumerate(others) if mask >> k & 1)
+            odds = factorial(len(changed)) * factorial(n - 1 - len(changed)) / factorial(n)
+            low, weights = self.context(changed)
+            high, _ = self.context(changed | {step})
+            kept = _restricted(self.system, weights, self.common)
+            low, high = (np.where(self.common, scores, np.nan) for scores in (low, high))
+            part = owen_values(self.system, low, high, kept)
+            if part is None:
+                return np.full(len(total), np.nan), "某组下级超过 16 个且不是算术合成,不再分解到指标。"
+            total += odds * part
+        return total, ""
 
 
 def _scored_alike(before: Standing, after: Standing) -> bool:
@@ -173,24 +217,6 @@ def _rescored(leaf: Leaf, k: int, figures: Standing, parameters: Standing) -> fl
         options |= {"worst": given["worst"], "best": given["best"]}
     step = Step(method, options)
     return float(normalised(value, replace(leaf, normalisation=step), Reference(classes=("",))).values[0])
-
-
-def _split(system: ScoringSystem, before: Standing, after: Standing, common: Flags) -> tuple[Floats | None, str]:
-    """The Shapley value of the figures split among the indicators, context by context."""
-    others = [s for s in STEPS if s != "figures"]
-    n = len(STEPS)
-    total = np.zeros(len(system.leaves))
-    for mask in range(1 << len(others)):
-        changed = frozenset(s for k, s in enumerate(others) if mask >> k & 1)
-        odds = factorial(len(changed)) * factorial(n - 1 - len(changed)) / factorial(n)
-        low, weights = _context(system, before, after, changed)
-        high, _ = _context(system, before, after, changed | {"figures"})
-        kept = _restricted(system, weights, common)
-        part = owen_values(system, np.where(common, low, np.nan), np.where(common, high, np.nan), kept)
-        if part is None:
-            return None, "某组下级超过 16 个且不是算术合成,不再分解到指标。"
-        total += odds * part
-    return total, ""
 
 
 def _restricted(system: ScoringSystem, weights: Mapping[str, Floats], common: Flags) -> dict[str, Floats]:

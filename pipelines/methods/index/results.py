@@ -191,18 +191,23 @@ def chained_index(system: ScoringSystem, year: ScoredYear, before: Mapping[str, 
 
 
 def differences_frame(system: ScoringSystem, found: Sequence[Difference]) -> pl.DataFrame:
-    """Decompositions, one row a part: indicators, weights, goalposts and parameters, coverage; they sum to ``total``."""
+    """Decompositions, one row a part: revised data and figures by indicator, weights, goalposts and parameters, coverage; they sum to
+    ``total``."""
     columns = dict.fromkeys(("unit_before", "year_before", "unit_after", "year_after", "part", "part_name", "kind"), pl.String) | {
         "points": pl.Float64, "total": pl.Float64, "note": pl.String,
     }  # fmt: skip
     rows = []
     for item in found:
         head = (item.before.unit, item.before.year, item.after.unit, item.after.year)
-        if np.isnan(item.indicators).any():
-            rows.append((*head, "figures", "全部指标的数据", "figures", item.figures, item.total, item.note))
-        else:
+        steps = [("figures", "全部指标的数据", item.figures, item.indicators)]
+        if item.revisions is not None:
+            steps.insert(0, ("revised", "上年数据的修订", item.revised, item.revisions))
+        for kind, name, points, parts in steps:
+            if np.isnan(parts).any():
+                rows.append((*head, kind, name, kind, points, item.total, item.note))
+                continue
             rows += [
-                (*head, leaf.id, leaf.name, "figures", float(item.indicators[k]), item.total, "")
+                (*head, leaf.id, leaf.name, kind, float(parts[k]), item.total, "")
                 for k, leaf in enumerate(system.leaves)
             ]
         rows += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipelines.methods.index.decompose import Difference, difference, standing
 from pipelines.methods.index.definition import ScoringSystem, parse_system
-from pipelines.methods.index.score import score_years
+from pipelines.methods.index.score import ScoredYear, score_years
 from pipelines.methods.index.shapley import owen_values, shapley_of, shapley_values
 from pipelines.methods.index.table import unit_tables
 
@@ -191,3 +192,72 @@ def test_an_indicator_reported_only_once_is_coverage() -> None:
     # W: a = 60, b = (9-6)/8 = 37.5: D1 = 43.125, without b 60; 2/3 of the loss
     assert other.coverage == pytest.approx(2 / 3 * (43.125 - 60))
     assert parts(other) == pytest.approx(other.total)
+
+
+POSTS = """
+title = "修订"
+[data]
+year = "year"
+[normalisation]
+method = "goalposts"
+worst = 0
+best = 200
+[[group]]
+id = "T"
+[[indicator]]
+id = "a"
+parent = "T"
+weight = 3
+[[indicator]]
+id = "b"
+parent = "T"
+weight = 1
+"""
+
+
+def years_of(own: ScoringSystem, a: Sequence[object], b: Sequence[object]) -> list[ScoredYear]:
+    frame = pl.DataFrame({"unit": ["U"] * len(a), "year": [str(k) for k in range(len(a))], "a": [str(v) for v in a], "b": [str(v) for v in b]})  # fmt: skip
+    return list(score_years(own, unit_tables(frame, own, "d.csv"), {}))
+
+
+def test_revised_data_are_a_step_of_their_own_by_hand() -> None:
+    own = system(POSTS)
+    # as published 100 and 40; revised 104 and 40; now 120 and 80
+    published, revised, now = years_of(own, [100, 104, 120], [40, 40, 80])
+    found = difference(own, *(standing(own, y, "U") for y in (published, now, revised)))
+    assert found is not None and found.revisions is not None
+    # ¾ · 4/2 = 1.5 of the revision; ¾ · 16/2 = 6 and ¼ · 40/2 = 5 of the movement from the revised figures
+    assert found.revised == pytest.approx(1.5) and found.revisions.tolist() == pytest.approx([1.5, 0.0])
+    assert found.figures == pytest.approx(11.0) and found.indicators.tolist() == pytest.approx([6.0, 5.0])
+    assert found.total == pytest.approx(12.5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["arithmetic", "geometric", "harmonic"]),
+    st.lists(st.tuples(maybe, maybe, maybe, figure), min_size=15, max_size=15),
+)
+def test_parts_with_revised_data_sum_to_the_difference(method: str, rows: list[tuple[float | None, ...]]) -> None:
+    own = tree(method)
+    frame = pl.DataFrame(
+        {
+            "unit": [f"U{k % 5}" for k in range(15)],
+            "year": [str(k // 5) for k in range(15)],
+            **{c: [None if r[k] is None else str(r[k]) for r in rows] for k, c in enumerate("abcd")},
+        },
+        schema_overrides=dict.fromkeys("abcd", pl.String),
+    )
+    years = score_years(own, unit_tables(frame, own, "d.csv"), {})
+    published, revised, now = (standing(own, y, "U0") for y in years)
+    found = difference(own, published, now, revised)
+    if found is None:
+        return
+    assert found.revisions is not None
+    assert parts(found) + found.revised == pytest.approx(found.total, abs=1e-8)
+    assert found.revisions.sum() == pytest.approx(found.revised, abs=1e-8)
+    assert found.indicators.sum() == pytest.approx(found.figures, abs=1e-8)
+    same = difference(own, published, now, published)
+    plain = difference(own, published, now)
+    if same is not None and plain is not None:  # a revision that changed nothing leaves the other parts as they were
+        assert same.revised == pytest.approx(0.0, abs=1e-9)
+        assert same.indicators == pytest.approx(plain.indicators, abs=1e-8)

@@ -156,6 +156,21 @@ def test_a_previous_table_gives_change_from_year_to_year(tmp_path: Path) -> None
     assert moved["land"] != 0.0
 
 
+def test_a_revised_previous_table_is_told_from_the_published_one(tmp_path: Path) -> None:
+    system, data = files(tmp_path)
+    rows = pl.read_csv(data, infer_schema=False)
+    rows.with_columns(land=pl.lit("7")).write_csv(tmp_path / "before.csv")
+    rows.with_columns(land=pl.lit("7"), rd=pl.col("rd").replace({rows["rd"][0]: "3"})).write_csv(tmp_path / "old.csv")
+    score(system, data, previous=tmp_path / "before.csv", published=tmp_path / "old.csv", out=tmp_path / "out")
+    parts = pl.read_csv(tmp_path / "out" / "decomposition.csv").filter(year_before="上期", unit_after="P00")
+    assert parts["points"].sum() == pytest.approx(parts["total"][0])
+    kinds = {(r["kind"], r["part"]): r["points"] for r in parts.to_dicts()}
+    assert kinds["revised", "rd"] != 0.0 and kinds["figures", "rd"] == pytest.approx(0.0)
+    assert kinds["revised", "land"] == pytest.approx(0.0) and kinds["figures", "land"] != 0.0
+    with pytest.raises(DefinitionError, match=r"old\.csv.*没有可比的上年"):
+        score(system, data, published=tmp_path / "old.csv", out=tmp_path / "two")
+
+
 def test_growth_from_a_previous_table_is_chained_on_its_level(tmp_path: Path) -> None:
     text = """
 title = "指数"
