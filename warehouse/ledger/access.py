@@ -136,7 +136,7 @@ def set_password(session: Session, name: str, password_hash: str, *, one_time: b
     trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}")
     end_sessions(session, user=name, now=now, actor=actor, reason="更换密码")
     if one_time:
-        _revoke_all(session, name, now=now, actor=actor)
+        revoke_tokens(session, name, now=now, actor=actor)
 
 
 def improve_hash(session: Session, name: str, password_hash: str) -> None:
@@ -356,7 +356,8 @@ def tokens(session: Session, name: str) -> list[ApiToken]:
     return [_token(row) for row in session.scalars(query)]
 
 
-def _revoke_all(session: Session, name: str, *, now: datetime, actor: str) -> None:
+def revoke_tokens(session: Session, name: str, *, now: datetime, actor: str) -> None:
+    """End every key of the programs of an account."""
     query = select(ApiTokenRow).where(ApiTokenRow.user == name, ApiTokenRow.revoked_at.is_(None))
     for row in session.scalars(query):
         row.revoked_at = now

@@ -82,7 +82,8 @@ class ParkRow(Base):
 
 
 class UserRow(Base):
-    """A person. ``disabled``, ``email``, ``telephone``, the password fields and those of the second factor change.
+    """A person. ``disabled``, ``email``, ``telephone``, the password fields and those of the second factor change; ``role`` and
+    ``park`` where the newest link of the trail says so (``role_changes``).
 
     ``park`` is the node of the tree of parks the person acts for: a park, an area, or a city or province by name; null: all.
 

@@ -230,6 +230,8 @@ def _user_problems(session: Session) -> Iterator[str]:
         name, facts = link.subject.removeprefix("user/"), _facts(link.payload)
         if link.action == "user_added":
             told[name] = (facts.get("role"), facts.get("park"), facts.get("unit_id"), False)
+        elif link.action == "role_changed" and name in told:
+            told[name] = (facts.get("role"), facts.get("park"), *told[name][2:])
         elif link.action == "user_disabled" and name in told:
             told[name] = (*told[name][:3], True)
     kept = {

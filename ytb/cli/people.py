@@ -9,6 +9,7 @@ import typer
 from warehouse.ledger import scopes, users
 from warehouse.ledger.enterprise_accounts import require_in_register
 from warehouse.ledger.models import ROLES
+from warehouse.ledger.role_changes import change_role
 from ytb.cli.output import emit, table
 from ytb.cli.session import CALL
 
@@ -49,6 +50,19 @@ def user_list() -> None:
         [(u.name, u.title, u.role, u.park, "是" if u.disabled else "") for u in found],
     )
     emit({"users": found, "roles": list(ROLES)}, lines)
+
+
+@user_app.command("role")
+def user_role(
+    name: str,
+    role: str,
+    reason: Annotated[str, typer.Option(help="原因,记入留痕")],
+    park: Annotated[str | None, typer.Option(help="所属:园区、分园、区域的代码,或市的名称;按角色须写或不写")] = None,
+) -> None:
+    """更改用户的角色或所属;本人须重新登录,程序用的令牌作废。不能改自己的,唯一的管理员不能改。"""
+    with CALL.office.ledger.write() as session:
+        made = change_role(session, name, role=role, park=park, reason=reason, now=CALL.now, actor=CALL.who)
+    emit(made, f"{made.title}({made.name})的角色已改为{made.role_label}。")
 
 
 @user_app.command("disable")

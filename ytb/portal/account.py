@@ -26,6 +26,7 @@ _NOBODY = {"hash": ""}
 SCOPES = {"submit": "报送", "read": "查看状态、问题和回执"}
 NO_STEP = -1
 RECOVERY_CODES = 10
+CODE_JUST_SHOWN = timedelta(minutes=10)
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -162,7 +163,19 @@ def password(visit: Visit) -> Response:
     """The form for a new password."""
     with visit.office.ledger.read() as session:
         known = access.credentials(session, visit.who.name)
-    return pages.page(visit, "password", is_one_time=known is not None and known.is_one_time)
+    is_one_time = known is not None and known.is_one_time
+    return pages.page(visit, "password", is_one_time=is_one_time, asks_old=not _just_shown(visit, known))
+
+
+def _just_shown(visit: Visit, known: access.Credentials | None) -> bool:
+    """Whether the one-time code was typed to get in a moment ago, so that it need not be typed a second time.
+
+    Only while every session begins with a password: who comes from an identity provider has shown no code.
+    """
+    if known is None or not known.is_one_time or visit.session is None or visit.portal.provider is not None:
+        return False
+    is_of_this_code = known.password_set_at is not None and visit.session.created_at >= known.password_set_at
+    return is_of_this_code and visit.now - visit.session.created_at <= CODE_JUST_SHOWN
 
 
 def change_password(visit: Visit) -> Response:
@@ -172,15 +185,18 @@ def change_password(visit: Visit) -> Response:
         known = access.credentials(session, name)
         if access.is_locked(session, name, visit.address, visit.now):
             raise RefusalError(LOCKED)
+    typed, kept_now = visit.form.get("old")[: passwords.LONGEST], _kept_of(visit, known)
     with visit.portal.hashing:
-        is_right = passwords.matches(visit.form.get("old")[: passwords.LONGEST], _kept_of(visit, known))
+        is_right = (not typed and _just_shown(visit, known)) or passwords.matches(typed, kept_now)
     if not is_right:
         with visit.office.ledger.write() as session:
             access.record_failure(session, name, visit.address, now=visit.now)
         raise RefusalError("现在的口令不对。")
     if new != visit.form.get("again"):
         raise RefusalError("两次输入的新口令不一致。")
-    if new == visit.form.get("old"):
+    with visit.portal.hashing:
+        is_same = passwords.matches(new[: passwords.LONGEST], kept_now)
+    if is_same:
         raise RefusalError("新口令不能与现在的口令相同。")
     passwords.require_good_password(new, name)
     with visit.portal.hashing:

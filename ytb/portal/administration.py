@@ -11,6 +11,7 @@ from warehouse.ledger import access
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.enterprise_accounts import require_in_register
 from warehouse.ledger.models import SCOPED_ROLES
+from warehouse.ledger.role_changes import change_role
 from warehouse.ledger.scopes import nodes, require_node
 from warehouse.ledger.users import ENTERPRISE, add_user, disable_user, set_contact, users
 from ytb.portal import pages, passwords
@@ -107,6 +108,17 @@ def contact(visit: Visit) -> Response:
             now=visit.now, actor=visit.who.name,
         )  # fmt: skip
     return pages.go("/users", "contact")
+
+
+def role(visit: Visit) -> Response:
+    """Another role for somebody who has an account; the person signs in anew."""
+    form = visit.form
+    with visit.office.ledger.write() as session:
+        change_role(
+            session, visit.request.path_params["name"], role=form.get("role"), park=form.get("park"),
+            reason=form.get("reason"), now=visit.now, actor=visit.who.name,
+        )  # fmt: skip
+    return pages.go("/users", "role")
 
 
 def disable(visit: Visit) -> Response:

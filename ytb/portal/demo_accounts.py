@@ -18,19 +18,23 @@ from warehouse.ledger.users import ENTERPRISE, add_user, users
 from ytb.portal.passwords import Hasher
 
 ACTOR = "演示"
+#: Login → role and name. The names are made up; people are shown by them on every page.
 OTHERS = {
-    "province": "province_statistician",
-    "reviewer": "reviewer",
-    "publisher": "publisher",
-    "admin": "administrator",
-    "security": "security_administrator",
-    "auditor": "auditor",
-    "analyst": "analyst",
+    "province": ("province_statistician", "陈统计"),
+    "reviewer": ("reviewer", "王审核"),
+    "reviewer2": ("reviewer", "周复核"),
+    "publisher": ("publisher", "刘发布"),
+    "admin": ("administrator", "赵系统"),
+    "security": ("security_administrator", "钱安全"),
+    "auditor": ("auditor", "孙审计"),
+    "analyst": ("analyst", "李分析"),
+    "assessor": ("assessor", "郑评估"),
 }
 
 
 def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, str]]:
-    """Make an account for every park with units, for every role, and for one enterprise: (role as people read it, name, password).
+    """Make an account for every park with units, for every role, an approver for one park, and one for one enterprise: (role as
+    people read it, name, password).
 
     The passwords are random and known to nobody else; accounts that exist are left alone and not listed. Opens the
     round of the last quarter before ``now`` for a month where no round is open, so that there is something to file.
@@ -44,9 +48,12 @@ def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, st
             for one in zones
             if one.code in with_units
         ]
-        wanted += [(name, ROLES[role], role, None) for name, role in OTHERS.items()]
+        wanted += [(name, title, role, None) for name, (role, title) in OTHERS.items()]
+        # One park reports through an approver, the others alone: both ways can be tried.
+        if reporters := [code for _, _, role, code in wanted if role == "park_reporter"]:
+            wanted.append((f"approver-{str(reporters[-1]).lower()}", "吴负责", "park_approver", reporters[-1]))
         if cities := sorted({one.city for one in zones if one.city and one.code in with_units}):
-            wanted.append(("city", f"{cities[0]}统计局", "city", cities[0]))
+            wanted.append(("city", f"{cities[0]}统计局冯某", "city", cities[0]))
         firms = [
             row
             for row in units.sort("unit_id").select("unit_id", "park").iter_rows()
@@ -61,7 +68,7 @@ def seed_demo_accounts(office: Office, now: datetime) -> list[tuple[str, str, st
             continue
         with office.ledger.write() as session:
             add_user(session, name, title=title, role=role, park=park, now=now, actor=ACTOR)
-        made.append((f"{ROLES[role]}{f'({title})' if park else ''}", name, _open_door(office, name, now)))
+        made.append((f"{ROLES[role]}({title}{f',{park}' if park else ''})", name, _open_door(office, name, now)))
     if firms and firms[0][0] not in known:
         unit, park = firms[0]
         with office.ledger.write() as session:

@@ -223,6 +223,7 @@ ROUTES: tuple[Route, ...] = (
     _post("add_user", "/users", administration.add, SECURITY, administration.users_page),
     _post("reset_user", "/users/{name}/reset", administration.reset, SECURITY, administration.users_page),
     _post("disable_user", "/users/{name}/disable", administration.disable, SECURITY, administration.users_page),
+    _post("change_role", "/users/{name}/role", administration.role, SECURITY, administration.users_page),
     _post("set_contact", "/users/{name}/contact", administration.contact, SECURITY, administration.users_page),
     _post("code_file", "/users/{name}/slip.pdf", administration.code_file, SECURITY, administration.users_page),
     _get("lockouts", "/lockouts", administration.lockouts_page, SECURITY, menu="锁定"),

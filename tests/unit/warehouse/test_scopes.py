@@ -130,4 +130,6 @@ def test_an_old_home_keeps_its_people_and_their_sessions(tmp_path: Path) -> None
         triggers = set(
             session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'users'"))
         )
-    assert triggers == {"users_no_update", "users_no_delete", "users_no_replace", "users_unit_fixed"}
+    assert triggers == {
+        "users_no_update", "users_no_delete", "users_no_replace", "users_unit_fixed", "users_role_told",
+    }  # fmt: skip

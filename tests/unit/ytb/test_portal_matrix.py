@@ -89,7 +89,7 @@ EXPECTED: dict[str, set[str]] = {
     "records": OFFICE,
     "trace": OFFICE,
     **dict.fromkeys(["ask_release", "decide_release", "withdraw"], RELEASE),
-    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "set_contact", "code_file", "lockouts", "lift_lockout"], SECURITY),
+    **dict.fromkeys(["users", "add_user", "reset_user", "disable_user", "change_role", "set_contact", "code_file", "lockouts", "lift_lockout"], SECURITY),
     **dict.fromkeys(["messages", "send_again", "let_be"], ADMINISTRATOR),
     **dict.fromkeys(["sessions", "end_session"], ADMINISTRATOR | SECURITY),
     **dict.fromkeys(["trail", "trail_csv", "verify_trail"], AUDITOR),
