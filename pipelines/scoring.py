@@ -48,6 +48,7 @@ from pipelines.methods.index.robustness import (
 from pipelines.methods.index.score import ScoredYear, compared, places_of, prepare, score_years
 from pipelines.methods.index.score_tables import (
     cells_frame,
+    missing_findings,
     parameters_frame,
     plan_parameters,
     raised_findings,
@@ -180,7 +181,8 @@ def _plain_frames(system: ScoringSystem, years: Sequence[ScoredYear], findings: 
         frames["cells"].filter(pl.col("treated").str.contains("截尾") & (pl.col("year") == latest.table.year)).height
     )
     missing = int(np.isnan(latest.scores).sum())
-    findings += [*doubtful_denominators(system, latest), *raised_findings(system, latest)]
+    findings += doubtful_denominators(system, latest)
+    findings += [*missing_findings(system, latest), *raised_findings(system, latest)]
     if filled or treated or missing:
         findings.append(f"插补 {filled} 格,截尾 {treated} 格,仍缺 {missing} 格,逐格见 cells.csv。")
     for group, weights in latest.weights.items():

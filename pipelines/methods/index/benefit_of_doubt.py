@@ -101,9 +101,11 @@ def best_case(
         if not (own > 0).any():  # nothing earned is nothing under any weights
             result[unit], shares[unit] = 0.0, np.nan
             continue
-        found = _best_weights(own, peers[:, has], lower[has], upper[has])
+        # what a missing score could have had goes to the others, as weights do elsewhere: shares must be able to sum to one
+        room = upper / min(1.0, float(upper[has].sum()))
+        found = _best_weights(own, peers[:, has], lower[has], room[has])
         if found is None:
-            reasons[unit] = _why_none(scores[unit], has, lower, upper, names)
+            reasons[unit] = _why_none(scores[unit], has, lower, room, names)
             weights[unit], shares[unit] = np.nan, np.nan
             continue
         weights[unit, has] = found

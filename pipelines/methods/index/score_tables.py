@@ -121,12 +121,36 @@ def raised_findings(system: ScoringSystem, year: ScoredYear) -> list[str]:
             if not np.isnan(_raised(system, child, year.node(system, child))[row])
         ]
         if cases:
-            more = "等" if len(cases) > 5 else ""
             said.append(
                 f"{group.id} 按 {group.aggregation.method} 合成,有 {len(cases)} 个得分低于下限 {group.floor:g},按下限计入"
-                f"({'、'.join(cases[:5])}{more};逐格见 scores.csv 的 raised_to)。"
+                f"({_some(cases)};逐格见 scores.csv 的 raised_to)。"
             )
     return said
+
+
+def missing_findings(system: ScoringSystem, year: ScoredYear) -> list[str]:
+    """Who has no index and why, and whom no weights suit in a group where every unit has its own."""
+    said = []
+    for group in system.groups:
+        cases = [
+            f"{year.table.units[row]}({why.rstrip('。')})"
+            for row, why in sorted(year.weights[group.id].reasons.items())
+        ]
+        if cases:
+            said.append(
+                f"{group.id}:{_some(cases)}没有得分;无量纲化不出 0 分(如 minmax 用 low = 1)或放宽份额界限可避免。"
+            )
+    root = system.root.id
+    scores, coverage = year.means[root].scores, year.means[root].coverage
+    rows = [k for k in range(len(scores)) if np.isnan(scores[k]) and k not in year.weights[root].reasons]
+    cases = [
+        f"{year.table.units[k]}({_why_no_score(system, year, root, k, float(coverage[k])).rstrip('。')})" for k in rows
+    ]
+    return [*said, f"没有总得分:{_some(cases)}。"] if cases else said
+
+
+def _some(cases: Sequence[str]) -> str:
+    return "、".join(cases[:5]) + (f" 等 {len(cases)} 个" if len(cases) > 5 else "")
 
 
 def _why_no_score(system: ScoringSystem, year: ScoredYear, node: str, row: int, coverage: float) -> str:

@@ -320,3 +320,17 @@ def test_every_complaint_names_its_file_and_line(tmp_path: Path, system: str, da
     with pytest.raises(DefinitionError, match=said):
         run(tmp_path, system, data, draws=10)
     assert not (tmp_path / "out").exists()
+
+
+def test_who_has_no_score_is_told_why(tmp_path: Path) -> None:
+    system = HEAD + 'aggregation = { method = "arithmetic", minimum_coverage = 0.6 }\n' + leaf("a") + leaf("b")
+    made, files = run(tmp_path, system, "unit,kind,a,b\nU,x,1,2\nV,x,,2\nW,x,,\n")
+    assert "没有总得分:V(可用权重占 50%,低于 60%,不足以计算)、W(下级都没有得分)。" in made.findings
+    best = HEAD.replace('id = "T"\n', 'id = "T"\nweights = { method = "benefit_of_doubt", lower = 0.2 }\n')
+    made, files = run(tmp_path, best + leaf("a") + leaf("b"), "unit,kind,a,b\nU,x,1,2\nV,x,0,2\nW,x,,2\n")
+    assert any(
+        f.startswith("T:V(没有合乎份额界限的权重:a 的份额不得低于 0.2,而其得分为 0)没有得分") for f in made.findings
+    )
+    assert files["scores"].filter(node="T", unit="V")["note"].item().startswith("没有合乎份额界限的权重")
+    own = files["weights"].filter(unit="U")
+    assert own["weight"].sum() == pytest.approx(1.0) and (own["multiplier"] > 0).all()
