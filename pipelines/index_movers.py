@@ -14,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.index_production import IndexChains, index_chains
+from pipelines.index_revisions import index_parts
 from pipelines.index_values import at_base_prices
 from pipelines.inputs import Inputs
 from pipelines.methods.areas import areawise, lookups
@@ -46,10 +47,12 @@ TOTAL_COLUMNS: Final = dict.fromkeys(("area", "indicator", "indicator_name"), pl
 
 @dataclass(frozen=True)
 class Movers:
-    """``units``: one row a unit and indicator, largest effect first; ``totals``: one row an indicator, with what the units sum to."""
+    """``parts``: from last year's index to this year's (``index_revisions``); ``totals``: one row an indicator, with what its units
+    sum to; ``units``: one row a unit and indicator, largest effect first."""
 
     units: pl.DataFrame
     totals: pl.DataFrame
+    parts: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,13 @@ class _Year:
     estimated: frozenset[str]
 
 
-def index_movers(inputs: Inputs, period: Period, area: str, indicators: Sequence[str] = ()) -> Movers:
+def index_movers(
+    inputs: Inputs, period: Period, area: str, indicators: Sequence[str] = (), published: pl.DataFrame | None = None
+) -> Movers:
     """The enterprises behind the change of every indicator (or of those named) of ``area`` from the year before to ``period``.
 
-    ``index_points`` shares the indicator's contribution to the index of the year in proportion to the effects. Raises
+    ``index_points`` shares the indicator's contribution to the index of the year in proportion to the effects. ``published``:
+    the index as last year's release shows it, to tell revised data apart. Raises
     RefusalError for a quarter, a year without accepted reports, an area that takes no part, an unknown indicator.
     """
     population = inputs.population("in_force")
@@ -90,7 +96,7 @@ def index_movers(inputs: Inputs, period: Period, area: str, indicators: Sequence
     listed = frame_of(units, UNIT_COLUMNS).sort(
         "indicator", pl.col("effect").abs(), "unit_id", descending=[False, True, False]
     )
-    return Movers(listed, frame_of(totals, TOTAL_COLUMNS))
+    return Movers(listed, frame_of(totals, TOTAL_COLUMNS), index_parts(index, chain, period.year, published))
 
 
 def _year(population: Population, index: IndexChains, area: str, chosen: Sequence[IndexIndicator], year: int) -> _Year:

@@ -12,6 +12,7 @@ from pipelines.index_movers import index_movers
 from pipelines.index_what_if import moved, park_what_if, write_trial
 from pipelines.inputs import live_inputs
 from schemas.period import Period
+from warehouse.ledger.releases import current_release
 from warehouse.snapshots import reader
 from ytb.cli.output import emit
 from ytb.cli.session import CALL
@@ -52,11 +53,13 @@ def movers(
 ) -> None:
     """发展指数各指标比上年的变动是哪些企业带来的:逐户相加恰为变动。单个企业的数,仅供内部使用。"""
     with reader(CALL.home.snapshots) as con:
-        found = index_movers(live_inputs(CALL.office, con), Period.parse(period), park, indicator or [])
+        year = Period.parse(period)
+        found = index_movers(live_inputs(CALL.office, con), year, park, indicator or [], _published(year))
     output.mkdir(parents=True, exist_ok=True)
-    for name, frame in (("movers", found.units), ("movers_totals", found.totals)):
+    for name, frame in (("movers", found.units), ("movers_totals", found.totals), ("index_parts", found.parts)):
         frame.write_csv(output / f"{name}.csv", include_bom=True)
     lines = [f"{park} {period} 各指标比上年的变动(单个企业的数,仅供内部使用,不得发布):"]
+    lines += _parts_lines(found.parts)
     for total in found.totals.iter_rows(named=True):
         lines.append(_moved_line(total))
         own = found.units.filter(pl.col("effect") != 0, indicator=total["indicator"]).head(MOST)
@@ -64,7 +67,29 @@ def movers(
             f"    {r['unit_name'] or r['unit_id'] or '园区数'}({r['kind']}) {r['effect']:+.4g}"
             for r in own.iter_rows(named=True)
         ]
-    emit({"totals": found.totals, "units": found.units}, [*lines, f"结果:{output}(movers.csv、movers_totals.csv)"])
+    emit(
+        {"totals": found.totals, "units": found.units, "parts": found.parts},
+        [*lines, f"结果:{output}(movers.csv、movers_totals.csv、index_parts.csv)"],
+    )
+
+
+def _published(year: Period) -> pl.DataFrame | None:
+    """The index as the standing release of the year before shows it."""
+    if year.quarter:
+        return None
+    with CALL.office.ledger.read() as session:
+        found = current_release(session, Period(year.year - 1))
+    path = CALL.home.releases / found.id / "tables" / "index_scores.parquet" if found else None
+    return pl.read_parquet(path) if path and path.exists() else None
+
+
+def _parts_lines(parts: pl.DataFrame) -> list[str]:
+    if parts.is_empty():
+        return []
+    revised, added = (parts.filter(kind=k)["points"].sum() for k in ("revised", "contribution"))
+    if parts.filter(kind="revised").is_empty():
+        return [f"  总指数比上年 {added:+.3f} 点(上年没有发布,修订不单列)"]
+    return [f"  总指数比上年公布数 {parts['total'][0]:+.3f} 点:上年数据修订 {revised:+.3f},本年各指标 {added:+.3f}"]
 
 
 def _moved_line(total: dict[str, Any]) -> str:

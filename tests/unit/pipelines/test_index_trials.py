@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.index_movers import index_movers
-from pipelines.index_production import index_chains
+from pipelines.index_production import index_chains, index_marts
 from pipelines.index_what_if import park_what_if, write_trial
 from pipelines.inputs import Inputs, live_inputs
 from pipelines.loading import load_listed
@@ -154,3 +154,28 @@ def test_a_changed_value_moves_the_index_as_the_formula_says(inputs: Inputs, tmp
 def test_files_that_cannot_be_used_are_refused(inputs: Inputs, tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DefinitionError, match=said):
         park_what_if(inputs, YEAR, changes(tmp_path, text))
+
+
+def test_revisions_of_last_years_level_stand_beside_this_years_points(inputs: Inputs) -> None:
+    population = inputs.population("in_force")
+    made = index_marts(population, inputs.programme, Period(2015))["index_scores"].cells
+    same = index_movers(inputs, YEAR, "LBGX", ["X02"], made).parts
+    assert same.filter(kind="revised")["points"].abs().max() < 1e-9  # type: ignore[operator]
+    # as if published with two points more of X14 and one hidden indicator
+    key = (pl.col("area") == "LBGX") & (pl.col("period") == "2015")
+    other = made.with_columns(
+        value=pl.when(key & (pl.col("row_key").str.ends_with("X14|contribution"))).then(pl.col("value") + 2)
+        .when(key & (pl.col("row_key").str.ends_with("TOTAL|index"))).then(pl.col("value") + 2)
+        .when(key & (pl.col("row_key").str.ends_with("X02|contribution"))).then(None)
+        .otherwise("value")
+    )  # fmt: skip
+    parts = index_movers(inputs, YEAR, "LBGX", ["X02"], other).parts
+    chain = next(c for c in index_chains(population, inputs.programme, YEAR).chains if c.area == "LBGX")
+    assert parts["total"][0] == pytest.approx(chain.levels[-1] - chain.levels[-2] - 2)
+    assert parts["points"].sum() == pytest.approx(parts["total"][0])
+    revised = {r["part"]: r["points"] for r in parts.filter(kind="revised").to_dicts()}
+    assert revised["X14"] == pytest.approx(-2.0)
+    assert "X02" not in revised and revised[""] == pytest.approx(0.0, abs=1e-9)  # hidden then, and not revised
+    unpublished = other.filter(~pl.col("row_key").str.ends_with("TOTAL|index"))
+    told = index_movers(inputs, YEAR, "LBGX", ["X02"], unpublished).parts
+    assert "不能单列" in told["note"][0]
