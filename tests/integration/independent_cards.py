@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,37 @@ def unit_pairs(con: duckdb.DuckDBPyConnection, code: str, period: str) -> list[t
     return rows
 
 
+# 统计上大中小微型企业划分办法(2017), the lines the story's industries fall under: divisions, then what large, medium and small
+# need at least of (staff in persons, revenue, assets in 万元)
+SIZE_LINES: Sequence[tuple[range, tuple[tuple[int, int, int] | None, ...]]] = (
+    (range(6, 47), ((1000, 300, 20), (40000, 2000, 300), None)),  # industry
+    (range(51, 52), ((200, 20, 5), (40000, 5000, 1000), None)),  # wholesale
+    (range(54, 59), ((1000, 300, 20), (30000, 3000, 200), None)),  # transport
+    (range(63, 65), ((2000, 100, 10), (100000, 1000, 100), None)),  # information transmission
+    (range(65, 66), ((300, 100, 10), (10000, 1000, 50), None)),  # software
+    (range(71, 73), ((300, 100, 10), None, (120000, 8000, 100))),  # leasing and business services
+    (range(73, 76), ((300, 100, 10), None, None)),  # research and technical services: other
+)
+
+
+def sizes(con: duckdb.DuckDBPyConnection, year: str) -> dict[str, str]:
+    """Enterprise → size by its own annual report: a class needs every limit of its line, micro is the rest."""
+    rows = con.execute(
+        """SELECT b.unit_id, CAST(left(b.B07, 2) AS INT), CAST(P02 AS DOUBLE), CAST(F01 AS DOUBLE) / 10, CAST(F22 AS DOUBLE) / 10
+        FROM in_force.basic b LEFT JOIN in_force.personnel p USING (unit_id, period) LEFT JOIN in_force.finance f USING (unit_id, period)
+        WHERE b.period = ?""",
+        [year],
+    ).fetchall()
+    found = {}
+    for unit, division, *figures in rows:
+        (limits,) = [line for divisions, line in SIZE_LINES if division in divisions]
+        asked = [(figure, bounds) for figure, bounds in zip(figures, limits, strict=True) if bounds is not None]
+        if all(figure is not None for figure, _ in asked):
+            reached = [all(figure >= bounds[n] for figure, bounds in asked) for n in range(3)]
+            found[unit] = str(reached.index(True) + 1) if any(reached) else "4"
+    return found
+
+
 def card_of_group(pairs: Sequence[tuple[str, str, str, float, float]]) -> dict[str, float | None]:
     """Measure → value of the units of one area, or of one section of it."""
     now, base = [p[3] for p in pairs], [p[4] for p in pairs]
@@ -47,11 +78,14 @@ def card_of_group(pairs: Sequence[tuple[str, str, str, float, float]]) -> dict[s
     }
 
 
-def shifts(pairs: Sequence[tuple[str, str, str, float, float]]) -> dict[str, float | None]:
-    """Section → change of its share in points, and under the empty name half the sum of the absolute changes."""
+def shifts(
+    pairs: Sequence[tuple[str, str, str, float, float]], size_of: Mapping[str, str] | None = None
+) -> dict[str, float | None]:
+    """Section, or size where ``size_of`` tells it, → change of its share in points, and under the empty name half the sum of the
+    absolute changes."""
     sums: dict[str, list[float]] = {}
-    for _, _, letter, now, base in pairs:
-        both = sums.setdefault(letter, [0.0, 0.0])
+    for _, unit, letter, now, base in pairs:
+        both = sums.setdefault(letter if size_of is None else size_of.get(unit, "_"), [0.0, 0.0])
         both[0], both[1] = both[0] + now, both[1] + base
     whole, earlier = (sum(s[n] for s in sums.values()) for n in (0, 1))
     if whole <= 0 or earlier <= 0 or min(min(s) for s in sums.values()) < 0:

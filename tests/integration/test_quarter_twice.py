@@ -135,18 +135,23 @@ def test_diagnosis_cards_are_what_plain_sql_makes_them(run: Any) -> None:
     with independent.snapshot(run.home) as con:
         rows = con.sql("SELECT * FROM mart.monitoring_diagnosis WHERE period = '2015-Q2'").pl().to_dicts()
         pairs = {code: cards.unit_pairs(con, code, "2015-Q2") for code in cards.CARDS}
+        size_of = cards.sizes(con, "2014")  # a quarter takes the size of the year before
+    assert len(set(size_of.values())) == 4
     told = {(r["area"], r["breakdown"], r["category"], r["indicator"], r["measure"]): r for r in rows}
     compared = far = 0
     for code, everybody in pairs.items():
         for area, parks in AREAS:
             own = [p for p in everybody if p[0] in parks]
-            moved = cards.shifts(own)
+            moved, shifted = cards.shifts(own), cards.shifts(own, size_of)
             places = {("total", "T"): own}
             places |= {("section", letter): [p for p in own if p[2] == letter] for letter in {p[2] for p in own}}
+            classes = {size_of.get(p[1], "_") for p in own}
+            places |= {("size", size): [p for p in own if size_of.get(p[1], "_") == size] for size in classes}
+            assert {r["category"] for r in rows if (r["area"], r["breakdown"]) == (area, "size")} == {*classes, "T"}
             for place, units in places.items():
                 expected = cards.card_of_group(units)
-                if place[0] == "section":
-                    expected["share_shift"] = moved[place[1]]
+                if place[0] != "total":
+                    expected["share_shift"] = (moved if place[0] == "section" else shifted)[place[1]]
                 for measure, value in expected.items():
                     cell = told[area, *place, code, measure]["value"]
                     assert cell == (None if value is None else pytest.approx(value, abs=1e-9)), (
@@ -158,6 +163,8 @@ def test_diagnosis_cards_are_what_plain_sql_makes_them(run: Any) -> None:
                     compared += 1
             change = told[area, "section", "T", code, "structure_change"]["value"]
             assert change == (None if moved[""] is None else pytest.approx(moved[""], abs=1e-9))
+            change = told[area, "size", "T", code, "structure_change"]["value"]
+            assert change == (None if shifted[""] is None else pytest.approx(shifted[""], abs=1e-9))
         found = cards.cards_of_units(everybody)
         assert {(r["area"], r["category"]) for r in rows if r["breakdown"] == "unit" and r["indicator"] == code} == set(
             found
@@ -169,7 +176,7 @@ def test_diagnosis_cards_are_what_plain_sql_makes_them(run: Any) -> None:
             for measure, value in card.items():
                 cell = told[park, "unit", unit, code, measure]["value"]
                 assert cell == (None if value is None else pytest.approx(value)), (park, unit, measure)
-    assert compared > 300 and far > 0
+    assert compared > 500 and far > 0
 
 
 def test_response_is_what_plain_sql_on_the_ledger_makes_it(run: Any) -> None:
