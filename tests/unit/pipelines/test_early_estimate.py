@@ -203,3 +203,22 @@ def test_diffusion_and_structure_by_hand() -> None:
     shares, change = structure_change(parts)
     assert change["change"] == pytest.approx(10)
     assert shares["shift"].to_list() == pytest.approx([10, -10])
+
+
+# Lehtonen and Pahkinen, Practical Methods for Design and Analysis of Complex Surveys, 2nd ed. (2004), section 4.3: a sample of eight of
+# the 32 municipalities of Province'91, UE91 (unemployed) with HOU85 (households) known of all; Kuhmoinen and Toivakka did not answer.
+PROVINCE: list[tuple[str, float | None, float]] = [
+    ("Kuhmoinen", None, 1463), ("Toivakka", None, 834), ("Jyväskylä", 4123, 26881), ("Keuruu", 760, 4896), ("Saarijärvi", 721, 3730),
+    ("Konginkangas", 142, 556), ("Pihtipudas", 331, 1946), ("Uurainen", 219, 932),
+]  # fmt: skip
+
+
+def test_ratio_and_nearest_donors_of_province_91() -> None:
+    """Printed: the total by ratio imputation, 26,669 (26,669.5 before the last step, cut and not rounded). The nearest neighbours are Pihtipudas (1,946) and Uurainen (932); where the
+    book takes the neighbour's figure (331, 219), ours takes its ratio to its base."""
+    table = pl.DataFrame(PROVINCE, schema={"unit": pl.String, "value": pl.Float64, "base": pl.Float64}, orient="row")
+    by_ratio = imputed_units(table, one_by_one=("ratio",), others=("ratio",))
+    assert int(by_ratio["value"].sum() * 32 / 8) == 26_669
+    by_donor = imputed_units(table, one_by_one=("donor",), others=("donor",)).filter("imputed")
+    assert by_donor["donor"].to_list() == ["Pihtipudas", "Uurainen"]
+    assert by_donor["value"].to_list() == [pytest.approx(1463 * 331 / 1946), pytest.approx(834 * 219 / 932)]
