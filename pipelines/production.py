@@ -17,6 +17,7 @@ from pipelines.methods.innovation import innovation_tables
 from pipelines.methods.monitoring import monitoring_figures
 from pipelines.methods.monitoring_diagnosis import monitoring_diagnosis
 from pipelines.methods.monitoring_early import monitoring_estimates
+from pipelines.methods.monitoring_perimeter import monitoring_perimeter
 from pipelines.methods.monitoring_series import monitoring_series
 from pipelines.methods.product import Product, composite_parts
 from pipelines.methods.projects import listed_units, project_rates, project_risks
@@ -35,7 +36,7 @@ from schemas.period import Period
 from warehouse import facts
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
-DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_imputations", "monitoring_clusters", "projects_rates", "projects_risks", "quality_findings", "records_reconciliation"),
+DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_perimeter", "monitoring_imputations", "monitoring_clusters", "projects_rates", "projects_risks", "quality_findings", "records_reconciliation"),
        "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings", "records_reconciliation")}  # fmt: skip
 
 Maker = Callable[[Inputs, Period], dict[str, Product]]
@@ -166,6 +167,13 @@ def _diagnosis(inputs: Inputs, period: Period) -> dict[str, Product]:
     return {"monitoring_diagnosis": monitoring_diagnosis(round_, inputs.programme)}
 
 
+def _perimeter(inputs: Inputs, period: Period) -> dict[str, Product]:
+    population, annual = inputs.population("effective"), inputs.population("in_force")
+    return {
+        "monitoring_perimeter": monitoring_perimeter(priced_round(inputs, population, annual, period), inputs.programme)
+    }
+
+
 def _imputations(inputs: Inputs, period: Period) -> dict[str, Product]:
     found = monitoring_imputations(imputed_values(inputs, period), inputs.programme, period)
     return {"monitoring_imputations": found}
@@ -202,6 +210,7 @@ _MAKERS: dict[str, Maker] = {
     "monitoring_estimates": _estimates,
     "monitoring_series": _series,
     "monitoring_diagnosis": _diagnosis,
+    "monitoring_perimeter": _perimeter,
     "monitoring_imputations": _imputations,
     "monitoring_clusters": _clusters,
     "index_scores": _annual(_index),

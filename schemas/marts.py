@@ -102,6 +102,14 @@ MARTS: Final[dict[str, Mart]] = {
             is_internal=True,
         ),
         Mart(
+            "monitoring_perimeter",
+            "monitoring",
+            "范围变动分解(内部)",
+            "Q",
+            "合计变动中持续、新增、退出、迁移单位与报送变化各占多少,只供内部",
+            is_internal=True,
+        ),
+        Mart(
             "monitoring_imputations",
             "monitoring",
             "未报单位估算清单(内部)",

@@ -162,7 +162,7 @@ def test_the_evaluation_takes_the_indicators_of_the_development_index_and_none_b
 def test_internal_marts_are_in_no_dictionary_of_a_release() -> None:
     assert MARTS.keys() - PUBLISHED_MARTS.keys() == {
         "evaluation_reference", "evaluation_units", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis",
-        "monitoring_clusters", "monitoring_imputations", "projects_risks", "records_reconciliation", "targets_lists",
+        "monitoring_clusters", "monitoring_imputations", "monitoring_perimeter", "projects_risks", "records_reconciliation", "targets_lists",
     }  # fmt: skip
     assert set(mart_list()["mart"]) == set(PUBLISHED_MARTS)
 

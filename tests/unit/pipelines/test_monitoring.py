@@ -13,9 +13,11 @@ from polars.testing import assert_frame_equal
 
 from pipelines.methods import monitoring_sides
 from pipelines.methods.monitoring import monitoring_figures
+from pipelines.methods.monitoring_perimeter import monitoring_perimeter
 from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators
 from pipelines.methods.product import Product
 from schemas.catalog import programme
+from schemas.marts import MARTS
 from schemas.period import Period
 from schemas.period_data import PeriodData
 
@@ -369,7 +371,7 @@ def test_a_growth_that_is_not_the_quotient_of_the_totals_says_why() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.none() | st.integers(1, 99)), min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_a_growth_without_a_note_is_the_quotient_of_the_totals_shown(units: list[tuple[int, int | None]]) -> None:
     rows = [{"unit_id": f"u{n}", "F01": now, "F01_yoy": base} for n, (now, base) in enumerate(units)]
     made = monitoring_figures(MonitoringRound(quarter("2016-Q1", rows)), PARK_PROGRAMME)
@@ -453,3 +455,66 @@ def test_what_the_unmatched_reported_stands_behind_the_growth_of_the_matched() -
     assert behind("growth_matched", "unmatched(SUM(F01))") == [(1, 653.0, 653.0)]
     for measure in ("growth_restated", "contribution_points", "contribution_rate"):
         assert behind(measure, "SUM(F01, isnull(yoy(F01)))", "section|C") == [(1, 653.0, 653.0)], measure
+
+
+def causes(product: Product, table: str, area: str, indicator: str = "F01") -> dict[str, float]:
+    found = product.cells.filter(table=table, area=area, indicator=indicator)
+    return dict(found.select("measure", "value").iter_rows())
+
+
+def test_the_perimeter_is_taken_apart_by_what_became_of_the_units() -> None:
+    made = monitoring_perimeter(ROUND, PARK_PROGRAMME)
+    assert causes(made, "quarter", "LBGX") == {
+        "continuing": 220, "continuing_units": 1, "entry": 300, "entry_units": 1, "exit": -70, "exit_units": 1,
+    }  # fmt: skip
+    assert causes(made, "quarter", "LBXQ") == {"continuing": 930, "continuing_units": 2}
+    assert causes(made, "year", "LBGX") == {
+        "continuing": 0, "continuing_units": 1, "entry": 300, "entry_units": 1, "exit": -250, "exit_units": 1,
+    }  # fmt: skip
+    assert causes(made, "year", "LBSYQ")["continuing"] == 210  # 1,100 and 600 after 990 and 500, 400 after 400
+    assert MARTS["monitoring_perimeter"].is_internal and "K05" not in set(made.cells["indicator"])
+    first = MonitoringRound(quarter("2016-Q1", [{"unit_id": "a", "F01": 1}]))
+    assert monitoring_perimeter(first, PARK_PROGRAMME).cells.is_empty()
+
+
+def test_moves_and_answers_are_no_entries_and_exits() -> None:
+    before = quarter("2016-Q1", [
+        {"unit_id": "mover", "F01": 40}, {"unit_id": "late", "answer_status": "3"}, {"unit_id": "silent", "F01": 30},
+    ])  # fmt: skip
+    now = quarter("2016-Q2", [
+        {"unit_id": "mover", "F01": 100, "park": "LBGX"}, {"unit_id": "late", "F01": 9}, {"unit_id": "silent", "answer_status": "2"},
+        {"unit_id": "other", "F01": 1, "park": "LBGX"},
+    ])  # fmt: skip
+    made = monitoring_perimeter(MonitoringRound(now, before, before), PARK_PROGRAMME)
+    assert {k: v for k, v in causes(made, "quarter", "LBXQ").items() if "units" not in k} == {
+        "moved_out": -40, "answered": 9, "unanswered": -30,
+    }  # fmt: skip
+    assert causes(made, "quarter", "LBGX") == {  # it brought 40 along; the 60 since are its quarter
+        "continuing": 60, "continuing_units": 0, "moved_in": 40, "moved_in_units": 1, "entry": 1, "entry_units": 1,
+    }  # fmt: skip
+    assert causes(made, "quarter", "LBSYQ")["continuing"] == 60  # within the area it only went on
+
+
+@given(st.lists(st.tuples(st.sampled_from(["LBXQ", "LBGX"]), st.none() | st.integers(0, 99), st.none() | st.integers(0, 99),
+                          st.sampled_from(["LBXQ", "LBGX"])), min_size=1, max_size=6))  # fmt: skip
+@settings(max_examples=5, deadline=None)
+def test_the_causes_add_up_to_the_published_perimeter_and_increment(
+    units: list[tuple[str, int | None, int | None, str]],
+) -> None:
+    now = quarter("2016-Q2", [{"unit_id": f"u{n}", "park": p, "F01": v} for n, (p, v, _, _) in enumerate(units)])
+    before = [{"unit_id": f"u{n}", "park": p, "F01": v} for n, (_, _, v, p) in enumerate(units)]
+    last_year, last = quarter("2015-Q2", before), quarter("2016-Q1", before)
+    round_ = MonitoringRound(now, last, last, last_year, last_year)
+    figures, made = monitoring_figures(round_, PARK_PROGRAMME), monitoring_perimeter(round_, PARK_PROGRAMME)
+    for area in ("LBSYQ", "LBXQ", "LBGX"):
+        told = {
+            r["measure"]: r["value"]
+            for r in figures.cells.filter(area=area, indicator="F01", breakdown="total", category="T").to_dicts()
+        }
+        for table, total in (("quarter", told.get("perimeter")), ("year", None)):
+            parts = {k: v for k, v in causes(made, table, area).items() if not k.endswith("_units")}
+            if table == "quarter" and total is not None:
+                assert sum(v for k, v in parts.items() if k != "continuing") == total
+            if table == "year":
+                level, published = told.get("cumulative") or 0, told.get("year_earlier_published") or 0
+                assert sum(parts.values()) == level - published
