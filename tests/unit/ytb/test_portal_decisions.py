@@ -1,0 +1,176 @@
+"""Records of authorities and decisions on parks, taken on the portal: the same use cases as on the command line."""
+
+from __future__ import annotations
+
+import io
+
+import openpyxl
+import pytest
+
+from pipelines.administrative_records import listed
+from pipelines.evaluating import Judgement, ladder_of, standings_on_file
+from pipelines.methods.ladder import Proposal, Standing
+from schemas.catalog import programme
+from sources.pool import Pool
+from tests.unit.ytb.portal_browser import Answer, Browser
+from tests.unit.ytb.portal_office import CHEAP, PASSWORD, Installation, installation, user_of
+from warehouse.ledger import access
+from warehouse.ledger.evaluations import ladder_records
+from warehouse.ledger.users import add_user
+from warehouse.ledger.verify import verify_ledger
+
+LADDER = ladder_of(programme().editions["2015"])
+MAP = """
+kind = "tax"
+authority = "税务局"
+title = "2015年入库税额"
+[[table]]
+head_rows = [1]
+period = {value = "2015"}
+unit_name = {column = "纳税人名称"}
+indicator = {head = 1}
+unit_measure = {value = "万元"}
+[indicators]
+"入库税额" = "F16"
+[units]
+"甲公司" = "91620102900001092A"
+""".encode()
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    made = installation(tmp_path_factory.mktemp("portal") / "home", Pool(workers=1))
+    with made.office.ledger.write() as session:
+        add_user(session, "other", title="另一位", role="province_statistician", now=made.at, actor="root")
+        access.set_password(session, "other", CHEAP.hash(PASSWORD), one_time=False, now=made.at, actor="root")
+    return made
+
+
+def signed_in(inst: Installation, name: str) -> Browser:
+    browser = Browser(inst.app)
+    assert browser.sign_in(name, PASSWORD).status == 303
+    return browser
+
+
+def table(*rows: tuple[object, ...]) -> bytes:
+    book = openpyxl.Workbook()
+    for row in (("纳税人名称", "入库税额"), *rows):
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_records_are_tried_first_and_kept_when_nothing_is_open(inst: Installation) -> None:
+    office, page = signed_in(inst, "province_statistician"), "/records/import"
+    good = table(("甲公司", 12), ("邻居公司", 34))
+
+    def take(step: str, *files: tuple[str, bytes], **fields: str) -> Answer:
+        return office.upload(page, list(files), page=page, fields={"step": step, **fields})
+
+    assert "请选择一个部门的表" in take("try", ("a.toml", MAP)).text
+    assert "请选择映射文件" in take("try", ("税.xlsx", good)).text
+    broken = take("try", ("税.xlsx", good), ("坏.toml", b"kind = "))
+    assert broken.status == 422 and "坏.toml" in broken.text and "/tmp" not in broken.text
+    tried = take("try", ("税.xlsx", good), ("a.toml", MAP))
+    assert tried.status == 200 and "试运行没有问题" in tried.text, tried.text.split("result")[1][:1500]
+    assert "2 个单位,2 个数" in tried.text
+    assert list(listed(inst.office)) == []
+    stranger = table(("甲公司", 12), ("生面孔公司", 1))
+    assert "没有对应(1)" in take("try", ("税.xlsx", stranger), ("a.toml", MAP)).text
+    assert "不能导入" in take("keep", ("税.xlsx", stranger), ("a.toml", MAP)).text
+    odd = table(("甲公司", "约十二"), ("邻居公司", 34))
+    assert "不能采用的格(1)" in take("try", ("税.xlsx", odd), ("a.toml", MAP)).text
+    assert "不能采用" in take("keep", ("税.xlsx", odd), ("a.toml", MAP)).text and list(listed(inst.office)) == []
+    assert take("keep", ("税.xlsx", good), ("a.toml", MAP)).location == f"{page}?done=records_kept"
+    (kept,) = listed(inst.office)
+    assert (kept.authority, kept.by) == ("税务局", "province_statistician")
+    again = take("keep", ("税二.xlsx", table(("甲公司", 13))), map_of=str(kept.id))
+    assert again.location == f"{page}?done=records_kept" and len(list(listed(inst.office))) == 2
+    refused = office.post(f"/records/{kept.id}/withdraw", {"reason": ""}, page=page)
+    assert refused.status == 422
+    assert office.post(f"/records/{kept.id}/withdraw", {"reason": "口径有误"}, page=page).status == 303
+    assert "已撤回" in office.get(page).text and len(list(listed(inst.office))) == 1
+
+
+def judgement(inst: Installation, park: str, to: str) -> Judgement:
+    with inst.office.ledger.read() as session:
+        now = standings_on_file(session, LADDER).get(park, Standing(park, LADDER.normal))
+    made = Proposal(park, 2014, now.rung, LADDER.rung(to), ("土地低效:产出强度得分 49",))
+    return Judgement(LADDER, {park: {}}, {park: now}, (made,), {park: park}, {}, {park: "兰州市"})
+
+
+def test_a_park_is_warned_rectifies_and_appeals_on_the_portal(
+    inst: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, other, clerk = (
+        signed_in(inst, "province_statistician"),
+        signed_in(inst, "other"),
+        signed_in(inst, user_of("park_reporter")),
+    )
+    page, asked = (
+        "/ladder/LBGX",
+        {"year": "2014", "rung": "warning", "reason": "产出强度低", "document": "甘科〔2015〕1号"},
+    )
+    assert (
+        f'href="{page}"' in office.get("/ladder").text and page not in signed_in(inst, "assessor").get("/ladder").text
+    )
+    early = office.post(f"{page}/decide", asked, page=page)
+    assert early.status == 422 and "请先计算 2014 年的建议" in early.text
+    monkeypatch.setattr("ytb.portal.deciding._judgement", lambda *_: judgement(inst, "LBGX", "warning"))
+    monkeypatch.setattr("ytb.portal.deciding._years", lambda *_: [2014])
+    assert "建议转为“警告(约谈)”" in office.get(page).text and "产出强度得分 49" in office.get(page).text
+    for wrong in ({"document": ""}, {"reason": " "}, {"rung": "leave"}, {"year": "x"}):
+        assert office.post(f"{page}/decide", asked | wrong, page=page).status == 422, wrong
+    assert office.post(f"{page}/decide", asked, page=page).location == f"{page}?year=2014&done=ladder_moved"
+    task = {"text": "盘活闲置用地", "responsible": "管委会国土处", "due": "2015-09-30"}
+    assert office.post(f"{page}/tasks", task | {"due": "明天"}, page=page).status == 422
+    assert office.post(f"{page}/tasks", task, page=page).status == 303
+    own = clerk.get("/standing").text
+    assert "警告(约谈)" in own and "盘活闲置用地" in own and "省级统计人员" in own
+    with inst.office.ledger.read() as session:
+        number = standings_on_file(session, LADDER)["LBGX"].tasks[0].id
+    assert clerk.post(f"/standing/tasks/{number}", {"text": ""}, page="/standing").status == 422
+    assert clerk.post(f"/standing/tasks/{number}", {"text": "已收回三宗"}, page="/standing").status == 303
+    assert "已报完成,待核实" in office.get(page).text
+    done = {"text": "现场核实", "outcome": "verify"}
+    assert office.post(f"{page}/tasks/{number}", done | {"outcome": "x"}, page=page).status == 400
+    assert (
+        office.post(f"{page}/tasks/{number}", done, page=page).status == 303 and "已销号" in clerk.get("/standing").text
+    )
+    assert clerk.post("/standing/appeal", {"text": "口径有误"}, page="/standing").status == 303
+    assert "等待办理" in clerk.get("/standing").text
+    verdict = {"outcome": "uphold", "reason": "复核后口径确有误", "document": "甘科〔2015〕9号"}
+    own_verdict = office.post(f"{page}/appeal/decide", verdict, page=page)
+    assert own_verdict.status == 422 and "作出处置以外的人" in own_verdict.text
+    assert other.post(f"{page}/appeal/decide", verdict, page=page).status == 303
+    assert "<h1>兰州高新区:正常</h1>" in office.get(page).text
+    with inst.office.ledger.read() as session:
+        kinds = [r.step.kind for r in ladder_records(session, "LBGX")]
+        assert kinds == ["move", "task", "report", "verify", "appeal", "upheld"]
+        assert verify_ledger(session).problems == ()
+
+
+def test_another_parks_matters_are_not_the_clerks(inst: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    office, clerk = signed_in(inst, "province_statistician"), signed_in(inst, user_of("park_reporter"))
+    monkeypatch.setattr("ytb.portal.deciding._judgement", lambda *_: judgement(inst, "LBJJ", "warning"))
+    asked = {"year": "2014", "rung": "warning", "reason": "产出强度低", "document": "2号"}
+    assert office.post("/ladder/LBJJ/decide", asked, page="/ladder/LBJJ").status == 303
+    assert office.post("/ladder/LBJJ/tasks", {"text": "整改", "responsible": "某处"}, page="/ladder/LBJJ").status in (
+        303,
+        422,
+    )
+    office.post("/ladder/LBJJ/tasks", {"text": "整改", "responsible": "某处", "due": "2015-08-01"}, page="/ladder/LBJJ")
+    with inst.office.ledger.read() as session:
+        number = standings_on_file(session, LADDER)["LBJJ"].tasks[0].id
+    assert clerk.post(f"/standing/tasks/{number}", {"text": "代报"}, page="/standing").status == 422
+    assert "整改" not in clerk.get("/standing").text.split("全部记录")[0].replace("等级与整改", "")
+
+
+def test_proposals_are_computed_behind_the_page_and_what_hinders_is_said(inst: Installation) -> None:
+    office = signed_in(inst, "province_statistician")
+    assert (
+        office.post("/ladder/proposals", {"year": "2014", "park": "LBGX"}, page="/ladder").location
+        == "/ladder/LBGX?year=2014&done=judging"
+    )
+    assert office.post("/ladder/proposals", {"year": "../"}, page="/ladder").status == 422
