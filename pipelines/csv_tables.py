@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import polars as pl
 
 from schemas.errors import DefinitionError, SubmissionError
 from sources.delimited import decode, delimiter_of
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MISSING = frozenset(("", "—", "-", "NA", "NaN", "nan", "null", "..", "…"))
 LINE: Final = "_line"
 """The column in which ``csv_text`` says in which line of the file a row begins."""
@@ -109,7 +112,8 @@ def typed_table(
     """The columns ``wanted`` of a CSV, typed; ``named`` gives the header of a column where it is not the column's own name.
 
     Numbers may have thousands separators; blank, ``—``, ``NA`` are null. An ``optional`` column that is not there is left out.
-    Raises DefinitionError naming file, line and column for a header that is missing or a cell that is no number.
+    Raises DefinitionError naming file, line and column for a header that is missing or a cell that is no number, and for a
+    table without rows.
     """
     text = csv_text(path)
     made = []
@@ -124,7 +128,24 @@ def typed_table(
                 remedy=f"现有列:{'、'.join(c for c in text.columns if c != LINE)};列名见 docs/formats/series.md。",
             )
         made.append(_typed(text[header].to_list(), text[LINE].to_list(), column, header, dtype, path))
+    if text.is_empty():
+        raise DefinitionError("表里只有表头,没有行", where=path.name, remedy="请检查文件。")
     return pl.DataFrame(made)
+
+
+def names_its_file(use_case: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
+    """A use case on one table: what its methods, which know no files, find wrong is told with the file's name."""
+
+    @wraps(use_case)
+    def told(data: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return use_case(data, *args, **kwargs)
+        except DefinitionError as error:
+            if error.where:
+                raise
+            raise DefinitionError(error.message, where=data.name, remedy=error.remedy) from error
+
+    return told
 
 
 def _typed(cells: list[str], lines: list[int], column: str, header: str, dtype: pl.DataType, path: Path) -> pl.Series:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from pipelines.csv_tables import typed_table
+from pipelines.csv_tables import names_its_file, typed_table
 from pipelines.methods.growth_accounting import (
     TRIAL,
     Assumptions,
@@ -32,6 +32,7 @@ LEVELS: Final[dict[str, pl.DataType]] = {
 ASSUMED: Final = ("capital_share", "depreciation", "initial_growth")
 
 
+@names_its_file
 def of_rates(
     data: Path, capital_shares: Sequence[float], *, named: Mapping[str, str], growth_minimum: float
 ) -> Outcome:
@@ -52,6 +53,7 @@ def of_rates(
     return _told(rows, ["资本弹性由文件逐行给出或取 --capital-share 各值"])
 
 
+@names_its_file
 def of_levels(
     data: Path,
     last: int,
@@ -78,7 +80,7 @@ def of_levels(
     for (name,), frame in groups:
         years = frame["year"].to_list()
         if None in years or len(set(years)) != len(years):
-            raise DefinitionError(f"{name or data.name} 的年份为空或重复", remedy="每个序列一年一行。")
+            raise DefinitionError(f"{name}年份为空或重复", remedy="每个序列一年一行。")
         rows += _of_series(str(name), frame, last or max(years), window, assumed, growth_minimum)
     price = "按价格指数缩减" if "output_price" in table.columns else "按不变价给出(未缩减)"
     stock = "资本存量由文件给出" if "capital" in table.columns else "资本存量按永续盘存由投资额推算,用年初数"

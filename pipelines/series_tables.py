@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from pipelines.csv_tables import typed_table
+from pipelines.csv_tables import names_its_file, typed_table
 from pipelines.methods.series.adjustment import discrete, seasonally_adjusted
 from pipelines.methods.series.early import EarlyEstimate, early_estimate
 from pipelines.methods.series.imputing import INPUT, METHODS, imputed_totals, imputed_units
@@ -53,8 +53,6 @@ def write(outcome: Outcome, path: Path) -> None:
 
 def _ordered(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """(name, rows in order of time) of every series of a table; the name is empty where there is only one."""
-    if table.is_empty():
-        raise DefinitionError("表里没有行", remedy="请检查文件。")
     if table["period"].null_count():
         raise DefinitionError("有的行没有报告期", remedy="请补上报告期。")
     named = "series" in table.columns
@@ -65,6 +63,7 @@ def _ordered(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         yield str(name), rows.with_columns(_at=order).sort("_at").drop("_at")
 
 
+@names_its_file
 def adjust(data: Path, plan: StlPlan, *, named: Mapping[str, str], multiplicative: bool, cumulative: bool) -> Outcome:
     """Every series of ``data`` (period, value, series) seasonally adjusted; ``plan.n_p`` 0 is taken from the periods.
 
@@ -102,6 +101,7 @@ def adjust(data: Path, plan: StlPlan, *, named: Mapping[str, str], multiplicativ
     return Outcome(shown, tuple(lines), {"series": facts, "refused": [str(e) for e in refused]})
 
 
+@names_its_file
 def deflate(data: Path, prices: Path | None, *, named: Mapping[str, str], base: PriceBase, reference: str) -> Outcome:
     """Values (period, value, series) at constant prices by an index (``price`` in the same file or in ``prices``)."""
     wanted: dict[str, pl.DataType] = {"series": TEXT, "period": TEXT, "value": NUMBER}
@@ -131,7 +131,7 @@ def _deflated(name: str, rows: pl.DataFrame, base: PriceBase, reference: str) ->
     prices, values = rows["price"].to_list(), rows["value"].to_list()
     for text, price, value in zip(periods[lag:], prices[lag:], values[lag:], strict=True):
         if price is None or value is None:
-            raise DefinitionError(f"{name} {text} 缺数值或价格指数", remedy="缩减须每期都有。")
+            raise DefinitionError(f"{name + ':' if name else ''}{text} 缺数值或价格指数", remedy="缩减须每期都有。")
     if any(v is None for v in values[:lag]):
         raise DefinitionError(f"{name}开头有期没有数值", remedy="请截短序列。")
     index = np.asarray(prices[lag:], dtype=np.float64)
@@ -164,6 +164,7 @@ def _growth(values: Floats, lag: int) -> list[float | None]:
     return [None if b is None or b <= 0 else (float(v) / b - 1) * 100 for v, b in zip(values, before, strict=True)]
 
 
+@names_its_file
 def link(data: Path, *, named: Mapping[str, str], overlap: Overlap, reference: str, lag: int, links: bool) -> Outcome:
     """A chain: of items with values and prices (period, item, value, price), or with ``links`` of ready links (period, link)."""
     if not links:
@@ -202,6 +203,7 @@ def link(data: Path, *, named: Mapping[str, str], overlap: Overlap, reference: s
     return Outcome(body if "series" in table.columns else body.drop("series"))
 
 
+@names_its_file
 def benchmark(data: Path, annual: Path, *, named: Mapping[str, str], mean: bool) -> Outcome:
     """A quarterly or monthly series (period, value) fitted to annual figures (period, value) by proportional Denton."""
     table = typed_table(data, {"period": TEXT, "value": NUMBER}, named)
@@ -210,13 +212,15 @@ def benchmark(data: Path, annual: Path, *, named: Mapping[str, str], mean: bool)
     points, year_points = consecutive(rows["period"].to_list()), consecutive(years["period"].to_list())
     if points[0].number != 1 or year_points[0].per_year != 1 or year_points[0].year != points[0].year:
         raise DefinitionError("序列须从首个年度数那一年的第一期开始", remedy="请对齐两个文件的起点。")
-    if rows["value"].null_count() or years["value"].null_count():
-        raise DefinitionError("有期缺数值", remedy="衔接须每期都有数。")
+    for file, given in ((data, rows), (annual, years)):
+        if (blank := given.filter(pl.col("value").is_null())).height:
+            raise DefinitionError(f"{blank['period'][0]} 缺数值", where=file.name, remedy="衔接须每期都有数。")
     values = rows["value"].to_numpy()
     made = denton(values, years["value"].to_numpy(), points[0].per_year, mean=mean)
     return Outcome(rows.select("period", "value", benchmarked=pl.Series(made), ratio=pl.Series(made / values)))
 
 
+@names_its_file
 def estimate(
     data: Path, period: str, *, named: Mapping[str, str], lag: int | None, coverage: float, within_days: int | None,
     by: str = "",
@@ -265,6 +269,7 @@ def _sentences(name: str, found: EarlyEstimate, coverage: float) -> list[str]:
     return lines
 
 
+@names_its_file
 def impute(data: Path, *, named: Mapping[str, str], top: int, donors: int) -> Outcome:
     """Silent units (blank ``value``) imputed, large ones listed one by one; the share of imputation of every industry."""
     optional = frozenset(c for c in INPUT if c not in ("unit", "value", "base"))
@@ -282,12 +287,11 @@ def impute(data: Path, *, named: Mapping[str, str], top: int, donors: int) -> Ou
     return Outcome(table, tuple(lines), {"totals": totals, "by_industry": imputed_totals(table, ["industry"])})
 
 
+@names_its_file
 def structure(data: Path, *, named: Mapping[str, str], same_pct: float) -> Outcome:
     """Concentration, and with ``before`` diffusion, of every ``group`` and of all; with groups the shift of structure."""
     wanted = {"group": TEXT, "unit": TEXT, "value": NUMBER, "before": NUMBER}
     table = typed_table(data, wanted, named, frozenset(("group", "unit", "before")))
-    if table.is_empty():
-        raise DefinitionError("表里没有行", remedy="请检查文件。")
     if "unit" in table.columns and (twice := table.drop_nulls("unit").filter(pl.col("unit").is_duplicated())).height:
         raise DefinitionError(
             f"单位 {twice['unit'][0]} 有几行", where=data.name, remedy="一个单位一行;几期在一张表里的,请先取一期。"

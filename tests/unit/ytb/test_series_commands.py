@@ -73,7 +73,7 @@ def test_shares_of_units_up_and_down_leave_no_rest_below_zero(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("unit,value\n", "表里没有行"),
+        ("unit,value\n", "表里只有表头"),
         ("unit,period,value\nA,2024,1\nA,2025,2\n", "单位 A 有几行"),
     ],
 )
@@ -112,3 +112,20 @@ def test_an_early_estimate_prints_nominal_and_achieved(tmp_path: Path, capsys: p
     code, out, _ = run(capsys, "series", "estimate", "--data", data, "--period", "2020")
     assert code == 0
     assert "名义把握" in out and "实际覆盖" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "rows", "said"),
+    [
+        ("growth-accounting", "year,output,labour,capital", "只有表头"),
+        ("deflate", "period,value,price\n2014,1,\n2015,2,100", "2014 缺数值或价格指数"),
+        ("adjust", "period,value\n2014-Q1,1\n2014-Q2,", "没有数值"),
+    ],
+)
+def test_what_a_method_finds_wrong_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, rows: str, said: str
+) -> None:
+    code, _, err = run(capsys, "series", command, "--data", table(tmp_path, rows + "\n", "数据.csv"))
+    assert code == 2
+    assert "数据.csv" in err
+    assert said in err
