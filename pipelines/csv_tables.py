@@ -12,6 +12,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import polars as pl
 
+from exports.safe_text import safe_csv_columns
 from schemas.errors import DefinitionError, SubmissionError
 from sources.delimited import decode, delimiter_of
 
@@ -93,6 +94,11 @@ def csv_text(path: Path) -> pl.DataFrame:
     filled = [k for k, row in enumerate(rows) if any(cell.strip() for cell in row)]
     frame = pl.DataFrame([rows[k] for k in filled], schema=dict.fromkeys(header, pl.String), orient="row")
     return frame.with_columns(pl.Series(LINE, [lines[k] for k in filled], dtype=pl.Int64))
+
+
+def write_table(path: Path, frame: pl.DataFrame) -> None:
+    """Write a frame for people's spreadsheet programs: text that would run as a formula is made safe, a mark says that it is UTF-8."""
+    safe_csv_columns(frame).write_csv(path, include_bom=True)
 
 
 def plain_number(text: str) -> float | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -17,6 +19,7 @@ from pipelines.index_production import IndexChains, index_chains
 from pipelines.index_revisions import index_parts
 from pipelines.index_values import at_base_prices
 from pipelines.inputs import Inputs
+from pipelines.intake import Office
 from pipelines.methods.areas import areawise, lookups
 from pipelines.methods.index.development import AreaChain, indicator_contributions
 from pipelines.methods.index.movers import PARK, Moved, Side, linear_terms, moved_by
@@ -30,8 +33,12 @@ from schemas.model import IndexIndicator
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE
 from schemas.polars_target import aggregate_many
+from warehouse.ledger import trail
+from warehouse.ledger.evaluations import permitted
+from warehouse.ledger.releases import current_release
 
 CLOSE: Final = 1e-9
+PROVINCE: Final = ("province_statistician", "analyst")
 NAME: Final = "B02"
 KINDS: Final = {(True, True): "留存", (False, True): "新进", (True, False): "退出"}
 
@@ -53,6 +60,35 @@ class Movers:
     units: pl.DataFrame
     totals: pl.DataFrame
     parts: pl.DataFrame
+
+
+def movers_for(
+    office: Office,
+    inputs: Inputs,
+    releases: Path,
+    period: Period,
+    area: str,
+    indicators: Sequence[str],
+    *,
+    now: datetime,
+    actor: str,
+) -> Movers:
+    """``index_movers`` for a person of the province, with last year's standing release beside; that it was read goes to the trail.
+
+    Raises RefusalError for anybody else, and as ``index_movers``.
+    """
+    with office.ledger.read() as session:
+        permitted(session, actor, PROVINCE, "查看企业对指标的影响")
+        release = None if period.quarter else current_release(session, Period(period.year - 1))
+    path = releases / release.id / "tables" / "index_scores.parquet" if release else None
+    published = pl.read_parquet(path) if path and path.exists() else None
+    found = index_movers(inputs, period, area, indicators, published)
+    with office.ledger.write() as session:
+        trail.append(
+            session, at=now, actor=actor, action="index_movers_served", subject=f"index/{period}/{area}",
+            payload={"indicators": sorted(indicators), "units": found.units["unit_id"].n_unique()},
+        )  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True)

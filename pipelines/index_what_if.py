@@ -15,10 +15,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from pipelines.csv_tables import LINE, csv_text, plain_number
+from pipelines.csv_tables import LINE, csv_text, plain_number, write_table
 from pipelines.evaluation_production import Found, evaluated_schemes, schemes_of
 from pipelines.index_production import IndexChains, index_chains
 from pipelines.inputs import Inputs
+from pipelines.intake import Office
 from pipelines.methods.areas import Area
 from pipelines.methods.evaluation import standings
 from pipelines.methods.evaluation_scheme import UNIT, Scheme
@@ -31,9 +32,11 @@ from pipelines.methods.index.table import MARKS
 from pipelines.production import evaluation_sources
 from schemas.errors import DefinitionError, RefusalError
 from schemas.period import Period
+from warehouse.ledger.evaluations import permitted
 
 TRIAL: Final = "试算"
 INDEX: Final = "index"
+PROVINCE: Final = ("province_statistician", "analyst")
 NEEDED: Final = ("unit", "indicator", "value")
 NOISE: Final = 1e-9
 
@@ -75,6 +78,13 @@ class ParkTrial:
 def moved() -> pl.Expr:
     """Whether a figure of the results is another after the changes."""
     return (pl.col("before") != pl.col("after")).fill_null(pl.col("before").is_null() != pl.col("after").is_null())
+
+
+def trial_for(office: Office, inputs: Inputs, period: Period, path: Path, *, actor: str) -> ParkTrial:
+    """``park_what_if`` for a person of the province. Raises RefusalError for anybody else, and as ``park_what_if``."""
+    with office.ledger.read() as session:
+        permitted(session, actor, PROVINCE, "试算园区指数")
+    return park_what_if(inputs, period, path)
 
 
 def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
@@ -300,4 +310,4 @@ def write_trial(out: Path, trial: ParkTrial) -> None:
     for name, frame in (
         ("what_if", trial.results), ("what_if_decomposition", trial.parts), ("what_if_changes", frame_of(rows, columns)),
     ):  # fmt: skip
-        frame.write_csv(out / f"{name}.csv", include_bom=True)
+        write_table(out / f"{name}.csv", frame)

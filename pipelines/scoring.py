@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from exports.display import displayed
-from pipelines.csv_tables import csv_text
+from pipelines.csv_tables import csv_text, write_table
 from pipelines.methods.index import audit
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.decompose import Difference, difference, standing
@@ -385,8 +385,7 @@ def _write(
         if name in BY_DRAW:
             frame.write_parquet(out / _file_name(name), compression="zstd", statistics=False)
         else:
-            # the mark lets a spreadsheet program open the Chinese text correctly
-            frame.write_csv(out / _file_name(name), include_bom=True, float_precision=None)
+            write_table(out / _file_name(name), frame)
     (out / "audit.txt").write_text(audit.words(summary.findings), encoding="utf-8")
     text = json.dumps(summary.to_json(), ensure_ascii=False, indent=2, allow_nan=False)
     (out / "summary.json").write_text(text + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from pipelines.csv_tables import LINE, csv_text, plain_number
+from pipelines.csv_tables import LINE, csv_text, plain_number, write_table
 from pipelines.methods.index.decompose import difference, standing
 from pipelines.methods.index.definition import ScoringSystem
 from pipelines.methods.index.results import differences_frame
@@ -256,6 +256,6 @@ def _write(out: Path, trial: Trial) -> None:
         ("what_if_changes", changes),
         ("what_if_decomposition", trial.parts),
     ):
-        frame.write_csv(out / f"{name}.csv", include_bom=True)
+        write_table(out / f"{name}.csv", frame)
     text = json.dumps(trial.to_json(), ensure_ascii=False, indent=2, allow_nan=False)
     (out / "what_if.json").write_text(text + "\n", encoding="utf-8")

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from pipelines.index_movers import index_movers
-from pipelines.index_what_if import moved, park_what_if, write_trial
+from pipelines.csv_tables import write_table
+from pipelines.index_movers import movers_for
+from pipelines.index_what_if import moved, trial_for, write_trial
 from pipelines.inputs import live_inputs
 from schemas.period import Period
-from warehouse.ledger.releases import current_release
 from warehouse.snapshots import reader
 from ytb.cli.output import emit
 from ytb.cli.session import CALL
@@ -35,7 +35,7 @@ def index_what_if(
 ) -> None:
     """试算:园区的指标值改成文件所写,发展指数和评价会变成多少。不保存、不发布,仅供内部使用。"""
     with reader(CALL.home.snapshots) as con:
-        trial = park_what_if(live_inputs(CALL.office, con), Period.parse(period), changes)
+        trial = trial_for(CALL.office, live_inputs(CALL.office, con), Period.parse(period), changes, actor=CALL.who)
     write_trial(output, trial)
     totals = trial.results.filter(is_total=True).filter(moved()).sort("product", "area")
     lines = [f"试算(不保存、不发布,仅供内部使用):{period},采用 {sum(bool(c.products) for c in trial.changes)} 处改动"]
@@ -51,13 +51,15 @@ def movers(
     output: Annotated[Path, typer.Option("-o", "--output", help="结果目录")],
     indicator: Annotated[list[str] | None, typer.Option(help="只看这些指标,可写多次")] = None,
 ) -> None:
-    """发展指数各指标比上年的变动是哪些企业带来的:逐户相加恰为变动。单个企业的数,仅供内部使用。"""
+    """发展指数各指标比上年的变动是哪些企业带来的:逐户相加恰为变动。单个企业的数,仅供内部使用,查看留痕。"""
+    year = Period.parse(period)
     with reader(CALL.home.snapshots) as con:
-        year = Period.parse(period)
-        found = index_movers(live_inputs(CALL.office, con), year, park, indicator or [], _published(year))
+        found = movers_for(
+            CALL.office, live_inputs(CALL.office, con), CALL.home.releases, year, park, indicator or [], now=CALL.now, actor=CALL.who
+        )  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     for name, frame in (("movers", found.units), ("movers_totals", found.totals), ("index_parts", found.parts)):
-        frame.write_csv(output / f"{name}.csv", include_bom=True)
+        write_table(output / f"{name}.csv", frame)
     lines = [f"{park} {period} 各指标比上年的变动(单个企业的数,仅供内部使用,不得发布):"]
     lines += _parts_lines(found.parts)
     for total in found.totals.iter_rows(named=True):
@@ -71,16 +73,6 @@ def movers(
         {"totals": found.totals, "units": found.units, "parts": found.parts},
         [*lines, f"结果:{output}(movers.csv、movers_totals.csv、index_parts.csv)"],
     )
-
-
-def _published(year: Period) -> pl.DataFrame | None:
-    """The index as the standing release of the year before shows it."""
-    if year.quarter:
-        return None
-    with CALL.office.ledger.read() as session:
-        found = current_release(session, Period(year.year - 1))
-    path = CALL.home.releases / found.id / "tables" / "index_scores.parquet" if found else None
-    return pl.read_parquet(path) if path and path.exists() else None
 
 
 def _parts_lines(parts: pl.DataFrame) -> list[str]:

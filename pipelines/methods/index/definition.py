@@ -326,6 +326,15 @@ def _group(entry: Mapping[str, Any], below: tuple[str, ...], defaults: Mapping[s
         raise DefinitionError(
             f"{code} 的 {group.weights.method} 权重须给出 file", where=place, remedy="写明专家文件的路径。"
         )
+    if group.weights.method == "target_importance":
+        aims = group.weights.effective["importance"] or {}
+        strange = sorted(set(aims) - set(below))
+        if strange or (aims and sum(float(aims.get(c, 1.0)) for c in below) <= 0):
+            raise DefinitionError(
+                f"{code} 的 importance {'写了不在该组的 ' + '、'.join(strange) if strange else '合计应大于 0'}",
+                where=place,
+                remedy=f"该组下级:{'、'.join(below)}。",
+            )
     if group.is_best_case:
         _check_best_case(group)
     return group

@@ -310,6 +310,7 @@ def test_where_nothing_varies_there_are_no_intervals(tmp_path: Path) -> None:
         (DRAWN.replace('"none"', '"distance_to_best"') + 'direction = "negative"\n', SIX.replace("2003", "-3"), r"s\.toml:13.*d\.csv:5"),
         (DRAWN.replace('id = "T"\n', 'id = "T"\nweights = { method = "entropy" }\n'), "unit,kind,a,b\nU,x,1,2\n", r"s\.toml:7.*熵权"),
         (DRAWN.replace('id = "T"\n', 'id = "T"\nweights = { method = "ahp", file = "e.csv" }\n'), SIX, r"e\.csv:3.*没有 c"),
+        (DRAWN.replace('id = "T"\n', 'id = "T"\nweights = { method = "target_importance", importance = { z = 1 } }\n'), SIX, r"s\.toml:7.*不在该组的 z"),
         (DRAWN, "unit,kind,a,b\n", r"d\.csv:1.*没有数据行"),
         (DRAWN, "unit,kind,a,b\n,x,1,2\n", r"d\.csv:2 列 unit.*请填代码"),
         ('title = "试"\n[aggregation]\nfloor = 1\n[[group]]\nid = "T"\n' + leaf("a"), SIX, r"s\.toml:2.*aggregation.*缺少 method"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.index_movers import index_movers
+from pipelines.index_movers import index_movers, movers_for
 from pipelines.index_production import index_chains, index_marts
-from pipelines.index_what_if import park_what_if, write_trial
+from pipelines.index_what_if import park_what_if, trial_for, write_trial
 from pipelines.inputs import Inputs, live_inputs
 from pipelines.loading import load_listed
 from pipelines.methods.index.movers import Side, linear_terms, moved_by
@@ -22,6 +22,8 @@ from schemas.period import Period
 from tests.paper_office import firm, paper_office
 from warehouse import facts
 from warehouse.ledger.submissions import submissions
+from warehouse.ledger.trail import events
+from warehouse.ledger.users import add_user
 
 YEAR = Period(2016)
 
@@ -179,3 +181,26 @@ def test_revisions_of_last_years_level_stand_beside_this_years_points(inputs: In
     unpublished = other.filter(~pl.col("row_key").str.ends_with("TOTAL|index"))
     told = index_movers(inputs, YEAR, "LBGX", ["X02"], unpublished).parts
     assert "不能单列" in told["note"][0]
+
+
+def test_only_people_of_the_province_see_them_and_the_trail_says_so(tmp_path: Path) -> None:
+    made = paper_office(tmp_path / "home", {"LBGX": ["A1"]})
+    made.file("LBGX", Period(2015), {"A1": firm(100, F13=5)})
+    made.file("LBGX", YEAR, {"A1": firm(100, F13=6)})
+    with made.office.ledger.write() as session:
+        for name, role, park in (("sheng", "province_statistician", None), ("yuan", "park_reporter", "LBGX")):
+            add_user(session, name, title=name, role=role, park=park, now=made.at, actor="测试")
+    with facts.in_memory() as con:
+        with made.office.ledger.read() as session:
+            listed = submissions(session)
+        load_listed(made.office, con, listed)
+        own = live_inputs(made.office, con)
+        ask = (made.office, own, tmp_path / "releases", YEAR, "LBGX", ["X14"])
+        with pytest.raises(RefusalError, match="省级统计人员"):
+            movers_for(*ask, now=made.at, actor="yuan")
+        with pytest.raises(RefusalError, match="省级统计人员"):
+            trial_for(made.office, own, YEAR, tmp_path / "none.csv", actor="yuan")
+        found = movers_for(*ask, now=made.at, actor="sheng")
+    assert found.totals["sum_of_effects"].item() == pytest.approx(-1.0)  # 95 of 100 → 94 of 100
+    with made.office.ledger.read() as session:
+        assert [(e.actor, e.action) for e in events(session, "index/2016/LBGX")] == [("sheng", "index_movers_served")]

@@ -109,3 +109,10 @@ def test_files_that_cannot_be_used_are_refused(tmp_path: Path, rows: str, said: 
     with pytest.raises(DefinitionError, match=said):
         what_if(system, data, changes, None, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_text_of_a_table_does_not_run_as_a_formula(tmp_path: Path) -> None:
+    system, data, _ = files(tmp_path, "")
+    data.write_text(DATA.replace("\nU,", "\n=1+1,"), encoding="utf-8")
+    score(system, data, out=tmp_path / "out")
+    assert "'=1+1" in pl.read_csv(tmp_path / "out" / "scores.csv")["unit"].to_list()
