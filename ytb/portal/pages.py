@@ -98,6 +98,7 @@ SAID = {
     "confirmed": "已确认,正在计算并发布;完成后本页列出结果。",
     "declined": "已处理发布申请。",
     "withdrawn": "已撤回发布。",
+    "trying": "正在试算,请稍后刷新本页。",
     "records_kept": "已导入;比对在下一次计算后更新。",
     "records_withdrawn": "已撤回这次导入。",
     "judging": "正在计算,请稍后刷新本页。",

@@ -39,6 +39,7 @@ from ytb.portal import (
     results,
     reviewing,
     single_sign_on,
+    trying,
     unit_data,
 )
 from ytb.portal.route import Handler, Owner, Route
@@ -213,6 +214,8 @@ ROUTES: tuple[Route, ...] = (
     _get("records_import", "/records/import", record_keeping.page, STATISTICIAN),
     _post("take_records", "/records/import", record_keeping.take, STATISTICIAN, record_keeping.page, uploads=True),
     _post("withdraw_records", "/records/{number}/withdraw", record_keeping.withdraw, STATISTICIAN, record_keeping.page),
+    _get("what_if", "/what-if", trying.page, STATISTICIAN),
+    _post("try_what_if", "/what-if", trying.start, STATISTICIAN, trying.page, uploads=True),
     # decisions on parks
     _post("judge", "/ladder/proposals", deciding.start, STATISTICIAN, beside.ladder),
     _get("ladder_park", "/ladder/{park}", deciding.one, STATISTICIAN, owner=Owner.PARK),

@@ -64,12 +64,13 @@ class Installation:
         name: str = "报表.xlsx",
         reported: bool = False,
         rows: list[dict[str, object]] | None = None,
+        period: Period = Q1,
     ) -> str:
         """A submission with recorded findings, without any workbook behind it. ``rows``: soft findings of the test's own."""
         soft += len(rows or ())
         office, data = self.office, f"{park}{hard}{soft}{name}{self.at}".encode()
         got = record_received(
-            office.vault, office.ledger, [IncomingFile(name, data)], park=park, period=Q1, edition="2015",
+            office.vault, office.ledger, [IncomingFile(name, data)], park=park, period=period, edition="2015",
             channel="portal", now=self.at, actor=f"park_reporter-{park}",
         ).submission  # fmt: skip
         own = rows or []

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import time
 
 import openpyxl
+import polars as pl
 import pytest
 
 from pipelines.administrative_records import listed
 from pipelines.evaluating import Judgement, ladder_of, standings_on_file
+from pipelines.index_what_if import PART_COLUMNS, RESULT_COLUMNS, ParkChange, ParkTrial
 from pipelines.methods.ladder import Proposal, Standing
 from schemas.catalog import programme
+from schemas.period import Period
 from sources.pool import Pool
 from tests.unit.ytb.portal_browser import Answer, Browser
 from tests.unit.ytb.portal_office import CHEAP, PASSWORD, Installation, installation, user_of
@@ -174,3 +179,49 @@ def test_proposals_are_computed_behind_the_page_and_what_hinders_is_said(inst: I
         == "/ladder/LBGX?year=2014&done=judging"
     )
     assert office.post("/ladder/proposals", {"year": "../"}, page="/ladder").status == 422
+
+
+def trial() -> ParkTrial:
+    rows = [
+        ("试算", "index", "发展指数", "LBGX", "高新区", "TOTAL", "总指数", True, 100.0, 101.5, 1.5, None, None, None),
+        ("试算", "index", "发展指数", "LBJJ", "经济区", "TOTAL", "总指数", True, 90.0, 90.0, 0.0, None, None, None),
+    ]
+    parts = [("试算", "index", "LBGX", "X01", "研发投入", "contribution", 1.5, 1.5, "")]
+    return ParkTrial(
+        "2014", (ParkChange(2, "LBGX", "X01", 2014, 3.5, "", "核实", ("index",), 2.0),),
+        pl.DataFrame(rows, schema=RESULT_COLUMNS, orient="row"), pl.DataFrame(parts, schema=PART_COLUMNS, orient="row"),
+    )  # fmt: skip
+
+
+def settled(browser: Browser, page: str, word: str) -> str:
+    """The page once the work behind it is done."""
+    for _ in range(200):
+        text = browser.get(page).text
+        if word not in text:
+            return text
+        time.sleep(0.02)
+    raise AssertionError(f"{page} still says {word}")
+
+
+def test_a_trial_is_marked_kept_for_its_maker_alone_and_says_why_where_there_is_none(
+    inst: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, other, page, running = (
+        signed_in(inst, "province_statistician"),
+        signed_in(inst, "other"),
+        "/what-if",
+        "正在试算",
+    )
+    inst.submission("LBGX", period=Period(2014))
+    asked = {"period": "2014"}
+    for files in ([], [("a.xlsx", b"x")], [("a.csv", b"x"), ("b.csv", b"y")]):
+        assert office.upload(page, files, page=page, fields=asked).status == 422, files
+    assert office.upload(page, [("改.csv", b"unit")], page=page, fields=asked).location == f"{page}?done=trying"
+    assert "没有算成" in settled(office, page, running)  # there is no snapshot of this home
+    monkeypatch.setattr("ytb.portal.trying.reader", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr("ytb.portal.trying.live_inputs", lambda *_: None)
+    monkeypatch.setattr("ytb.portal.trying.park_what_if", lambda *_: trial())
+    assert office.upload(page, [("改.csv", b"unit")], page=page, fields=asked).status == 303
+    text = settled(office, page, running)
+    assert "试算 · 不保存 · 不发布" in text and "101.5000" in text and "+1.5000" in text and "经济区" not in text
+    assert "101.5000" not in other.get(page).text
