@@ -60,7 +60,9 @@ def normalised(x: Floats, leaf: Leaf, reference: Reference) -> Scores:
     method = METHODS[step.method]
     if step.method in OVER_TIME and step.method != "base_growth" and reference.previous is None:
         raise DefinitionError(
-            f"指标 {leaf.id} 用 {step.method},需要上期数据", remedy="请给出 --previous,或在数据中加年份列并含上一年。"
+            f"指标 {leaf.id} 用 {step.method},需要上期数据",
+            where=leaf.place,
+            remedy="请给出 --previous,或在数据中加年份列并含上一年。",
         )
     if step.effective.get("within") != "class":
         return method(x, leaf, step, reference)
@@ -175,7 +177,9 @@ def _zscore(x: Floats, leaf: Leaf, step: Step, reference: Reference) -> Scores:
     least = int(step.number("minimum_units"))
     if x.shape[-1] and int(count.min(initial=least)) < least:
         raise DefinitionError(
-            f"指标 {leaf.id} 有数的单位少于 {least} 个,不能用 zscore", remedy="请改用目标柱或功效系数。"
+            f"指标 {leaf.id} 有数的单位少于 {least} 个,不能用 zscore",
+            where=leaf.place,
+            remedy="请改用目标柱或功效系数。",
         )
     mean = np.nansum(base, axis=-1, keepdims=True) / count
     deviation = np.sqrt(np.nansum((base - mean) ** 2, axis=-1, keepdims=True) / (count - 1))

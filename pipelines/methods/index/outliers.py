@@ -91,6 +91,8 @@ def treatments(values: Floats, leaves: Sequence[Leaf], places: Sequence[str] = (
 def fitted(x: Floats, leaf: Leaf) -> Treatment:
     """The treatment of one indicator. Raises DefinitionError where a logarithm is asked of values that are not positive."""
     step = leaf.outliers
+    if np.isnan(x).all():
+        return Treatment()  # nothing to look at
     treatment = _FITS[step.method](x, leaf, step)
     after = treatment.apply(x)
     return Treatment(
@@ -153,6 +155,8 @@ def _box_cox(x: Floats, leaf: Leaf, step: Step) -> Treatment:
     if "power" in step.options:
         return Treatment(kind="box_cox", power=step.number("power"))
     known = x[~np.isnan(x)]
+    if known.min() == known.max():
+        return Treatment(note="数值没有差异,没有变换。")
     best = scipy.optimize.minimize_scalar(
         lambda power: -float(scipy.stats.boxcox_llf(power, known)), bounds=(-2.0, 2.0), method="bounded"
     )

@@ -118,3 +118,10 @@ def test_em_recovers_a_strong_relation_and_leaves_reported_figures_alone() -> No
     known = ~np.isnan(table)
     assert np.array_equal(found.values[known], table[known])
     assert not fill(table[:3].tolist(), Step("em")).filled.any()
+
+
+@pytest.mark.parametrize("method", ["winsorise", "mad", "log", "log_shifted", "box_cox"])
+def test_a_column_without_figures_or_without_spread_is_left_alone(method: str) -> None:
+    assert np.isnan(treated([NAN, NAN, NAN], method)[0]).all()
+    x, points = treated([7.0, 7.0, 7.0], method)
+    assert points == 0 and len(set(x)) == 1
