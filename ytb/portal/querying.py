@@ -12,6 +12,7 @@ from warehouse.ledger import queries
 from warehouse.ledger.queries import OUTCOMES, Query, QueryState
 from ytb.portal import pages, problems
 from ytb.portal.findings import lines_of
+from ytb.portal.naming import park_names, unit_names
 from ytb.portal.visit import BEIJING, Visit
 
 DAYS_TO_ANSWER = 5
@@ -22,8 +23,15 @@ def listing(visit: Visit) -> Response:
     """Every query: of one's own park for those who report, of all for reviewers; those waiting first."""
     with visit.office.ledger.read() as session:
         found = queries.queries(session, park=visit.who.park or None)
+    names = {}
+    for one in {query.period: query for query in found}.values():
+        edition = visit.office.programme.edition_for(one.period)
+        names |= {code: indicator.name for code, indicator in edition.indicators.items()}
+    units = unit_names(visit, visit.now.date(), visit.who.park) if found else {}
     found.sort(key=lambda q: (q.state is QueryState.CLOSED, q.state is not QueryState.OPEN, q.due, q.id))
-    return pages.page(visit, "query_list", found=found, today=_today(visit), outcomes=OUTCOMES)
+    return pages.page(
+        visit, "query_list", found=found, today=_today(visit), outcomes=OUTCOMES, names=names, units=units, parks=park_names(visit),
+    )  # fmt: skip
 
 
 def of_submission(visit: Visit) -> Response:
@@ -35,7 +43,7 @@ def of_submission(visit: Visit) -> Response:
     return pages.page(
         visit, "queries", found=found, park=visit.park, queries=_of(visit), is_park=is_park, lines=lines, outcomes=OUTCOMES,
         names={code: i.name for code, i in edition.indicators.items()}, today=_today(visit),
-        due=_today(visit) + timedelta(days=DAYS_TO_ANSWER), QueryState=QueryState,
+        units=unit_names(visit, found.period.end, found.park), due=_today(visit) + timedelta(days=DAYS_TO_ANSWER), QueryState=QueryState,
     )  # fmt: skip
 
 
