@@ -23,7 +23,7 @@ def listing(visit: Visit) -> Response:
     """Every query: of one's own park for those who report, of all for reviewers; those waiting first."""
     with visit.office.ledger.read() as session:
         found = queries.queries(session, park=visit.who.park or None)
-    names = {}
+    names: dict[str, str] = {}
     for one in {query.period: query for query in found}.values():
         edition = visit.office.programme.edition_for(one.period)
         names |= {code: indicator.name for code, indicator in edition.indicators.items()}
