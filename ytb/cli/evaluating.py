@@ -9,6 +9,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from exports.display import displayed
 from pipelines import evaluating, ladder_decisions
 from pipelines.evaluation_production import UNITS, evaluated_schemes
 from pipelines.inputs import live_inputs
@@ -257,7 +258,8 @@ def goalposts(scheme: str, period: PeriodOption) -> None:
     if scheme not in found:
         raise RefusalError(f"{p} 没有方案 {scheme} 的结果;可用:{'、'.join(sorted(found))}。")
     rows = evaluating.goalposts(found[scheme].evaluated)
-    emit(rows, table(f"{scheme} {p}", ["指标", "名称", "类别", "个数", "不容许值", "满意值"], rows.iter_rows()))
+    shown = [tuple(displayed(v, 4, "A") if isinstance(v, float) else v for v in row) for row in rows.iter_rows()]
+    emit(rows, table(f"{scheme} {p}", ["指标", "名称", "类别", "个数", "不容许值", "满意值"], shown))
 
 
 @app.command()

@@ -95,6 +95,9 @@ def list_records() -> None:
         (one.id, one.kind, one.authority, one.title, one.name, beijing(one.at), one.by, "已撤回" if one.is_withdrawn else "")
         for one in found
     ]  # fmt: skip
+    if not found and not CALL.json:
+        emit([], "还没有导入部门行政记录;导入用 ytb records import。")
+        return
     emit(found, table("", ["编号", "类别", "部门", "名称", "文件", "导入时间", "导入人", ""], rows))
 
 
