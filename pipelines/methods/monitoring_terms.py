@@ -314,6 +314,13 @@ def estimated_cells(terms: Terms, most_imputed: float, *, weighted: bool) -> pl.
     return rows.select(*DIMENSIONS, withheld=mostly.fill_null(False)).sort(DIMENSIONS)
 
 
+def silent_units(units: pl.DataFrame, areas: Sequence[Area], breakdowns: Sequence[str]) -> pl.DataFrame:
+    """``DIMENSIONS``, silent: how many due units of ``monitoring_sides.UNITS`` have neither a report nor an estimate; only where some."""
+    missing = units.filter(pl.col("silent") & pl.col("due") & pl.col("amount").is_null())
+    keyed = [_keyed(missing, BREAKDOWNS[name], areas) for name in breakdowns]
+    return pl.concat(keyed).group_by(DIMENSIONS).agg(silent=pl.len().cast(pl.Int64)).sort(DIMENSIONS)
+
+
 def silent_cells(terms: Terms) -> pl.DataFrame:
     """``DIMENSIONS``, silent: of every level how many due units without a report are not in it, estimates aside; only where some are."""
     return terms.values.filter(pl.col("unknown") > 0).select(*DIMENSIONS, silent="unknown").sort(DIMENSIONS)

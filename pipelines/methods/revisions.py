@@ -15,6 +15,7 @@ from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.growth import net_changes
 from pipelines.methods.monitoring import areas_present
 from pipelines.methods.monitoring_names import names_of
+from pipelines.methods.monitoring_notes import SILENT
 from pipelines.methods.monitoring_sides import (
     AMOUNTS,
     GROUPS,
@@ -23,7 +24,7 @@ from pipelines.methods.monitoring_sides import (
     portions_of,
     sides_of,
 )
-from pipelines.methods.monitoring_terms import DIMENSIONS, Terms, joined, sums_by_area
+from pipelines.methods.monitoring_terms import DIMENSIONS, Terms, joined, silent_units, sums_by_area
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
 from schemas.environment import environment_for
 from schemas.errors import DefinitionError
@@ -40,6 +41,7 @@ MEASURES: Final[dict[str, tuple[str, str, int | None]]] = {
     "revision": ("修订额", "", None),
     "revision_pct": ("修订幅度", "%", 1),
 }
+SILENT_IN: Final = ("silent_final", "silent_early")
 NO_QUARTER: Final = "四季度没有报送"
 NO_YEAR: Final = "年报没有报送"
 BASE_NOT_POSITIVE: Final = "快报数为零或为负,不计算修订幅度"
@@ -65,13 +67,20 @@ def monitoring_revisions(
     chosen = list(areas_wanted) if areas_wanted is not None else areas_present(annual, programme)
     both = [i for found in additive_indicators(edition).values() for i in found if {"A", "Q"} <= set(i.rounds)]
     wanted = {i.code for i in both}
-    portions = []
+    portions: list[Terms] = []
+    missing: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])  # in the annual round, in the fourth quarter
     for portion in portions_of(annual, edition):
         own = {roster: [i for i in found if i.code in wanted] for roster, found in portion.items()}
-        final, early = _amounts(annual, programme, own), _amounts(fourth_quarter, programme, own)
-        portions.append(_terms(final, early, [i for found in own.values() for i in found], [areas[c] for c in chosen]))
+        final, early = _units(annual, programme, own), _units(fourth_quarter, programme, own)
+        places, indicators = [areas[c] for c in chosen], [i for found in own.values() for i in found]
+        portions.append(_terms(final.select(*AMOUNTS), early.select(*AMOUNTS), indicators, places))
+        for silent, units in zip(missing, (final, early), strict=True):
+            silent.append(silent_units(units, places, BREAKDOWNS))
     terms = joined(portions)
-    cells = _cells(terms.values, both, str(period))
+    values = terms.values
+    for name, silent in zip(SILENT_IN, missing, strict=True):
+        values = values.join(pl.concat(silent).rename({"silent": name}), on=list(DIMENSIONS), how="left")
+    cells = _cells(values.sort(DIMENSIONS), both, str(period))
     means = _means(cells, str(period))
     named = [names_of(programme, edition, areas, period).named(c) for c in (cells, means) if c.height]
     return product_of(named, [_parts(cells, terms), administrative_parts(means, MEAN)])
@@ -85,11 +94,11 @@ def _terms(final: pl.DataFrame, early: pl.DataFrame, indicators: Sequence[Indica
     return sums_by_area(amounts, indicators, areas, BREAKDOWNS)
 
 
-def _amounts(data: PeriodData, programme: Programme, indicators: Mapping[str, Sequence[Indicator]]) -> pl.DataFrame:
-    """The figures of one round as exact amounts, one row a unit and indicator."""
+def _units(data: PeriodData, programme: Programme, indicators: Mapping[str, Sequence[Indicator]]) -> pl.DataFrame:
+    """The figures of one round as exact amounts, one row a unit and indicator; also of units that did not answer."""
     edition = programme.edition_for(data.period)
     env = environment_for(programme, data.period)
-    return sides_of(MonitoringRound(data), edition, env, indicators).units.select(*AMOUNTS)
+    return sides_of(MonitoringRound(data), edition, env, indicators).units
 
 
 def _cells(values: pl.DataFrame, indicators: Sequence[Indicator], period: str) -> pl.DataFrame:
@@ -128,10 +137,22 @@ def _cells(values: pl.DataFrame, indicators: Sequence[Indicator], period: str) -
                 .then(pl.lit("M"))
                 .otherwise(pl.lit("P" if preliminary else "A"))
                 .alias("status"),
-                pl.when(pl.col("value").is_null()).then("why").otherwise(pl.lit("")).alias("note"),
+                pl.when(pl.col("value").is_null()).then("why").otherwise(_who_is_missing(measure)).alias("note"),
             )
         )
     return pl.concat(tables).with_columns(row_key(*DIMENSIONS, "measure"))
+
+
+def _who_is_missing(measure: str) -> pl.Expr:
+    """Due units without a report are in neither figure: said of the figure itself, of both in a revision."""
+    said = {
+        "final": pl.when(pl.col("silent_final") > 0).then(pl.format(SILENT, "silent_final")),
+        "preliminary": pl.when(pl.col("silent_early") > 0).then(pl.format(SILENT, "silent_early")),
+    }
+    if measure in said:
+        return said[measure].fill_null("")
+    both = [pl.concat_str(pl.lit(MEASURES[m][0]), note) for m, note in said.items()]
+    return pl.concat_str(both, separator=",", ignore_nulls=True)
 
 
 def _missing(otherwise: pl.Expr) -> pl.Expr:

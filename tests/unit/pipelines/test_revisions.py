@@ -85,3 +85,22 @@ def test_a_revision_carries_the_units_that_changed() -> None:
 def test_only_a_year_and_its_own_fourth_quarter_are_compared() -> None:
     with pytest.raises(DefinitionError, match="不是同一年"):
         monitoring_revisions(YEAR, data("2014-Q4", []), programme())
+
+
+def test_who_did_not_answer_is_said_of_the_figure_that_lacks_them() -> None:
+    def silent(of: PeriodData, *units: str) -> PeriodData:
+        roster = of.rosters["enterprise"].with_columns(answer_status=pl.lit("0"))
+        rows = [{"unit_id": u, "park": "LBXQ", "answer_status": "2"} for u in units]
+        more = pl.DataFrame(rows, schema={"unit_id": pl.String, "park": pl.String, "answer_status": pl.String})
+        return PeriodData(of.period, {"enterprise": pl.concat([roster, more], how="diagonal")}, of.parks)
+
+    made = monitoring_revisions(silent(YEAR, "x", "y"), silent(QUARTER, "x"), programme()).cells
+    notes = {(r["area"], r["measure"]): r["note"] for r in made.filter(indicator="F01", breakdown="total").to_dicts()}
+    assert notes["LBXQ", "final"] == "未含2个未报单位" and notes["LBXQ", "preliminary"] == "未含1个未报单位"
+    assert (
+        notes["LBXQ", "revision"]
+        == "年报数未含2个未报单位,四季度快报数未含1个未报单位"
+        == notes["LBSYQ", "revision_pct"]
+    )
+    assert notes["LBGX", "preliminary"] == "" and notes["LBGX", "final"] == "年报没有报送"
+    assert set(PRODUCT.cells.filter(pl.col("value").is_not_null(), pl.col("indicator") != "mean")["note"]) == {""}
