@@ -17,7 +17,7 @@ from schemas.errors import RefusalError
 from schemas.model import Form, FormKind
 from schemas.observations import ENTERPRISE_ROSTER, Observations
 from warehouse.ledger.answers import ANSWER_STATUSES, answer_statuses
-from warehouse.ledger.register import register_as_of
+from warehouse.ledger.register import frozen_register, register_as_of
 from warehouse.ledger.report_gaps import GapStatement
 from warehouse.ledger.submissions import Submission
 
@@ -78,7 +78,7 @@ def gap_of(office: Office, session: Session, found: Submission) -> Gap:
     observations = observations_of(office.vault, found) if found.check and found.check.observations_blob else None
     frames = observations.frames if observations else {}
     asked = [form for form in edition.forms.values() if form.asked(found.period)]
-    owing, absent = _absent(session, found, observations)
+    owing, absent = _absent(office, session, found, observations)
     is_any_there = len(absent) < owing
     forms = [
         FormShare(form.number, form.title, _is_filed(form, frames.get(form.code)))
@@ -110,10 +110,11 @@ def _is_filed(form: Form, frame: pl.DataFrame | None) -> bool:
 
 
 def _absent(
-    session: Session, found: Submission, observations: Observations | None
+    office: Office, session: Session, found: Submission, observations: Observations | None
 ) -> tuple[int, list[AbsentUnit]]:  # fmt: skip
     """How many enterprises of the register owe a report, and those without a row on any enterprise form."""
-    register = register_as_of(session, found.period.end, park=found.park)
+    frozen = frozen_register(office.vault, session, found.period)
+    register = (frozen if frozen is not None else register_as_of(session, found.period.end)).filter(park=found.park)
     if register.is_empty():
         return 0, []
     status = dict(

@@ -20,6 +20,7 @@ from warehouse.ledger import trail
 from warehouse.ledger.columns import canonical_json, read_instant, shown_instant
 from warehouse.ledger.models import TrailRow
 from warehouse.ledger.parks import park as park_on
+from warehouse.ledger.report_gaps import GapStatement, gap_statement_of
 from warehouse.ledger.signatories import Signatories, signatories_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submission
@@ -71,6 +72,7 @@ class Receipt:
     head: trail.Head
     code: str
     signed: Signatories | None = None
+    gap: GapStatement | None = None
 
     @property
     def notice(self) -> str:
@@ -149,6 +151,7 @@ def receipt(session: Session, number: str, key: bytes) -> Receipt:
         head=trail.Head(link.seq, link.hash),
         code=_code(found, found.state, link.seq, link.hash, key),
         signed=signatories_of(session, number) if found.state not in BEFORE_REPORT else None,
+        gap=gap_statement_of(session, number) if found.state not in BEFORE_REPORT else None,
     )
 
 

@@ -17,7 +17,6 @@ from schemas.errors import RefusalError
 from warehouse.home import receipt_key
 from warehouse.ledger.receipts import Receipt
 from warehouse.ledger.receipts import receipt as receipt_of
-from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.signatories import LONGEST_NAME, NAMES, Signatories, last_signatories
 from warehouse.ledger.states import State
 from ytb.portal import pages
@@ -77,10 +76,8 @@ def receipt(visit: Visit) -> Response:
     slip, at = slip_of(visit), verify_at(visit)
     side, path = modules(verification_address(at, slip))
     titles = pages.form_titles(visit, visit.found.period)
-    with visit.office.ledger.read() as session:
-        gap = gap_statement_of(session, visit.found.number)
     return pages.page(
-        visit, "receipt", gap=gap, slip=slip, found=visit.found, verify_at=at, titles=titles, qr_side=side, qr_path=path
+        visit, "receipt", slip=slip, found=visit.found, verify_at=at, titles=titles, qr_side=side, qr_path=path
     )  # fmt: skip
 
 

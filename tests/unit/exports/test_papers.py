@@ -20,6 +20,7 @@ from exports.receipt_pdf import receipt_pdf, verification_address
 from schemas.catalog import programme
 from schemas.period import Period
 from warehouse.ledger.receipts import Receipt, ReceiptFile
+from warehouse.ledger.report_gaps import GapStatement
 from warehouse.ledger.signatories import Signatories, typed_signatories
 from warehouse.ledger.states import State
 from warehouse.ledger.trail import Head
@@ -104,6 +105,12 @@ def test_the_receipt_says_everything_once_and_in_the_same_bytes(is_embedded: boo
     assert f"财务<i>{'𬭊' if is_embedded else '〓'}.xlsx" in text
     assert (b"/CIDFontType0C" in first) is is_embedded and (b"/STSong-Light" in first) is not is_embedded
     assert receipt_pdf(replace(SLIP, code="ZZZZ"), organisation="", titles={}, verify_at=AT) != first
+
+
+def test_what_was_left_out_stands_on_the_receipt_with_the_reason() -> None:
+    partial = replace(SLIP, gap=GapStatement(7, 11, 53, 53, "企业报表系统更换,先报园区综合情况"))
+    text = text_of(receipt_pdf(partial, organisation="", titles={}, verify_at=AT))
+    assert "应报11张表,只含4张;应报企业53家,未报53家" in text and "先报园区综合情况" in text
 
 
 def test_a_receipt_nobody_signed_and_one_of_many_files_are_printed() -> None:
