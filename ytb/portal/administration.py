@@ -31,6 +31,8 @@ def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
         found = [one for one in found if who in one.name or who in one.title][:USERS_SHOWN]
         known = {one.name: access.credentials(session, one.name) for one in found}
         places = nodes(session, visit.now.date())
+    wanted = visit.request.path_params.get("name", "") if visit.route.name == "change_role" else visit.query("change")
+    changing = next((one for one in every if one.name == wanted and one.role != ENTERPRISE and not one.disabled), None)
     return pages.page(
         visit,
         "users",
@@ -39,6 +41,7 @@ def users_page(visit: Visit, code: str = "", of: str = "") -> Response:
         filters={"role": role, "who": who},
         known=known,
         places=places,
+        changing=changing if changing and changing.name != visit.who.name else None,
         kinds=NODE_KINDS,
         code=code,
         of=of,

@@ -17,6 +17,7 @@ from schemas.errors import RefusalError
 from warehouse.ledger import trail
 from warehouse.ledger.chain_checks import ChainCheck, check_whole_trail, last_check
 from warehouse.ledger.columns import shown_instant
+from warehouse.ledger.models import ROLES
 from warehouse.ledger.states import State
 from warehouse.ledger.users import users
 from ytb.portal import pages
@@ -67,6 +68,27 @@ ACTIONS = {
 }  # fmt: skip
 
 
+#: What the page calls the facts of a link; the file keeps their keys.
+FACTS = {
+    "address": "地址", "page": "页面", "asked": "查看内容", "channel": "渠道", "edition": "制度版", "attempt": "第几次审核",
+    "blocking": "错误", "to_explain": "须说明", "explanations": "说明", "bytes": "字节", "files": "文件", "files_digest": "文件校验值",
+    "findings": "问题校验值", "observations": "数据校验值", "operand_hash": "比较数校验值", "rule_set_hash": "规则校验值",
+    "rows": "行数", "table": "表", "sha256": "校验值", "park": "园区", "role": "角色", "park_before": "原所属", "role_before": "原角色",
+    "unit_id": "企业", "proposals": "条数", "manifest": "清单校验值", "unit_head": "单位负责人", "statistics_head": "统计负责人",
+    "filled_by": "填表人", "telephone": "联系电话", "gap": "缺报说明", "asked_by": "提交人", "request": "申请", "above": "界限",
+    "to": "接任人", "by": "身份提供者", "query": "查询", "evidence": "证明材料", "period": "报告期", "release": "发布", "forms": "表",
+    "submissions": "报送", "decision": "决定", "until": "期限",
+}  # fmt: skip
+
+
+def _told(one: trail.Event) -> list[tuple[str, str]]:
+    """The facts of a link in words, as far as there are words for them."""
+    return [
+        (FACTS.get(key, key), ROLES.get(str(value), str(value)) if key in ("role", "role_before") else str(value))
+        for key, value in one.payload.items()
+    ]
+
+
 def _wanted(visit: Visit) -> trail.Wanted:
     """The filters of the address; days are days in Beijing."""
 
@@ -110,7 +132,7 @@ def trail_page(visit: Visit) -> Response:
     query = urlencode({name: value for name, value in filters.items() if value})
     return pages.page(
         visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since, verdict=verdict, kept=visit.query("head"),
-        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, words=ACTIONS, states=STATES,
+        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, told={one.seq: _told(one) for one in found}, words=ACTIONS, states=STATES,
     )  # fmt: skip
 
 

@@ -67,7 +67,11 @@ def _marked(people: People, name: str, *, with_place: bool) -> Markup:
     place = people.place(name)
     hint = f"登录名 {name}" + (f",{place}" if place else ",不是本系统的账户" if name.isascii() else "")
     shown = Markup('<span class="person" title="{}">{}</span>').format(hint, people.title(name))
-    return shown + Markup(' <span class="quiet">({})</span>').format(place) if with_place and place else shown
+    return (
+        shown + Markup(' <span class="quiet">({})</span>').format(place)
+        if with_place and place not in ("", people.title(name))
+        else shown
+    )
 
 
 @pass_context

@@ -56,6 +56,12 @@ def test_a_role_is_changed_with_a_reason_and_the_person_signs_in_anew(inst: Inst
         {"role": "reviewer", "park": ""},
     ):
         assert keeper.post("/users/zhou/role", asked | wrong, page="/users").status == 422, wrong
+    refused = keeper.post("/users/zhou/role", asked | {"reason": ""}, page="/users").text
+    assert (
+        "更改 zhou某(zhou)的角色" in refused
+        and 'id="change"' not in keeper.get("/users?change=security_administrator").text
+    )
+    assert "更改 wu某(wu)的角色" in keeper.get("/users?change=wu").text
     assert keeper.post("/users/nobody/role", asked, page="/users").status == 422
     assert keeper.post("/users/zhou/role", asked, page="/users").location == "/users?done=role"
     assert person.get("/queue").status == 303  # signed out
