@@ -107,8 +107,10 @@ def run(
     if len(empty) == len(found):
         progress(f"提醒:{p} 没有算出任何结果。{YEARLY if p.round == 'A' else QUARTERLY}")
         raise typer.Exit(1)
-    if empty:
-        progress(f"提醒:以下表没有结果:{'、'.join(MARTS[name].title for name in empty)}。")
+    if missing := [
+        MARTS[name].title for name in empty if not MARTS[name].is_internal
+    ]:  # a list of units may well be empty
+        progress(f"提醒:以下表没有结果:{'、'.join(missing)}。")
 
 
 def _require_reports(inputs: Inputs, period: Period) -> None:
