@@ -45,6 +45,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PARKS = ("LBGX", "LBJJ", "LBXQ", "LBBY")
 
 
+TITLES = {"reviewer": "王审核", "province": "陈统计", "publisher": "刘发布"}
+
+
 @dataclass
 class Served:
     tiny: TinyOffice
@@ -76,7 +79,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     ]  # fmt: skip
     with tiny.office.ledger.write() as session:
         for name, role, park in accounts:
-            add_user(session, name, title=name, role=role, park=park, now=NOW, actor="测试")
+            add_user(session, name, title=TITLES.get(name, "张填报"), role=role, park=park, now=NOW, actor="测试")
             access.set_password(session, name, CHEAP.hash(PASSWORD), one_time=False, now=NOW, actor="测试")
     published: list[Any] = []
     settings = Settings(hasher=CHEAP, workers=2, limits=BodyLimits(grace=1.0), most_of_one=60, patience=60)
