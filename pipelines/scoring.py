@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,6 @@ from pipelines.methods.index.results import (
 from pipelines.methods.index.robustness import (
     NOMINAL,
     Laboratory,
-    RankSpread,
     RobustnessPlan,
     choices_of,
     laboratory,
@@ -60,6 +59,7 @@ from pipelines.methods.index.sobol import sobol_indices
 from pipelines.methods.index.statuses import doubtful_denominators, node_statuses
 from pipelines.methods.index.steps import Step
 from pipelines.methods.index.table import UnitTable, unit_tables
+from pipelines.scoring_draws import check_draws, said_of_draws
 from pipelines.scoring_workbook import write_workbook
 from schemas.definitions import read_toml
 from schemas.errors import DefinitionError
@@ -119,6 +119,7 @@ def score(
     system, experts = read_system(system_path)
     frame = csv_text(data_path)
     tables = tables_of(system, frame, data_path, previous)
+    check_draws(system, tables[-1], draws)
     years = score_years(system, tables, experts)
     latest = years[-1]
     findings: list[str] = []
@@ -308,21 +309,9 @@ def _uncertainty(
         frames["draw_choices"] = pl.DataFrame(choices_of(lab, inputs))
     if len(lab.active) > 1:
         frames["sobol"] = _sobol(lab, classes, draws, random, system.tie_decimals)
-    findings += _said_of_draws(frames["uncertainty"], spread, plan, draws, seed)
+    findings += said_of_draws(frames["uncertainty"], spread, plan, draws, seed)
     told = frames["uncertainty"].select("unit", "rank_low", "rank_high").drop_nulls()
     return {unit: (float(low), float(high)) for unit, low, high in told.iter_rows()}
-
-
-def _said_of_draws(
-    intervals: pl.DataFrame, spread: RankSpread, plan: RobustnessPlan, draws: int, seed: int
-) -> Iterator[str]:
-    wide = intervals.select((pl.col("rank_high") - pl.col("rank_low")).median()).item()
-    if wide is not None:
-        yield f"{draws} 次抽样(种子 {seed}),{plan.level:.0%} 名次区间宽度的中位数为 {wide:g} 位;名次应连同区间使用。"
-    if not spread.score_draws:
-        yield "没有一次抽样用本定义的无量纲化,得分的尺度不同:不给得分区间,只给名次区间。"
-    elif spread.score_draws < draws:
-        yield f"得分区间只取用本定义无量纲化的 {spread.score_draws} 次抽样;其余抽样的得分尺度不同,只用于名次。"
 
 
 def _sobol(

@@ -240,20 +240,6 @@ def common_weights(weights: Weights) -> Floats:
     return np.asarray(known.mean(axis=0), dtype=np.float64)
 
 
-def unit_weights(system: ScoringSystem, year: ScoredYear) -> Floats:
-    """Weight of every indicator in each unit's index (units × indicators), the product of the weights above it.
-
-    Equal to ``effective_weights`` but in groups where every unit has its own weights: there it is the unit's multiplier.
-    """
-    size = len(year.table.units)
-    share = {system.root.id: np.ones(size)}
-    for group in reversed(system.groups):
-        weights = year.weights[group.id].values
-        own = weights if weights.ndim > 1 else np.tile(weights / weights.sum(), (size, 1))
-        share.update({child: share[group.id] * own[:, k] for k, child in enumerate(group.children)})
-    return np.column_stack([share[leaf.id] for leaf in system.leaves])
-
-
 def ranks(system: ScoringSystem, table: UnitTable, scores: Floats) -> tuple[list[int | None], list[int | None]]:
     """Rank among all units and rank within the class; the latter None in a class with fewer scores than the stated minimum."""
     overall = competition_ranks(scores, system.tie_decimals)

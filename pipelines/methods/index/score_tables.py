@@ -15,9 +15,10 @@ import polars as pl
 from exports.display import displayed
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Group, Leaf, ScoringSystem
+from pipelines.methods.index.index_points import IndexParts, index_parts
 from pipelines.methods.index.orders import tied_with
 from pipelines.methods.index.robustness import RobustnessPlan
-from pipelines.methods.index.score import ScoredYear, compared, large_classes, places_of, ranks, unit_weights
+from pipelines.methods.index.score import ScoredYear, compared, large_classes, places_of, ranks
 from pipelines.methods.index.statuses import cell_note, node_statuses, published, value_status
 from pipelines.methods.index.steps import Step
 
@@ -82,7 +83,7 @@ def _node_rows(
         for k, count in zip(inside, tied_with(scores[inside], system.tie_decimals), strict=True):
             tied[k] = count
     large = large_classes(system, table, scores)
-    raised = _raised(system, node, scores)
+    raised = _raised(system, year, node)
     rows: list[tuple[object, ...]] = []
     for k, unit in enumerate(table.units):
         note = _why_no_score(system, year, node, k, float(coverage[k])) if np.isnan(scores[k]) else ""
@@ -102,23 +103,26 @@ def parent_of(system: ScoringSystem, node: str) -> Group | None:
     return next((g for g in system.groups if node in g.children), None)
 
 
-def _raised(system: ScoringSystem, node: str, scores: Floats) -> Floats:
-    """The floor where a score lies below the floor of the mean it goes into, else NaN."""
-    above = parent_of(system, node)
+def _raised(system: ScoringSystem, year: ScoredYear, node: str) -> Floats:
+    """The floor where a score lies below the floor of the mean it went into, else NaN; into a mean that is missing went nothing."""
+    scores, above = year.node(system, node), parent_of(system, node)
     if above is None or above.floor is None:
         return np.full(len(scores), np.nan)
-    return np.asarray(np.where(scores < above.floor, above.floor, np.nan), dtype=np.float64)
+    counts = year.weights[above.id].values[..., above.children.index(node)] > 0
+    entered = counts & ~np.isnan(year.means[above.id].scores)
+    return np.asarray(np.where(entered & (scores < above.floor), above.floor, np.nan), dtype=np.float64)
 
 
 def raised_findings(system: ScoringSystem, year: ScoredYear) -> list[str]:
     """One sentence a group in whose mean scores were raised to the floor, with the cases."""
     said = []
     for group in system.groups:
+        raised = {child: _raised(system, year, child) for child in group.children}
         cases = [
             f"{unit} 的 {child} {float(year.node(system, child)[row]):.4g}"
             for child in group.children
             for row, unit in enumerate(year.table.units)
-            if not np.isnan(_raised(system, child, year.node(system, child))[row])
+            if not np.isnan(raised[child][row])
         ]
         if cases:
             said.append(
@@ -178,17 +182,20 @@ def cells_frame(system: ScoringSystem, years: Sequence[ScoredYear]) -> pl.DataFr
     """The way of every cell: figure, denominator, value and its status, imputed by what, treated how, what growth is measured
     from, score, the score as it counts in the mean above, weight in the unit's index, points.
 
-    ``points`` is weight × score, which adds up to the index only where all means are arithmetic and nothing is missing.
+    ``weight`` and ``points`` are those of ``index_parts``: the points of a unit sum to its index where all its means are sums.
     """
     rows: list[tuple[object, ...]] = []
     for year in years:
-        whole = unit_weights(system, year)
+        parts = index_parts(system, year)
         for k, leaf in enumerate(system.leaves):
-            rows += [_cell(system, year, leaf, k, row, float(whole[row, k])) for row in range(len(year.table.units))]
+            raised = _raised(system, year, leaf.id)
+            rows += [_cell(system, year, leaf, k, row, parts, float(raised[row])) for row in range(len(raised))]
     return frame_of(rows, CELL_COLUMNS)
 
 
-def _cell(system: ScoringSystem, year: ScoredYear, leaf: Leaf, k: int, row: int, weight: float) -> tuple[object, ...]:
+def _cell(
+    system: ScoringSystem, year: ScoredYear, leaf: Leaf, k: int, row: int, parts: IndexParts, raised: float
+) -> tuple[object, ...]:
     prepared, treatment = year.prepared, year.prepared.treatments[k]
     used, score = prepared.imputed.values[row, k], float(year.scores[row, k])
     held = not np.isnan(used) and not treatment.low <= used <= treatment.high
@@ -196,12 +203,12 @@ def _cell(system: ScoringSystem, year: ScoredYear, leaf: Leaf, k: int, row: int,
     below = year.table.denominators[row, k] if leaf.denominator else np.nan
     before = next((float(year.parameters[k][name][row]) for name in BY_UNIT if name in year.parameters[k]), np.nan)
     status = value_status(prepared, row, k)
-    raised = float(_raised(system, leaf.id, np.array([score]))[0])
     return (
         year.table.year, year.table.units[row], leaf.id, leaf.name, float(year.table.figures[row, k]), float(below),
         float(prepared.reported[row, k]), status, displayed(float(used), DECIMALS, published(status)),
         leaf.imputation.method if prepared.imputed.filled[row, k] else "", float(used), words, float(prepared.treated[row, k]),
-        before, score, score if np.isnan(raised) else raised, weight, weight * score, cell_note(system, year, row, k),
+        before, score, score if np.isnan(raised) else raised, float(parts.weights[row, k]), float(parts.points[row, k]),
+        cell_note(system, year, row, k),
     )  # fmt: skip
 
 

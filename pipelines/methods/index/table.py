@@ -14,11 +14,14 @@ from pipelines.csv_tables import LINE, plain_number
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import ScoringSystem
 from schemas.errors import DefinitionError
+from schemas.marts import STATUSES
+from schemas.period import Period
 
 # what may stand in place of a number, and the status it says: not reported, not applicable, kept back (schemas.marts.STATUSES)
 MARKS: Final = dict.fromkeys(("", "—", "NA", "N/A", "null", "NULL"), "M") | {"…": "Z", "*": "C"}
 NO_FIGURE: Final = ("C", "Z", "M")  # the first that either side of a ratio has is the status of the ratio
 STATUS_SUFFIX: Final = ".status"
+FILLED_HERE: Final = "imputed"  # in the errors of a definition: cells the engine fills in itself; no status of a table
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,40 @@ def unit_tables(frame: pl.DataFrame, system: ScoringSystem, source: str) -> tupl
     """One table a year, oldest first, from a frame of texts; a frame without a year column gives one table.
 
     Columns: the unit, and as named in the definition its name, class and year; every indicator's column and denominator;
-    optionally ``<column>.status`` with the status of a figure (A, E, P …). ``MARKS`` stand for no figure. Raises
-    DefinitionError naming ``source``, line and column for anything else that is not a number, for a figure whose status says
-    that there is none, and for a unit that stands twice in a year.
+    optionally ``<column>.status`` with the status of a figure (``allowed_statuses``). ``MARKS`` stand for no figure. Raises
+    DefinitionError naming ``source``, line and column for anything else that is not a number, for a status that does not exist
+    or says that there is no figure where there is one, for a year that is no period, and for a unit that stands twice in a year.
     """
     _check_columns(frame, system, source)
     lines = frame if LINE in frame.columns else frame.with_row_index(LINE, offset=2)
-    years = [""] if not system.year_column else sorted(lines[system.year_column].fill_null("").unique().to_list())
-    tables = []
-    for year in years:
-        rows = lines if not system.year_column else lines.filter(pl.col(system.year_column).fill_null("") == year)
-        tables.append(_table(rows, system, source, year))
-    return tuple(tables)
+    if not system.year_column:
+        return (_table(lines, system, source, ""),)
+    years = _years(lines, system.year_column, source)
+    return tuple(
+        _table(lines.filter(pl.Series([y == year for y in years], dtype=pl.Boolean)), system, source, year)
+        for year in sorted(set(years))
+    )
+
+
+def _years(lines: pl.DataFrame, column: str, source: str) -> list[str]:
+    """The period of every row as ``Period`` writes it. Raises DefinitionError with line and column for what is none."""
+    found = []
+    for text, line in zip(_texts(lines, column), lines[LINE].to_list(), strict=True):
+        try:
+            found.append(str(Period.parse(text)))
+        except DefinitionError:
+            raise DefinitionError(
+                f"“{text}”不是年份" if text else "年份为空",
+                where=f"{source}:{line} 列 {column}",
+                remedy="请写四位年份,如 2016;季度写 2016-Q1,半年写 2016-H1。",
+            ) from None
+    return found
+
+
+def allowed_statuses(system: ScoringSystem) -> tuple[str, ...]:
+    """What may stand in a column of statuses: those of every table, and the kinds of doubt the definition gives an error for."""
+    own = dict(system.uncertainty.get("errors", {})).keys() - STATUSES.keys() - {FILLED_HERE}
+    return (*STATUSES, *sorted(own))
 
 
 def _check_columns(frame: pl.DataFrame, system: ScoringSystem, source: str) -> None:
@@ -74,15 +99,19 @@ def _check_columns(frame: pl.DataFrame, system: ScoringSystem, source: str) -> N
 def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) -> UnitTable:
     line = rows[LINE].to_list()
     units = _texts(rows, system.unit_column)
+    first: dict[str, int] = {}
     for place, unit in zip(line, units, strict=True):
         if not unit:
             raise DefinitionError(
                 "单位代码为空", where=f"{source}:{place} 列 {system.unit_column}", remedy="请填代码,或删去这一行。"
             )
-        if units.count(unit) > 1:
+        if unit in first:
             raise DefinitionError(
-                f"单位 {unit} 在{year or '表中'}出现多次", where=f"{source}:{place}", remedy="每个单位每年一行。"
+                f"单位 {unit} 在{f' {year} 年' if year.isdigit() else year or '表中'}出现多次:第 {first[unit]} 行和第 {place} 行",
+                where=f"{source}:{place} 列 {system.unit_column}",
+                remedy="每个单位每年一行。",
             )
+        first[unit] = place
     order = sorted(range(len(units)), key=lambda k: units[k])
     cache: dict[str, list[float]] = {}
 
@@ -96,7 +125,10 @@ def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) ->
     below = np.array(
         [numbers(leaf.denominator) if leaf.denominator else [1.0] * len(units) for leaf in system.leaves]
     ).T[order]
-    marks = {c: _statuses(rows, c, source) for leaf in system.leaves for c in (leaf.column, leaf.denominator) if c}
+    allowed = allowed_statuses(system)
+    marks = {
+        c: _statuses(rows, c, source, allowed) for leaf in system.leaves for c in (leaf.column, leaf.denominator) if c
+    }
     statuses = [
         [_of_ratio(*both) for both in zip(marks[leaf.column], marks[leaf.denominator], strict=True)]
         if leaf.denominator
@@ -117,12 +149,21 @@ def _table(rows: pl.DataFrame, system: ScoringSystem, source: str, year: str) ->
     )
 
 
-def _statuses(rows: pl.DataFrame, column: str, source: str) -> list[str]:
-    """The status of every figure of a column: as said in its status column, by its mark where there is no figure."""
+def _statuses(rows: pl.DataFrame, column: str, source: str, allowed: Sequence[str]) -> list[str]:
+    """The status of every figure of a column: as said in its status column, by its mark where there is no figure.
+
+    A status that is not ``allowed`` is refused, also one in lower case: its doubt would be lost without a word.
+    """
     texts = _texts(rows, column)
     said = _texts(rows, column + STATUS_SUFFIX) if column + STATUS_SUFFIX in rows.columns else [""] * len(texts)
     found = []
     for text, status, line in zip(texts, said, rows[LINE].to_list(), strict=True):
+        if status and status not in allowed:
+            raise DefinitionError(
+                f"没有“{status}”这种状态",
+                where=f"{source}:{line} 列 {column}{STATUS_SUFFIX}",
+                remedy=f"可用(区分大小写):{'、'.join(allowed)};正常的数可留空。",
+            )
         if text in MARKS:
             found.append(status if MARKS[text] == "M" and status in NO_FIGURE else MARKS[text])
         elif status in ("M", "Z"):

@@ -164,7 +164,7 @@ weight = 1
 """
     own = system(text)
     frame = pl.DataFrame(
-        {"unit": ["L", "U", "H"] * 2, "year": ["1"] * 3 + ["2"] * 3, "a": ["0", "5", "10", "0", "8", "20"]}
+        {"unit": ["L", "U", "H"] * 2, "year": ["2015"] * 3 + ["2016"] * 3, "a": ["0", "5", "10", "0", "8", "20"]}
     )
     before, after = score_years(own, unit_tables(frame, own, "d.csv"), {})
     found = difference(own, standing(own, before, "U"), standing(own, after, "U"))
@@ -181,7 +181,7 @@ def test_an_indicator_reported_only_once_is_coverage() -> None:
         "c": ["0", "10", "5", "5", "6"],
         "d": ["1", "2", "3", "4", "5"],
     }
-    frame = pl.DataFrame({"unit": ["L", "H", "U", "V", "W"], "year": ["1"] * 5, **rows})
+    frame = pl.DataFrame({"unit": ["L", "H", "U", "V", "W"], "year": ["2015"] * 5, **rows})
     (year,) = score_years(own, unit_tables(frame, own, "d.csv"), {})
     found = difference(own, standing(own, year, "U"), standing(own, year, "V"))
     assert found is not None
@@ -216,7 +216,7 @@ weight = 1
 
 
 def years_of(own: ScoringSystem, a: Sequence[object], b: Sequence[object]) -> list[ScoredYear]:
-    frame = pl.DataFrame({"unit": ["U"] * len(a), "year": [str(k) for k in range(len(a))], "a": [str(v) for v in a], "b": [str(v) for v in b]})  # fmt: skip
+    frame = pl.DataFrame({"unit": ["U"] * len(a), "year": [str(2010 + k) for k in range(len(a))], "a": [str(v) for v in a], "b": [str(v) for v in b]})  # fmt: skip
     return list(score_years(own, unit_tables(frame, own, "d.csv"), {}))
 
 
@@ -242,7 +242,7 @@ def test_parts_with_revised_data_sum_to_the_difference(method: str, rows: list[t
     frame = pl.DataFrame(
         {
             "unit": [f"U{k % 5}" for k in range(15)],
-            "year": [str(k // 5) for k in range(15)],
+            "year": [str(2010 + k // 5) for k in range(15)],
             **{c: [None if r[k] is None else str(r[k]) for r in rows] for k, c in enumerate("abcd")},
         },
         schema_overrides=dict.fromkeys("abcd", pl.String),
