@@ -33,6 +33,7 @@ from pipelines.methods.index_disclosure import Scores, with_index_sums_kept_back
 from pipelines.methods.monitoring_chain import published_chains
 from pipelines.methods.product import Product, composite_parts
 from pipelines.methods.warning_disclosure import with_scores_kept_back
+from pipelines.methods.warning_levels import Parameters
 from pipelines.production import compute, store
 from pipelines.release_standing import standing_of
 from schemas.canonical import frame_bytes
@@ -92,7 +93,7 @@ def _without_telling_sums(protected: Protected, programme: Programme, period: Pe
         system = edition.indexes["development"]
         kept[INDEX] = with_index_sums_kept_back(kept[INDEX], system, zones, scores, period.year, stated)
     if WARNINGS in kept:
-        kept[WARNINGS] = with_scores_kept_back(kept[WARNINGS])
+        kept[WARNINGS] = with_scores_kept_back(kept[WARNINGS], Parameters.of(edition.warnings[0].definition).floor)
     rest = protected.cells.filter(~pl.col("mart").is_in(list(own)))
     return replace(protected, cells=pl.concat([rest, *kept.values()]))
 

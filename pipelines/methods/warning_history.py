@@ -18,16 +18,24 @@ EPISODES: Final[dict[str, pl.DataType]] = {
     "levels": pl.String(), "outcome": pl.String(), "lifted": pl.String(), "reason": pl.String(),
 }  # fmt: skip
 OUTCOMES: Final = {"lifted": "已解除", "standing": "仍在预警", "unfollowed": "其后一季没有数据"}
+COMBINED: Final = "W"
 LEVELS: Final = ("正常", "蓝", "黄", "橙", "红")
 
 
 def warning_episodes(cells: pl.DataFrame) -> pl.DataFrame:
     """``EPISODES``, newest first, of the cells of ``monitoring_warnings`` of any number of quarters (one version of each).
 
-    ``reason``: the sentence with figures of the quarter in which the highest level was first reached."""
+    ``reason``: the sentence with figures of the quarter in which the highest level was first reached; of the combined level, which has
+    no such sentence, what its level rests on."""
     levels = cells.filter(pl.col("measure") == "level").sort("area", "indicator", "period")
     values = cells.filter(pl.col("measure") == "value")
-    said = {(r["area"], r["indicator"], r["period"]): r["note"] for r in values.iter_rows(named=True)}
+    # A combined level has no value of its own: its note says what fired.
+    said = {
+        (r["area"], r["indicator"], r["period"]): r["note"]
+        for r in levels.iter_rows(named=True)
+        if r["indicator"] == COMBINED
+    }
+    said |= {(r["area"], r["indicator"], r["period"]): r["note"] for r in values.iter_rows(named=True)}
     on_file = sorted({Period.parse(p) for p in levels["period"]})
     found: list[dict[str, Any]] = []
     for _, own in levels.group_by(["area", "indicator"], maintain_order=True):

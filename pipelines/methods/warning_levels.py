@@ -43,11 +43,20 @@ class Parameters:
     combined_method: str = "score"
     combined_bounds: Mapping[str, float] | None = None
     combined_floor_if_red: str = ""
+    counted: tuple[str, str] = ("家", "")
+
+    @property
+    def floor(self) -> int:
+        """The least combined level where an indicator is red; 0 without such a rule."""
+        return LEVELS.index(self.combined_floor_if_red) if self.combined_floor_if_red else 0
 
     @classmethod
     def of(cls, definition: Mapping[str, Any]) -> Parameters:
-        """The parameters a warning indicator was loaded with."""
-        given = definition.get("parameters", {})
+        """The parameters a warning indicator was loaded with, over them its own: its sample minimum, and what its sample counts."""
+        given = dict(definition.get("parameters", {}))
+        given |= {name: definition[name] for name in ("sample_minimum", "counted") if name in definition}
+        if "counted" in given:
+            given["counted"] = tuple(given["counted"])
         return cls(**{name: given[name] for name in cls.__dataclass_fields__ if name in given})
 
 
@@ -149,9 +158,16 @@ def combined(
             if round(score, _PRECISION) >= bound
         ]
         level = max(reached, default=0)
-    if RED in known.values() and parameters.combined_floor_if_red:
-        level = max(level, LEVELS.index(parameters.combined_floor_if_red))
+    if RED in known.values():
+        level = max(level, parameters.floor)
     return level, score
+
+
+def floor_sentence(reds: Sequence[str], level: int | None, floor: int) -> str:
+    """The red indicators that hold the combined level at its floor, in words; empty where it stands elsewhere or none is red."""
+    if not reds or not floor or level != floor:
+        return ""
+    return f"有红色指标:{'、'.join(reds)},综合等级至少{NAMES[floor]}"
 
 
 def number(value: float, decimals: int = 1) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Any, Final
 
 import polars as pl
@@ -21,15 +20,18 @@ from pipelines.methods.product import Product, administrative_parts, product_of,
 from pipelines.methods.response import response_rates, silent_and_estimated
 from pipelines.methods.warning_levels import (
     NAMES,
+    RED,
     Parameters,
     Settled,
     bound_sentence,
     combined,
+    floor_sentence,
     raw_level,
     robust_z,
     sentence,
     settled,
 )
+from pipelines.methods.warning_targets import last_years, target_gap
 from schemas.environment import environment_for
 from schemas.marts import row_key
 from schemas.model import Edition, Programme, WarningIndicator
@@ -39,8 +41,6 @@ from schemas.period_data import ENTERPRISE
 TABLE: Final = "warnings"
 COMBINED: Final = "W"
 COMBINED_NAME: Final = "综合等级"
-GAP: Final = "gap"
-EXPECTED: Final = "expected"
 PERCENT: Final = "%"
 
 MEASURES: Final[dict[str, tuple[str, str, int]]] = {
@@ -56,10 +56,6 @@ MEASURES: Final[dict[str, tuple[str, str, int]]] = {
 }
 NOT_COMPUTABLE: Final = "数据不全,不能计算"
 NO_PRICES: Final = "价格指数未公布,不计算不变价同比"
-NO_PROGRESS: Final = "上年没有年报,目标进展未计算"
-NO_TARGETS: Final = "没有本区的规划目标"
-NOT_BEGUN: Final = "本区规划目标均未到起算时间"
-NO_FIGURES: Final = "本区规划目标缺少计算进度的数据"
 INCREMENT_SMALL: Final = "增量的绝对值不足上年同期总量的1%,不定级"
 EARLY: Final = "以前季度不足,不计算"
 
@@ -68,7 +64,7 @@ EARLY: Final = "以前季度不足,不计算"
 class Reading:
     """One indicator of one area in one quarter. ``problem`` says why there is no level although there may be a value;
     ``sample`` and ``comparable`` (share, 0 to 1) are None where the rule on them does not apply. ``silent``, ``estimated``: due units
-    without a report that are not in it, and those in it with estimates."""
+    without a report that are not in it, and those in it with estimates. ``rests_on``: what the value was made from, in words."""
 
     value: float | None
     sample: int | None = None
@@ -77,6 +73,7 @@ class Reading:
     constant: float | None = None
     silent: int = 0
     estimated: int = 0
+    rests_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,10 @@ def warning_readings(
                 rates = response_rates(round_.now, [areas[c] for c in known])
                 found |= {(c, warning.id): Reading(rates.get(c, (None, 0))[0]) for c in known}
             case "targets":
-                found |= {(c, warning.id): _gap_of(targets, c) for c in known}
+                ends = last_years(edition, period)
+                for code in known:
+                    gap = target_gap(targets, code, ends, period)
+                    found[code, warning.id] = Reading(gap.value, gap.count, problem=gap.problem, rests_on=gap.rests_on)
             case "concentration":
                 parts.append(_concentration(round_, programme, edition, warning, [areas[c] for c in known], found))
     return Readings(period, found, pl.concat(parts))
@@ -240,26 +240,14 @@ def _concentration(
     )
 
 
-def _gap_of(targets: Product | None, area: str) -> Reading:
-    """The median gap of the area's targets in per cent; without one, why there is none."""
-    if targets is None:
-        return Reading(None, problem=NO_PROGRESS)
-    own = targets.cells.filter(pl.col("area") == area)
-    gaps = own.filter(pl.col("measure") == GAP, pl.col("value").is_not_null())
-    if gaps.height:
-        return Reading(median(gaps["value"].to_list()))
-    if own.is_empty():
-        return Reading(None, problem=NO_TARGETS)
-    due = own.filter(pl.col("measure") == EXPECTED, pl.col("value") > 0)
-    return Reading(None, problem=NO_FIGURES if due.height else NOT_BEGUN)
-
-
 def _judged(reading: Reading, warning: WarningIndicator, parameters: Parameters) -> tuple[int | None, str]:
     """(level of the bound, why there is none)."""
     if reading.value is None:
         return None, reading.problem or NOT_COMPUTABLE
     if reading.sample is not None and reading.sample < parameters.sample_minimum:
-        return None, f"样本只有{reading.sample}家,不足{parameters.sample_minimum}家,只提示不定级"
+        number, of_what = parameters.counted
+        few = f"样本只有{reading.sample}{number}{of_what},不足{parameters.sample_minimum}{number}"
+        return None, f"{few},只提示不定级"
     if reading.comparable is not None and reading.comparable < parameters.comparable_minimum:
         least = parameters.comparable_minimum * 100
         return None, f"可比单位占{reading.comparable * 100:.0f}%,不足{least:.0f}%,只提示不定级"
@@ -306,7 +294,7 @@ def _rows(
 
     raw = standing.raw
     said = _said(reading.value, raw, warning) if reading.value is not None else ""
-    about = "。".join(filter(None, (said, problem, _of_whom(reading))))
+    about = "。".join(filter(None, (said, reading.rests_on, problem, _of_whom(reading))))
     firm = "E" if reading.estimated else "P"
     reason = problem if raw is None else bound_sentence(raw, warning.levels, warning.unit)
     decimals = int(warning.definition.get("decimals", 1))
@@ -317,7 +305,9 @@ def _rows(
         cell("raw_level", raw, problem, unset, firm),
     ]
     if reading.sample is not None:
-        found.append(cell("sample", reading.sample, "", known="A"))
+        number, of_what = parameters.counted
+        named = {"unit_measure": number, "measure_name": f"样本{of_what}数"} if of_what else {}
+        found.append(cell("sample", reading.sample, "", known="A", **named))
     if reading.comparable is not None:
         found.append(cell("comparable", reading.comparable * 100, ""))
     if "deflator" in warning.definition:
@@ -356,7 +346,9 @@ def _combined_rows(
     level, score = combined(levels, weights, parameters)
     fired = [f"{NAMES[n]}{sum(v == n for v in levels.values())}项" for n in (4, 3, 2, 1) if n in levels.values()]
     unset = sum(v is None for v in levels.values())
-    note = "、".join([*fired, *([f"不定{unset}项"] if unset else [])]) or "各项均在界限之内"
+    counts = "、".join([*fired, *([f"不定{unset}项"] if unset else [])]) or "各项均在界限之内"
+    held = floor_sentence([i for i, n in levels.items() if n == RED], level, parameters.floor)
+    note = "。".join(filter(None, (counts, held)))
     return [
         _cell(area, period, COMBINED, COMBINED_NAME, "level", level, note, "M", "P"),
         _cell(area, period, COMBINED, COMBINED_NAME, "score", score, f"参数版本 {parameters.version}", "M", "P"),

@@ -38,3 +38,8 @@ def test_one_that_stands_one_nobody_followed_and_a_second_episode() -> None:
 
 def test_quiet_areas_have_no_episodes() -> None:
     assert warning_episodes(pl.DataFrame([level("2015-Q1", 0), level("2015-Q2", None)])).is_empty()
+
+
+def test_a_combined_level_is_told_by_its_own_note() -> None:
+    rows = [level("2015-Q1", 3, indicator="W", note="红色1项。有红色指标:W15,综合等级至少橙色")]
+    assert warning_episodes(pl.DataFrame(rows))["reason"][0] == "红色1项。有红色指标:W15,综合等级至少橙色"

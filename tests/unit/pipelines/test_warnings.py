@@ -145,33 +145,82 @@ def test_a_small_increment_leaves_dependence_undetermined() -> None:
     assert found["W16", "level"]["note"] == "增量的绝对值不足上年同期总量的1%,不定级"
 
 
-def test_target_progress_is_the_median_gap_of_the_area() -> None:
-    cells = pl.DataFrame({"area": ["LBXQ"] * 3, "measure": ["gap"] * 3, "value": [4.0, -12.0, -6.0]})
-    targets = Product(cells, pl.DataFrame())
-    found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme(), targets=targets))
+def progress_of(rows: list[tuple[str, int, str, float | None]]) -> Product:
+    """Cells of targets_progress at the end of 2015: area, row of plan LB, measure, value."""
+    cells = [{"area": a, "indicator": f"LB.{n}", "measure": m, "value": v, "period": "2015"} for a, n, m, v in rows]
+    schema = {"area": pl.String, "indicator": pl.String, "measure": pl.String, "value": pl.Float64, "period": pl.String}
+    return Product(pl.DataFrame(cells, schema=schema), pl.DataFrame())
+
+
+def target_warning(targets: Product | None, period: str = "2016-Q2") -> dict[tuple[str, str], dict[str, Any]]:
+    return rows_of(monitoring_warnings({period: round_of(period, 937)}, programme(), targets=targets))
+
+
+RUNNING = [t.row_no for t in programme().editions["2015"].targets if t.plan_id == "LB" and t.target_year == 2020]
+
+
+def test_target_progress_is_the_median_gap_of_the_targets_that_still_run() -> None:
+    gaps = [4.0, -12.0, -6.0, -7.0, 1.0]
+    running = [("LBXQ", row, "gap", gap) for row, gap in zip(RUNNING, gaps, strict=False)]
+    stages = [("LBXQ", row, "gap", -90.0) for row in (272, 273, 274, 275)]  # of the year 2015: finished in 2016
+    found = target_warning(progress_of([*running, *stages]))
     assert found["W15", "value"]["value"] == -6.0 and found["W15", "level"]["value"] == 2
-    without = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 937)}, programme()))
-    assert without["W15", "level"]["note"] == "上年没有年报,目标进展未计算"
+    assert found["W15", "value"]["note"] == (
+        "未到期规划目标完成率与应达进度之差(各目标的中位数)为−6.0个百分点,低于黄色界限−5个百分点。依据截至2015年底的5项未到期目标"
+    )
+    sample = found["W15", "sample"]
+    assert (sample["value"], sample["unit_measure"], sample["measure_name"]) == (5, "项", "样本目标数")
+    # in 2015 itself the stage is not over: seven more such targets would decide the median
+    assert target_warning(progress_of([*running, *stages]), "2015-Q2")["W15", "value"]["value"] == -12.0
+
+
+def test_too_few_targets_give_no_level_and_finished_plans_no_value() -> None:
+    few = target_warning(progress_of([("LBXQ", row, "gap", -30.0) for row in RUNNING[:4]]))
+    assert few["W15", "value"]["value"] == -30.0
+    level = few["W15", "level"]
+    assert (level["value"], level["status"], level["note"]) == (None, "Z", "样本只有4项目标,不足5项,只提示不定级")
+    over = progress_of(
+        [("LBXQ", row, m, -32.0) for row in (272, 273, 274, 275, *RUNNING[:3]) for m in ("gap", "expected")]
+    )
+    found = target_warning(over, "2025-Q1")
+    assert found["W15", "value"]["value"] is None and "sample" not in {m for i, m in found if i == "W15"}
+    assert found["W15", "level"]["note"] == "本区规划目标均已到期(最晚2020年),不再预警"
+
+
+def test_without_target_progress_the_reason_is_said() -> None:
+    assert target_warning(None)["W15", "level"]["note"] == "上年没有年报,目标进展未计算"
+    row = RUNNING[0]
     reasons = {
-        "没有本区的规划目标": ("LBGX", ["expected"], [50.0]),
-        "本区规划目标均未到起算时间": ("LBXQ", ["expected", "gap"], [0.0, None]),
-        "本区规划目标缺少计算进度的数据": ("LBXQ", ["expected", "gap"], [20.0, None]),
+        "没有本区的规划目标": [("LBGX", row, "expected", 50.0)],
+        "本区规划目标均未到起算时间": [("LBXQ", row, "expected", 0.0), ("LBXQ", row, "gap", None)],
+        "本区规划目标缺少计算进度的数据": [("LBXQ", row, "expected", 20.0), ("LBXQ", row, "gap", None)],
     }
-    for said, (area, measures, values) in reasons.items():
-        rows = pl.DataFrame({"area": [area] * len(values), "measure": measures, "value": values})
-        found = rows_of(
-            monitoring_warnings(
-                {"2016-Q2": round_of("2016-Q2", 937)}, programme(), targets=Product(rows, pl.DataFrame())
-            )
-        )
-        assert found["W15", "level"]["note"] == said
+    for said, rows in reasons.items():
+        assert target_warning(progress_of(rows))["W15", "level"]["note"] == said
+
+
+def test_a_sample_of_projects_is_told_in_projects() -> None:
+    whole = round_of("2016-Q2", 937)
+    projects = pl.DataFrame(
+        {
+            "unit_id": [f"p{n}" for n in range(6)], "park": ["LBXQ"] * 6, "J03": [1] * 6, "J05": [100] * 6,
+            "J06": [40] * 6, "J08": [True] * 6,
+        }
+    )  # fmt: skip
+    data = PeriodData(whole.now.period, {**whole.now.rosters, "projects": projects}, whole.now.parks)
+    found = rows_of(monitoring_warnings({"2016-Q2": MonitoringRound(data)}, programme()))
+    assert found["W12", "value"]["value"] == pytest.approx(40.0)
+    assert found["W12", "level"]["note"] == "样本只有6个项目,不足10个,只提示不定级"
+    assert (found["W12", "sample"]["unit_measure"], found["W12", "sample"]["measure_name"]) == ("个", "样本项目数")
+    assert found["W13", "level"]["note"] == "样本只有6个项目,不足10个,只提示不定级"
 
 
 def test_the_combined_level_says_what_fired() -> None:
     found = rows_of(monitoring_warnings({"2016-Q2": round_of("2016-Q2", 850)}, programme()))
     assert found["W01", "level"]["value"] == 4
     assert found["W", "level"]["value"] >= 3  # any red is at least orange
-    assert found["W", "level"]["note"].startswith("红色2项")
+    assert found["W", "level"]["value"] == 3 and found["W", "level"]["note"].startswith("红色2项")
+    assert found["W", "level"]["note"].endswith("。有红色指标:W01、W02,综合等级至少橙色")
 
 
 def test_every_cell_has_parts_and_growth_carries_both_sides() -> None:
