@@ -45,6 +45,29 @@ def displayed(value: float | None, decimals: int | None, status: str) -> str:
     return f"{abs(rounded) if rounded == 0 else rounded:f}"
 
 
+def figure(value: float | None, decimals: int) -> str:
+    """A figure within a sentence, rounded by the rule of all figures; the mark of a missing one where there is none."""
+    return displayed(value, decimals, "A")
+
+
+def signed(value: float | None, decimals: int) -> str:
+    """A change within a sentence: as ``figure``, with a plus sign where it is above zero."""
+    text = figure(value, decimals)
+    return f"+{text}" if value is not None and value > 0 and text != "0" else text
+
+
+def significant(value: float | None, digits: int = 4) -> str:
+    """A figure of unknown size to so many significant digits, never as a power of ten; whole digits are all kept."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return figure(value, 0)
+    return figure(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a percentage with one decimal where it has one: 0.625 is 62.5%."""
+    return f"{figure(100.0 * share, 1).removesuffix('.0')}%"
+
+
 def with_display(cells: pl.DataFrame) -> pl.DataFrame:
     """``cells`` with the column ``display``; takes ``value``, ``decimals``, ``status`` and changes nothing else."""
     shown = [displayed(*row) for row in cells.select("value", "decimals", "status").iter_rows()]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from exports.display import displayed
+from exports.display import displayed, figure, number_of
 from pipelines.csv_tables import csv_text, write_table
 from pipelines.methods.index import audit
 from pipelines.methods.index.bounded import Floats
@@ -348,7 +348,7 @@ def _ranking(
                 "unit": unit,
                 "name": latest.table.names[k],
                 "class": latest.table.classes[k],
-                "score": None if np.isnan(scores[k]) else round(float(scores[k]), system.decimals),
+                "score": None if np.isnan(scores[k]) else number_of(figure(float(scores[k]), system.decimals)),
                 "status": statuses[k],
                 "display": displayed(float(scores[k]), system.decimals, statuses[k]),
                 "rank": places[k],

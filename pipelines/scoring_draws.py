@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from exports.display import percent
 from pipelines.methods.index.definition import ScoringSystem
 from pipelines.methods.index.robustness import RankSpread, RobustnessPlan
 from pipelines.methods.index.table import UnitTable
@@ -40,14 +41,14 @@ def said_of_draws(
     least = draws_needed(plan.level)
     if draws < least:
         yield (
-            f"{draws} 次抽样太少:{plan.level:.0%} 区间的每一端要有抽样落在外面,至少 {least} 次(建议 {ADVISED_DRAWS} 次以上);"
+            f"{draws} 次抽样太少:{percent(plan.level)} 区间的每一端要有抽样落在外面,至少 {least} 次(建议 {ADVISED_DRAWS} 次以上);"
             "现在的区间只是抽到的最小值和最大值,不宜使用。"
         )
     elif 0 < spread.score_draws < least:
-        yield f"得分区间只有 {spread.score_draws} 次抽样可用,{plan.level:.0%} 的区间至少要 {least} 次:得分区间不宜使用。"
+        yield f"得分区间只有 {spread.score_draws} 次抽样可用,{percent(plan.level)} 的区间至少要 {least} 次:得分区间不宜使用。"
     wide = intervals.select((pl.col("rank_high") - pl.col("rank_low")).median()).item()
     if wide is not None:
-        yield f"{draws} 次抽样(种子 {seed}),{plan.level:.0%} 名次区间宽度的中位数为 {wide:g} 位;名次应连同区间使用。"
+        yield f"{draws} 次抽样(种子 {seed}),{percent(plan.level)} 名次区间宽度的中位数为 {wide:g} 位;名次应连同区间使用。"
     if not spread.score_draws:
         yield "没有一次抽样用本定义的无量纲化,得分的尺度不同:不给得分区间,只给名次区间。"
     elif spread.score_draws < draws:

@@ -30,12 +30,17 @@ TRIAL: Final = "试算"
 NEEDED: Final = ("unit", "indicator", "value")
 UNKNOWN: Final = "未采用"
 USED: Final = "已采用"
+SAME: Final = "与原值相同"
+NAMED: Final = 20  # units that one sentence names
 NOISE: Final = 1e-9
 
 
 @dataclass(frozen=True)
 class Change:
-    """One row of the file of changed values. ``column`` is empty and ``problem`` says why where it cannot be used."""
+    """One row of the file of changed values. ``column`` is empty and ``problem`` says why where it cannot be used.
+
+    A row that repeats the figure that stands there changes nothing, its status neither.
+    """
 
     line: int
     unit: str
@@ -47,6 +52,25 @@ class Change:
     before: str = ""
     problem: str = ""
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the row changes a figure."""
+        return bool(self.column) and not self.is_same
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the row repeats what stands in the data: the same number however it is written, or the same mark."""
+        if not self.column:
+            return False
+        if self.value in MARKS or self.before in MARKS:
+            return self.value in MARKS and self.before in MARKS and MARKS[self.value] == MARKS[self.before]
+        return plain_number(self.value) == plain_number(self.before)
+
+    @property
+    def why_not(self) -> str:
+        """Why the row is not used; empty where it is."""
+        return SAME if self.is_same else self.problem
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -57,18 +81,24 @@ class Trial:
     results: pl.DataFrame
     parts: pl.DataFrame
     findings: tuple[str, ...]
+    decimals: int = 2  # of the scores, as the definition says
+
+    @property
+    def used(self) -> int:
+        """How many rows changed a figure."""
+        return sum(c.is_used for c in self.changes)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data for ``--json``: the changes and what moved at the index itself."""
         moved = self.results.filter(
-            (pl.col("level") == 0) & ((pl.col("score_change") != 0) | (pl.col("rank_change") != 0))
+            (pl.col("level") == 0) & ((pl.col("score_change") != 0) | (pl.col("rank_before") != pl.col("rank_after")))
         )
         return {
             "mark": TRIAL,
             "title": self.title,
             "changes": [
                 {"line": c.line, "unit": c.unit, "indicator": c.indicator, "year": c.year, "before": c.before, "value": c.value,
-                 "reason": c.reason, "problem": c.problem}
+                 "reason": c.reason, "problem": c.why_not}
                 for c in self.changes
             ],
             "moved": moved.to_dicts(),
@@ -84,16 +114,17 @@ def what_if(system_path: Path, data_path: Path, changes_path: Path, previous: Pa
     system, experts = read_system(system_path)
     frame = csv_text(data_path)
     changes = read_changes(changes_path, system, frame)
-    if not any(c.column for c in changes):
+    if not any(c.is_used for c in changes):
         raise DefinitionError(
             "没有一行改动能用",
             where=changes_path.name,
-            remedy=";".join(f"第 {c.line} 行:{c.problem}" for c in changes[:5]),
+            remedy=";".join(f"第 {c.line} 行:{c.why_not}" for c in changes[:5]),
         )
     before = score_years(system, tables_of(system, frame, data_path, previous), experts)
     after = score_years(system, tables_of(system, changed(system, frame, changes), data_path, previous), experts)
     results = pl.concat([_compared(system, a, b) for a, b in zip(before, after, strict=True)])
-    trial = Trial(system.title, changes, results, _parts(system, before, after), tuple(_findings(changes, results)))
+    said = tuple(_findings(changes, results))
+    trial = Trial(system.title, changes, results, _parts(system, before, after), said, system.decimals)
     _write(out, trial)
     return trial
 
@@ -161,7 +192,7 @@ def _placed(change: Change, system: ScoringSystem, frame: pl.DataFrame) -> Chang
 def changed(system: ScoringSystem, frame: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
     """The rows of the data with the usable changes put in; a status said of a changed figure no longer holds."""
     for change in changes:
-        if not change.column:
+        if not change.is_used:
             continue
         hit = pl.col(system.unit_column).str.strip_chars() == change.unit
         if system.year_column:
@@ -219,12 +250,22 @@ def _parts(system: ScoringSystem, before: Sequence[ScoredYear], after: Sequence[
 
 def _findings(changes: Sequence[Change], results: pl.DataFrame) -> list[str]:
     said = [f"第 {c.line} 行{UNKNOWN}:{c.problem}。" for c in changes if c.problem]
+    if same := [str(c.line) for c in changes if c.is_same]:
+        said.append(f"第 {'、'.join(same)} 行{SAME},不算改动,状态也不变。")
     top = results.filter(level=0)
-    own = {c.unit for c in changes if c.column}
+    own = {c.unit for c in changes if c.is_used}
     moved = top.filter(pl.col("score_change") != 0)
     others = moved.filter(~pl.col("unit").is_in(sorted(own)))
     if others.height:
         said.append(f"另有 {others.height} 个单位的数据没有改,得分因极值、矩或权重变动而变。")
+    passed = top.filter((pl.col("score_change") == 0) & (pl.col("rank_before") != pl.col("rank_after")))
+    if passed.height:
+        named = [
+            f"{r['unit_name']}{'(' + r['year'] + ')' if r['year'] else ''} {r['rank_before']} → {r['rank_after']}"
+            for r in passed.head(NAMED).iter_rows(named=True)
+        ]
+        more = f" 等 {passed.height} 个" if passed.height > NAMED else ""
+        said.append(f"得分没有变、名次因其他单位而变:{'、'.join(named)}{more}。")
     still = sorted(own - set(moved["unit"]))
     if still:
         said.append(f"{'、'.join(still)} 的数据改了,总得分不变或没有得分。")
@@ -244,7 +285,7 @@ def _write(out: Path, trial: Trial) -> None:
             c.before,
             c.value,
             c.reason,
-            UNKNOWN if c.problem else USED,
+            USED if c.is_used else SAME if c.is_same else UNKNOWN,
             c.problem,
         )
         for c in trial.changes

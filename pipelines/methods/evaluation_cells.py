@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from exports.display import percent
 from pipelines.methods.areas import Area
 from pipelines.methods.disclosure.rules import Rules
 from pipelines.methods.estimates import NORMAL, status_over
@@ -159,7 +160,7 @@ def _total(make: _Cells, k: int, standing: Standing) -> Iterator[dict[str, Any]]
     small = SMALL_CLASS.format(size=standing.class_size, least=system.minimum_class_size)
     said = small if standing.class_size < system.minimum_class_size else ""
     about = f"{standing.unit_class};{scheme.title}第{scheme.version}版。" if standing.unit_class else ""
-    short = "" if standing.score is not None else f"有数指标权重占{standing.coverage:.0%},不足以计算。"
+    short = "" if standing.score is not None else f"有数指标权重占{percent(standing.coverage)},不足以计算。"
     yield make.cell(unit, root, "total", standing.score, about + short, status)
     yield make.cell(unit, root, "weight_share", standing.coverage * 100.0)
     if scheme.shows_missing:
@@ -224,7 +225,7 @@ def _nodes(make: _Cells, k: int, unit: str) -> Iterator[dict[str, Any]]:
         if group.id == system.root.id:
             continue
         score, cover = latest.means[group.id].scores[k], float(np.nan_to_num(latest.means[group.id].coverage[k]))
-        partly = f"有数指标权重占{cover:.0%}。" if cover < 1.0 - 1e-9 else ""
+        partly = f"有数指标权重占{percent(cover)}。" if cover < 1.0 - 1e-9 else ""
         status = total_status(make.evaluated, -1, k, group.id)
         yield make.cell(unit, group.id, "score", float(score), MISSING if cover == 0 else partly, status)
     for n, leaf in enumerate(system.leaves):

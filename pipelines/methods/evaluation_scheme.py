@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exports.display import percent
 from pipelines.methods.index.definition import ScoringSystem, parse_system
 from schemas.definitions import Definition
 from schemas.errors import DefinitionError
@@ -129,7 +130,7 @@ class Scheme:
         ``coverage``: share of the weight with figures; ``figures``: values of the vetoing indicators, where known.
         """
         if coverage < self.minimum_coverage - 1e-9:
-            return 0, f"有数指标权重占{coverage:.0%},不足{self.minimum_coverage:.0%},不定等级。"
+            return 0, f"有数指标权重占{percent(coverage)},不足{percent(self.minimum_coverage)},不定等级。"
         place = next((n for n, g in enumerate(self.grades) if score >= g.at_least - 1e-9), len(self.grades) - 1)
         reasons = []
         for veto in self.vetoes:

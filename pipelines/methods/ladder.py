@@ -13,10 +13,12 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
+from exports.display import figure
 from pipelines.methods.ladder_definition import Condition, Criterion, Fact, Facts, Ladder, Rung
 from schemas.errors import RefusalError
 
 UNKNOWN: Final = "无数据"
+_WHOLE: Final = frozenset({"rank", "rank_change", "grade"})
 _WORDS: Final = {"<": "条件:低于", "<=": "条件:不高于", ">": "条件:高于", ">=": "条件:不低于", "==": "条件:为"}
 
 
@@ -150,14 +152,26 @@ class Evidence:
     def sentence(self) -> str:
         """The evidence in words: what was found in which year, and the bound it is held against."""
         said = [
-            f"{year}年{self.labels.get(c.fact, c.fact)} {_shown(value)}({_WORDS[c.op]}{_shown(c.value)})"
+            f"{year}年{self.labels.get(c.fact, c.fact)} {_found(c.fact, value)}({_WORDS[c.op]}{_bound(c.value)})"
             for year, c, value in self.facts
         ]
         return f"{self.criterion.name}:{'、'.join(said)}"
 
 
-def _shown(value: Fact | None) -> str:
-    return UNKNOWN if value is None else f"{round(value, 2):g}" if isinstance(value, float) else str(value)
+def _found(name: str, value: Fact | None) -> str:
+    """A fact as people read it: ranks and levels whole, scores with two decimals, other figures with two where they are not whole."""
+    if value is None:
+        return UNKNOWN
+    if not isinstance(value, float):
+        return str(value)
+    kind = name.rpartition(".")[2]
+    other = kind == "value" or name.startswith(("figure.", "register.", "ladder."))
+    return figure(value, 0 if kind in _WHOLE or (other and value.is_integer()) else 2)
+
+
+def _bound(value: Fact) -> str:
+    """A bound as the definition states it."""
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def judged(

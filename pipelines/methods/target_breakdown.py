@@ -41,11 +41,11 @@ NAMES: Final = {
     "part_completion": "完成率",
     "parts_total": "各区分解合计",
 }
-NOT_EQUAL: Final = "各区分解合计与目标值{target:g}不一致,照录"
-EQUAL: Final = "与目标值{target:g}一致"
-NOT_THE_PART: Final = "各区分解合计与全区{year}年分解值{part:g}不一致,照录"
+NOT_EQUAL: Final = "各区分解合计与目标值{target:.15g}不一致,照录"
+EQUAL: Final = "与目标值{target:.15g}一致"
+NOT_THE_PART: Final = "各区分解合计与全区{year}年分解值{part:.15g}不一致,照录"
 WITHOUT: Final = "没有分解到{areas}"
-BEFORE: Final = "原为{value:g}(依据{document})"
+BEFORE: Final = "原为{value:.15g}(依据{document})"
 BY_TASKS: Final = "按任务表填报,不按区计算"
 
 

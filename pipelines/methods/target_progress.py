@@ -158,7 +158,7 @@ def path_words(target: Target, plan_first_year: int) -> str:
         rate = ((aim / base) ** (1 / max(last - start, 1)) - 1) * PERCENT
         return f"按年均{'增长' if rate >= 0 else '下降'}{displayed(abs(rate), 1, 'A')}%推算({start}—{last}年)"
     if target.path.startswith(OWN):
-        said = "、".join(f"{year}年{value:g}" for year, value in target.points)
+        said = "、".join(f"{year}年{value:.15g}" for year, value in target.points)
         return f"按自定路径:{said}" + (f"(依据{target.path_document})" if target.path_document else "")
     if (window := window_of(target)) is not None:
         return f"限{window[0]}—{window[1]}年" if window[0] != window[1] else f"限{window[0]}年"

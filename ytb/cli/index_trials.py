@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from exports.display import figure, signed, significant
 from pipelines.csv_tables import write_table
 from pipelines.index_movers import movers_for
 from pipelines.index_what_if import moved, trial_for, write_trial
@@ -66,7 +67,7 @@ def movers(
         lines.append(_moved_line(total))
         own = found.units.filter(pl.col("effect") != 0, indicator=total["indicator"]).head(MOST)
         lines += [
-            f"    {r['unit_name'] or r['unit_id'] or '园区数'}({r['kind']}) {r['effect']:+.4g}"
+            f"    {r['unit_name'] or r['unit_id'] or '园区数'}({r['kind']}) {_signed(r['effect'])}"
             for r in own.iter_rows(named=True)
         ]
     emit(
@@ -78,22 +79,29 @@ def movers(
 def _parts_lines(parts: pl.DataFrame) -> list[str]:
     if parts.is_empty():
         return []
-    revised, added = (parts.filter(kind=k)["points"].sum() for k in ("revised", "contribution"))
+    revised, added = (float(parts.filter(kind=k)["points"].sum()) for k in ("revised", "contribution"))
     if parts.filter(kind="revised").is_empty():
-        return [f"  总指数比上年 {added:+.3f} 点(上年没有发布,修订不单列)"]
-    return [f"  总指数比上年公布数 {parts['total'][0]:+.3f} 点:上年数据修订 {revised:+.3f},本年各指标 {added:+.3f}"]
+        return [f"  总指数比上年 {signed(added, 3)} 点(上年没有发布,修订不单列)"]
+    return [
+        f"  总指数比上年公布数 {signed(parts['total'][0], 3)} 点:上年数据修订 {signed(revised, 3)},本年各指标 {signed(added, 3)}"
+    ]
 
 
 def _moved_line(total: dict[str, Any]) -> str:
     head = f"  {total['indicator']} {total['indicator_name']}"
     if total["sum_of_effects"] is None:
         return f"{head}:{total['note']}"
-    return f"{head}:{total['value_before']:.4g} → {total['value_after']:.4g}({total['change']:+.4g}),{total['units']} 个单位"
+    return f"{head}:{significant(total['value_before'])} → {significant(total['value_after'])}({_signed(total['change'])}),{total['units']} 个单位"
 
 
-def _line(row: dict[str, object]) -> str:
-    def shown(value: object) -> str:
-        return "没有得分" if value is None else f"{value:.2f}"
+def _signed(value: float) -> str:
+    """A change of unknown size."""
+    return ("+" if value > 0 else "") + significant(value)
+
+
+def _line(row: dict[str, Any]) -> str:
+    def shown(value: float | None) -> str:
+        return "没有得分" if value is None else figure(value, 2)
 
     ranks = (
         ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from exports.display import figure, signed
 from pipelines.protecting import protect_file
 from pipelines.scoring import score
 from pipelines.scoring_what_if import Trial, what_if
@@ -68,13 +69,12 @@ def index_score(
 
 def _what_if(trial: Trial, output: Path) -> None:
     """What a trial moved, and where the whole of it stands."""
-    used = sum(not c.problem for c in trial.changes)
-    lines = [f"试算(不保存、不发布):{trial.title},采用 {used} 处改动"]
+    lines, d = [f"试算(不保存、不发布):{trial.title},采用 {trial.used} 处改动"], trial.decimals
     top = trial.results.filter((pl.col("level") == 0) & (pl.col("score_change") != 0))
     top = top.sort(pl.col("score_change").abs(), "unit", descending=[True, False])
     lines += [
-        f"  {r['unit_name']}{'(' + r['year'] + ')' if r['year'] else ''}  {r['score_before']:.4g} → {r['score_after']:.4g}"
-        f"({r['score_change']:+.4g}),名次 {r['rank_before']} → {r['rank_after']}"
+        f"  {r['unit_name']}{'(' + r['year'] + ')' if r['year'] else ''}  {figure(r['score_before'], d)} → {figure(r['score_after'], d)}"
+        f"({signed(r['score_change'], d)}),名次 {r['rank_before']} → {r['rank_after']}"
         for r in top.head(SHOWN).to_dicts()
     ]
     lines += [f"  ……另有 {top.height - SHOWN} 个单位,见 what_if.csv。"] if top.height > SHOWN else []
@@ -84,7 +84,7 @@ def _what_if(trial: Trial, output: Path) -> None:
 def _ranked(row: Mapping[str, Any]) -> str:
     """One unit of the ranking: its rank, name, score, and where there are draws the interval of its rank."""
     name = row["unit"] if row["name"] == row["unit"] else f"{row['name']}({row['unit']})"
-    score = "没有得分" if row["score"] is None else f"{row['score']:g}"
+    score = "没有得分" if row["score"] is None else row["display"]
     low, high = row["rank_low"], row["rank_high"]
     interval = "" if low is None else f"  名次区间 {low}–{high}"
     kind = f"  {row['class']}" if row["class"] else ""

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from exports.display import figure, percent
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import ScoringSystem
 from pipelines.methods.index.score import ScoredYear, common_weights
@@ -180,11 +181,11 @@ def _called(code: str, name: str) -> str:
 
 def _against(children: pl.DataFrame) -> Iterator[str]:
     for row in children.filter(pl.col("r_rest") < AGAINST).sort("r_rest").iter_rows(named=True):
-        yield f"{_called(row['child'], row['name'])}与 {row['group']} 组内其余指标反向(相关 {row['r_rest']:.2f}):它升高时该组其他指标往往降低,请核对方向或移出该组。"
+        yield f"{_called(row['child'], row['name'])}与 {row['group']} 组内其余指标反向(相关 {figure(row['r_rest'], 2)}):它升高时该组其他指标往往降低,请核对方向或移出该组。"
     for row in children.filter(
         (pl.col("r_index") < AGAINST) & ~(pl.col("r_rest") < AGAINST).fill_null(False)
     ).iter_rows(named=True):
-        yield f"{_called(row['child'], row['name'])}与总指数负相关({row['r_index']:.2f}):得分高的单位总指数反而低。"
+        yield f"{_called(row['child'], row['name'])}与总指数负相关({figure(row['r_index'], 2)}):得分高的单位总指数反而低。"
 
 
 def _misweighted(children: pl.DataFrame) -> Iterator[str]:
@@ -192,9 +193,9 @@ def _misweighted(children: pl.DataFrame) -> Iterator[str]:
         ratio=pl.col("importance_linear") / pl.col("weight")
     )
     for row in rated.filter(pl.col("ratio") > MISWEIGHTED).sort("ratio", descending=True).iter_rows(named=True):
-        yield f"{_called(row['child'], row['name'])}的名义权重为 {row['weight']:.0%},实际影响占 {row['importance_linear']:.0%}:它比设想的更左右 {row['group']} 的结果。"
+        yield f"{_called(row['child'], row['name'])}的名义权重为 {percent(row['weight'])},实际影响占 {percent(row['importance_linear'])}:它比设想的更左右 {row['group']} 的结果。"
     for row in rated.filter(pl.col("ratio") < 1 / MISWEIGHTED).sort("ratio").iter_rows(named=True):
-        yield f"{_called(row['child'], row['name'])}的名义权重为 {row['weight']:.0%},实际影响只占 {row['importance_linear']:.0%}:它对 {row['group']} 的作用明显小于设想。"
+        yield f"{_called(row['child'], row['name'])}的名义权重为 {percent(row['weight'])},实际影响只占 {percent(row['importance_linear'])}:它对 {row['group']} 的作用明显小于设想。"
 
 
 def _loose(system: ScoringSystem, children: pl.DataFrame) -> Iterator[str]:
@@ -206,15 +207,17 @@ def _loose(system: ScoringSystem, children: pl.DataFrame) -> Iterator[str]:
         if alpha < LOW_ALPHA:
             best = own.sort("alpha_without", descending=True, nulls_last=True).row(0, named=True)
             better = best["alpha_without"] is not None and best["alpha_without"] > (own["alpha"][0] or 0.0)
-            more = f",去掉 {_called(best['child'], best['name'])}后为 {best['alpha_without']:.2f}" if better else ""
-            yield f"{_called(group.id, group.name)}的内部一致性较低(标准化 α={alpha:.2f}){more}:各指标可能并不反映同一方面。"
+            more = (
+                f",去掉 {_called(best['child'], best['name'])}后为 {figure(best['alpha_without'], 2)}" if better else ""
+            )
+            yield f"{_called(group.id, group.name)}的内部一致性较低(标准化 α={figure(alpha, 2)}){more}:各指标可能并不反映同一方面。"
 
 
 def _redundant(system: ScoringSystem, pairs: pl.DataFrame) -> Iterator[str]:
     leaves = [leaf.id for leaf in system.leaves]
     close = pairs.filter(pl.col("a").is_in(leaves) & pl.col("b").is_in(leaves) & (pl.col("r").abs() > REDUNDANT))
     for row in close.sort("r", descending=True).iter_rows(named=True):
-        yield f"{_called(row['a'], system.name_of(row['a']))}与 {_called(row['b'], system.name_of(row['b']))}几乎重复(相关 {row['r']:.2f}),等于给同一内容双份权重。"
+        yield f"{_called(row['a'], system.name_of(row['a']))}与 {_called(row['b'], system.name_of(row['b']))}几乎重复(相关 {figure(row['r'], 2)}),等于给同一内容双份权重。"
 
 
 def words(sentences: Sequence[str]) -> str:

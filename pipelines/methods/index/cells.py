@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from exports.display import figure
 from pipelines.methods.estimates import ESTIMATED, NORMAL, status_over
 from pipelines.methods.index.chain_entry import ChainState
 from pipelines.methods.index.coverage import Coverage, dimension_coverage, total_coverage
@@ -214,7 +215,7 @@ def _indicator_scores(
     if not step.state.in_chain:
         return
     raw, used = chain.raw[t, k], chain.growth[t, k]
-    cut = f"截断前为 {raw:.2f},上限 ±{indicator.cap:g}。" if raw != used else ""
+    cut = f"截断前为 {figure(raw, 2)},上限 ±{indicator.cap:g}。" if raw != used else ""
     grown = link_status(chain, system, t, [k])
     yield row.cell(SCORES, "growth", used, grown, cut)
     if cut:

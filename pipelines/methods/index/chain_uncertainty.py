@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from exports.display import percent
 from pipelines.methods.index.bounded import Floats, bounded_growth, capped, difference
 from pipelines.methods.index.cells import SCORES, TOTAL, IndexRow, level_status, members_of
 from pipelines.methods.index.chain_entry import ChainState
@@ -195,7 +196,7 @@ def interval_cells(
         if (row["area"], row["year"]) not in published:
             continue
         widths = ";".join(f"单独变动{SOURCE_NAMES[s]}时区间宽 {row[f'width_{s}']:.1f} 点" for s in SOURCES)
-        note = f"{plan.level:.0%} 区间,{plan.draws} 次抽样,种子 {plan.seed}。{widths}。"
+        note = f"{percent(plan.level)} 区间,{plan.draws} 次抽样,种子 {plan.seed}。{widths}。"
         where = IndexRow(row["area"], names.get(row["area"], row["area"]), row["year"], TOTAL, system.title)
         chain = by_area[row["area"]]
         status = level_status(chain, chains, system, chain.years.index(row["year"]), members_of(system))

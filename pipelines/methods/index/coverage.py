@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exports.display import percent
 from pipelines.methods.index.chain_entry import ChainState
 from pipelines.methods.index.development import AreaChain, Thresholds
 from schemas.model import IndexSystem
@@ -47,9 +48,9 @@ class Coverage:
         if self.share is None:
             return "尚无指标进入链。"
         if not self.is_published:
-            return f"可用权重 {self.available:g},占已进入链权重 {self.entered:g} 的 {self.share:.0%},低于 {self.minimum:.0%},不发布。"
+            return f"可用权重 {self.available:g},占已进入链权重 {self.entered:g} 的 {percent(self.share)},低于 {percent(self.minimum)},不发布。"
         if self.is_low:
-            return f"覆盖不足:链内指标权重 {self.available:g},占全部权重 {self.whole:g} 的 {self.available / self.whole:.0%}。"
+            return f"覆盖不足:链内指标权重 {self.available:g},占全部权重 {self.whole:g} 的 {percent(self.available / self.whole)}。"
         return ""
 
 

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from exports.display import percent
 from pipelines.methods.index.bounded import Floats, bounded_growth, capped, contributions, difference, link
 from pipelines.methods.index.chain_entry import ChainLink, ChainState, chain_links
 from schemas.errors import DefinitionError
@@ -233,7 +234,7 @@ def _usable(
             # how few is not said: of a count it would be the figure that disclosure control hides elsewhere
             withheld[key] = f"分子非零的单位少于 {minimum[row['indicator']]} 个"
         elif covered is not None and covered < thresholds.coverage_ratio:
-            withheld[key] = f"分子分母同时有数的单位只占 {covered:.0%},低于 {thresholds.coverage_ratio:.0%}"
+            withheld[key] = f"分子分母同时有数的单位只占 {percent(covered)},低于 {percent(thresholds.coverage_ratio)}"
         else:
             usable[key] = value
     return usable, withheld

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from exports.display import figure
 from pipelines.csv_tables import LINE
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.weights import Weights
@@ -35,7 +36,7 @@ def budget_weights(answers: pl.DataFrame, children: Sequence[str], source: str) 
         raise DefinitionError("没有专家", where=source, remedy="每位专家一行。")
     spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(children))
     notes = tuple(
-        f"{c}:{len(table)} 位专家,平均 {m:.1f},标准差 {s:.1f}。"
+        f"{c}:{len(table)} 位专家,平均 {figure(m, 1)},标准差 {figure(s, 1)}。"
         for c, m, s in zip(children, table.mean(axis=0), spread, strict=True)
     )
     return Weights(table.mean(axis=0) / BUDGET, notes)
@@ -119,10 +120,10 @@ def hierarchy_weights(matrices: dict[str, Floats], maximum_ratio: float, source:
         _, largest = principal_priorities(matrix)
         ratio = consistency_ratio(largest, len(matrix))
         details[f"CR {expert}"] = ratio
-        notes.append(f"专家 {expert}:λmax={largest:.3f},一致性比率 {ratio:.3f}。")
+        notes.append(f"专家 {expert}:λmax={figure(largest, 3)},一致性比率 {figure(ratio, 3)}。")
         if ratio > maximum_ratio + 1e-12:
             raise DefinitionError(
-                f"专家 {expert} 的判断一致性比率 {ratio:.3f} 超过 {maximum_ratio:g}",
+                f"专家 {expert} 的判断一致性比率 {figure(ratio, 3)} 超过 {maximum_ratio:g}",
                 where=source,
                 remedy="请该专家重新比较。",
             )

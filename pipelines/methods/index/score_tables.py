@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from exports.display import displayed
+from exports.display import displayed, percent, significant
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Group, Leaf, ScoringSystem
 from pipelines.methods.index.index_points import IndexParts, index_parts
@@ -119,7 +119,7 @@ def raised_findings(system: ScoringSystem, year: ScoredYear) -> list[str]:
     for group in system.groups:
         raised = {child: _raised(system, year, child) for child in group.children}
         cases = [
-            f"{unit} 的 {child} {float(year.node(system, child)[row]):.4g}"
+            f"{unit} 的 {child} {significant(float(year.node(system, child)[row]))}"
             for child in group.children
             for row, unit in enumerate(year.table.units)
             if not np.isnan(raised[child][row])
@@ -166,8 +166,8 @@ def _why_no_score(system: ScoringSystem, year: ScoredYear, node: str, row: int, 
     if coverage == 0.0:
         return "下级都没有得分。"
     if group.aggregation.effective["missing"] == "null" and coverage < FULL:
-        return f"可用权重占 {coverage:.0%},有下级缺数即不计算(missing = null)。"
-    return f"可用权重占 {coverage:.0%},低于 {group.aggregation.number('minimum_coverage'):.0%},不足以计算。"
+        return f"可用权重占 {percent(coverage)},有下级缺数即不计算(missing = null)。"
+    return f"可用权重占 {percent(coverage)},低于 {percent(group.aggregation.number('minimum_coverage'))},不足以计算。"
 
 
 CELL_COLUMNS: Final = {

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import scipy
 
+from exports.display import percent
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.steps import Step
 from schemas.errors import DefinitionError
@@ -69,7 +70,7 @@ def principal_component_weights(scores: Floats, group: str) -> Weights:
     """Squared loadings of the first principal component of the correlation matrix; they sum to one by construction."""
     values, vectors = _correlation_spectrum(scores, group)
     loadings = vectors[:, 0]
-    notes = [f"第一主成分解释 {values[0] / values.sum():.0%} 的方差。"]
+    notes = [f"第一主成分解释 {percent(values[0] / values.sum())} 的方差。"]
     if (loadings > 1e-9).any() and (loadings < -1e-9).any():
         notes.append("第一主成分的载荷有正有负:有指标与其余相反,平方后权重仍为正,请先审查该组。")
     return Weights(loadings**2, tuple(notes), details={"explained": float(values[0] / values.sum())})
@@ -98,7 +99,8 @@ def factor_weights(scores: Floats, step: Step, group: str) -> Weights:
     loadings = vectors[:, :kept] * np.sqrt(values[:kept])
     rotated = varimax(loadings)
     return Weights(
-        weights_from_loadings(rotated), (f"保留 {kept} 个因子,解释 {values[:kept].sum() / values.sum():.0%} 的方差。",)
+        weights_from_loadings(rotated),
+        (f"保留 {kept} 个因子,解释 {percent(values[:kept].sum() / values.sum())} 的方差。",),
     )
 
 
@@ -163,7 +165,7 @@ def target_importance_weights(scores: Floats, targets: Sequence[float], group: s
     best = scipy.optimize.minimize(loss, best.x, method="BFGS", options={"gtol": 1e-12})
     weights, reached = shares(best.x)
     gap = float(np.abs(reached - aim).max())
-    note = f"实际重要性与目标最大相差 {gap:.1%}。" if gap > 0.005 else "实际重要性与目标一致。"
+    note = f"实际重要性与目标最大相差 {percent(gap)}。" if gap > 0.005 else "实际重要性与目标一致。"
     return Weights(weights, (note,), details={"gap": gap})
 
 

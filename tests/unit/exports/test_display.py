@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exports.display import displayed, number_format, number_of, with_display
+from exports.display import displayed, figure, number_format, number_of, percent, signed, significant, with_display
 from schemas.errors import DefinitionError
 from schemas.marts import STATUSES
 
@@ -75,3 +75,10 @@ def test_what_is_shown_reads_back_as_the_number_of_a_workbook(value: float, deci
 def test_marks_are_no_numbers() -> None:
     assert [number_of(mark) for mark, _ in STATUSES.values()] == [None] * len(STATUSES)
     assert number_of("-") is None
+
+
+def test_figures_within_sentences_follow_the_same_rounding() -> None:
+    assert [figure(v, 2) for v in (30.625, 2.675, 1.005, None)] == ["30.63", "2.68", "1.01", "—"]
+    assert [signed(v, 2) for v in (1.005, -0.125, 0.0, 0.001)] == ["+1.01", "-0.13", "0", "+0.00"]
+    assert [significant(v) for v in (12345.67, 1234.5, 1.00005, 0.00123456, -2.5)] == ["12346", "1235", "1.000", "0.001235", "-2.500"]  # fmt: skip
+    assert [percent(v) for v in (0.625, 0.6, 0.596, 1.0, 0.0005)] == ["62.5%", "60%", "59.6%", "100%", "0.1%"]

@@ -94,6 +94,43 @@ def test_rows_about_nothing_in_the_data_are_said_and_left_out(
     assert withdrawn["score_after"].item() is None and withdrawn["status_after"].item() == "M"
 
 
+def test_a_row_that_repeats_the_figure_is_no_change_and_leaves_its_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system, data, changes = files(tmp_path, "unit,indicator,value\nV,x,4.0\nW,b,\nU,b,25\n")
+    words = ("index", "score", "--system", system, "--data", data, "--what-if", changes, "-o", tmp_path / "out")
+    code, told = main([str(w) for w in words]), capsys.readouterr().out
+    assert code == 0 and "采用 1 处改动" in told and "第 2、3 行与原值相同,不算改动" in told
+    assert "V 的数据改了" not in told and "W 的数据改了" not in told
+    outcomes = pl.read_csv(tmp_path / "out" / "what_if_changes.csv")["outcome"].to_list()
+    assert outcomes == ["与原值相同", "与原值相同", "已采用"]
+    statuses = pl.read_csv(tmp_path / "out" / "what_if.csv").filter(unit="V", year=2016, node="a")
+    assert statuses.select("status_before", "status_after").rows() == [("E", "E")]
+    changes.write_text("unit,indicator,value\nV,x,4.0\n", encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"没有一行改动能用.*第 2 行:与原值相同"):
+        what_if(system, data, changes, None, tmp_path / "two")
+
+
+def test_a_unit_that_is_passed_by_another_is_named_and_scores_are_rounded_as_in_the_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = 'title = "试"\n[normalisation]\nmethod = "none"\n[[group]]\nid = "T"\n[[indicator]]\nid = "a"\nparent = "T"\nweight = 1\n'
+    system, data, changes = files(tmp_path, "unit,indicator,value\nC,a,30.625\n")
+    system.write_text(plain, encoding="utf-8")
+    data.write_text("unit,a\nA,2.675\nB,1.005\nC,0.5\n", encoding="utf-8")
+    trial = what_if(system, data, changes, None, tmp_path / "out")
+    assert any(f == "得分没有变、名次因其他单位而变:A 1 → 2、B 2 → 3。" for f in trial.findings)
+    words = ("index", "score", "--system", system, "--data", data)
+    assert main([str(w) for w in (*words, "--what-if", changes, "-o", tmp_path / "out")]) == 0
+    assert "C  0.50 → 30.63(+30.13),名次 3 → 1" in capsys.readouterr().out
+    assert main([str(w) for w in (*words, "-o", tmp_path / "plain")]) == 0
+    told, shown = capsys.readouterr().out, pl.read_csv(tmp_path / "plain" / "scores.csv", infer_schema=False)
+    for unit, score_shown in shown.filter(node="T").select("unit", "display").iter_rows():
+        assert f"{unit}  {score_shown}\n" in told
+    ranking = json.loads((tmp_path / "plain" / "summary.json").read_text(encoding="utf-8"))["ranking"]
+    assert [r["score"] for r in ranking] == [2.68, 1.01, 0.5]
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

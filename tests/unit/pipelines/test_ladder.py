@@ -165,6 +165,9 @@ def test_evidence_is_a_sentence_with_figures_and_bounds() -> None:
     assert (
         found["land"].sentence == "土地低效:产出强度得分低于60:2016年土地集约利用评价“产出强度”得分 49.01(条件:低于60)"
     )
+    for value, shown in ((48.9, "48.90"), (30.625, "30.63"), (49.0, "49.00")):  # scores: two decimals, rounded half up
+        (land,) = (e for e in judged(LADDER.triggers, facts({"land.A2": value}), 2016) if e.criterion.id == "land")
+        assert f" {shown}(条件:低于60)" in land.sentence
 
 
 # -- decisions ----------------------------------------------------------------------------------------------------------------
