@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.methods import growth
+from pipelines.methods.monitoring_groups import unlike_groups
 from pipelines.methods.monitoring_notes import CONSTANT, RESPONDENTS, note_of
 from pipelines.methods.monitoring_terms import DIMENSIONS, Terms
 from schemas.marts import row_key
@@ -231,8 +232,10 @@ def measure_values(frame: Frame) -> dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]:
             summed & has_earlier,
         ),
         "growth_nominal": (
-            growth.growth_pct(told, c("published")),
-            pl.when(c("published").is_null())
+            pl.when(c("unlike").is_null()).then(growth.growth_pct(told, c("published"))),
+            pl.when(c("unlike").is_not_null())
+            .then(c("unlike"))
+            .when(c("published").is_null())
             .then(unpublished)
             .otherwise(_when((thin, MOSTLY_IMPUTED), otherwise=growth.growth_note(level, c("published")))),
             has_published,
@@ -316,6 +319,7 @@ def cells_of_indicators(
         orient="row",
     )
     rows = with_totals(terms.values).join(described, on="indicator", how="inner", maintain_order="left")
+    rows = rows.join(unlike_groups(terms), on=["area", "breakdown"], how="left", validate="m:1", maintain_order="left")
     rows = rows.join(prices, on=DIMENSIONS, how="left", validate="1:1", maintain_order="left")
     # A category in which no side has a figure is no row; a total without one says why.
     some = pl.any_horizontal(pl.col(t).is_not_null() for t in ("level", "previous", "printed", "published"))

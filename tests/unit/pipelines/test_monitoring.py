@@ -518,3 +518,37 @@ def test_the_causes_add_up_to_the_published_perimeter_and_increment(
             if table == "year":
                 level, published = told.get("cumulative") or 0, told.get("year_earlier_published") or 0
                 assert sum(parts.values()) == level - published
+
+
+def test_groups_that_last_year_had_no_classification_for_have_no_nominal_growth() -> None:
+    """Nobody was classed last year: _ fell from 900 to 100, and neither that nor the growth of any class is one."""
+    now = [
+        {"unit_id": f"u{n}", "F01": 100, "F01_yoy": 90, "B10": None if n == 0 else "3" if n < 6 else "2"}
+        for n in range(10)
+    ]
+    before = [{"unit_id": f"u{n}", "F01": 90, "B10": None} for n in range(10)]
+    this, last = quarter("2016-Q1", now), quarter("2015-Q1", before)
+    made = monitoring_figures(MonitoringRound(this, None, None, last, last), PARK_PROGRAMME)
+    said = "上年同期发布时几乎全部单位未划型,与本期的分组不可比"
+    for category in ("_", "2", "3"):
+        row = cell(made, "LBXQ", "F01", "growth_nominal", "size", category)
+        assert (row["value"], row["status"], row["note"]) == (None, "M", said)
+    # the same units by today's groups compare: restated growth, contributions; and so do sections and the total
+    assert value(made, "LBXQ", "F01", "growth_restated", "size", "3") == pytest.approx(100 / 9)
+    assert value(made, "LBXQ", "F01", "growth_nominal") == pytest.approx(100 / 9)
+    assert value(made, "LBXQ", "F01", "growth_nominal", "section", "C") == pytest.approx(100 / 9)
+    back = monitoring_figures(
+        MonitoringRound(quarter("2016-Q1", before), None, None, None, quarter("2015-Q1", now)), PARK_PROGRAMME
+    )
+    row = cell(back, "LBXQ", "F01", "growth_nominal", "size", "_")
+    assert (row["value"], row["note"]) == (None, "本期几乎全部单位未划型,与上年同期发布的分组不可比")
+    alike = monitoring_figures(
+        MonitoringRound(quarter("2016-Q1", before), None, None, None, quarter("2015-Q1", before)), PARK_PROGRAMME
+    )
+    assert value(alike, "LBXQ", "F01", "growth_nominal", "size", "_") == 0
+    # a zone that nobody published last year is told so, and not that nobody was classed
+    elsewhere = [{"unit_id": "x", "F01": 7, "park": "LBGX"}]
+    alone = monitoring_figures(
+        MonitoringRound(quarter("2016-Q1", now), None, None, None, quarter("2015-Q1", elsewhere)), PARK_PROGRAMME
+    )
+    assert cell(alone, "LBXQ", "F01", "growth_nominal", "size", "3")["note"] == "上年同期发布数中没有这一组"
