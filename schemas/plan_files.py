@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -58,21 +59,53 @@ def read_changes(folder: Path, parent: Edition | None) -> tuple[TargetChange, ..
 
 def read_parts(folder: Path, parent: Edition | None) -> tuple[TargetPart, ...]:
     """Breakdown of targets in ``plans/breakdown/*.csv``, on top of that of the parent edition."""
-    own = [
-        _part(where, row)
-        for p in sorted((folder / "plans" / "breakdown").glob("*.csv"))
-        for where, row in read_csv_rows(p, PART_COLUMNS)
-    ]
-    said: set[tuple[int, str, int, date]] = set()
-    for part in own:
-        if (key := (part.row_no, part.area, part.year, part.effective)) in said:
-            raise DefinitionError(
-                f"目标 {part.row_no} 对 {part.area} {part.year} 年的分解值自 {part.effective} 起有两个",
-                where=f"{folder.name}/plans/breakdown", remedy="请只留一个,或写明不同的 effective。",
-            )  # fmt: skip
-        said.add(key)
+    said: dict[tuple[int, str, int, date], str] = {}
+    own = []
+    for path in sorted((folder / "plans" / "breakdown").glob("*.csv")):
+        for where, row in read_csv_rows(path, PART_COLUMNS):
+            part = _part(where, row)
+            key = (part.row_no, part.area, part.year, part.effective)
+            if key in said:
+                raise DefinitionError(
+                    f"目标 {part.row_no} 对 {part.area} {part.year} 年的分解值自 {part.effective} 起有两个(另一个在 {said[key]})",
+                    where=where, remedy="请只留一个,或写明不同的 effective。",
+                )  # fmt: skip
+            said[key] = where
+            own.append(part)
     before = parent.target_parts if parent else ()
     return tuple(sorted((*before, *own), key=lambda t: (t.row_no, t.area, t.year, t.effective)))
+
+
+def _number(row: Mapping[str, str], name: str, where: str) -> float:
+    """A figure of a column. Raises DefinitionError that names column and text where it is none (what Python says is English)."""
+    try:
+        found = float(row[name])
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise DefinitionError(
+            f"{name} 列的“{row[name]}”不是数字", where=where, remedy="请只写阿拉伯数字,如 800 或 12.5。"
+        )
+    return found
+
+
+def _whole(row: Mapping[str, str], name: str, where: str) -> int:
+    """A whole number of a column: a row number or a year."""
+    try:
+        return int(row[name])
+    except ValueError:
+        raise DefinitionError(f"{name} 列的“{row[name]}”不是整数", where=where, remedy="请只写整数,如 2018。") from None
+
+
+def _day(row: Mapping[str, str], name: str, where: str) -> date:
+    try:
+        return date.fromisoformat(row[name])
+    except ValueError:
+        raise DefinitionError(
+            f"{name} 列的“{row[name]}”不是有效日期",
+            where=where,
+            remedy="请写成 2018-01-31 的样子,月份 01—12、日期在当月之内。",
+        ) from None
 
 
 def _path_points(folder: Path) -> Iterator[PathPoint]:
@@ -80,67 +113,55 @@ def _path_points(folder: Path) -> Iterator[PathPoint]:
         for where, row in read_csv_rows(path, PATH_COLUMNS):
             if not row["document"].strip():
                 raise DefinitionError("自定路径没有依据文号", where=where, remedy="请写明 document。")
-            try:
-                yield PathPoint(
-                    where, int(row["row_no"]), int(row["year"]), float(row["value"]), row["document"].strip()
-                )
-            except ValueError as error:
-                raise DefinitionError(f"数值无效:{error}", where=where, remedy="行号、年份与数值应为数字。") from None
+            yield PathPoint(
+                where, _whole(row, "row_no", where), _whole(row, "year", where), _number(row, "value", where),
+                row["document"].strip(),
+            )  # fmt: skip
 
 
 def _change(where: str, row: Mapping[str, str]) -> TargetChange:
     if not row["document"].strip() or not row["reason"].strip():
         raise DefinitionError("目标调整没有依据文号或理由", where=where, remedy="请写明 document 与 reason。")
-    try:
-        return TargetChange(
-            int(row["row_no"]), date.fromisoformat(row["effective"]), int(row["target_year"]), float(row["target_value"]),
-            row["document"], row["reason"],
-        )  # fmt: skip
-    except ValueError as error:
-        raise DefinitionError(
-            f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与目标值应为数字。"
-        ) from None
+    return TargetChange(
+        _whole(row, "row_no", where), _day(row, "effective", where), _whole(row, "target_year", where),
+        _number(row, "target_value", where), row["document"], row["reason"],
+    )  # fmt: skip
 
 
 def _part(where: str, row: Mapping[str, str]) -> TargetPart:
     if not row["document"].strip():
         raise DefinitionError("年度分解值没有依据文号", where=where, remedy="请写明 document。")
-    try:
-        effective = date.fromisoformat(row["effective"])
-        return TargetPart(
-            int(row["row_no"]), row["area"], int(row["year"]), float(row["value"]), effective, row["document"]
-        )
-    except ValueError as error:
-        raise DefinitionError(
-            f"数值或日期无效:{error}", where=where, remedy="日期写 2018-01-31,行号、年份与分解值应为数字。"
-        ) from None
+    return TargetPart(
+        _whole(row, "row_no", where), row["area"], _whole(row, "year", where), _number(row, "value", where),
+        _day(row, "effective", where), row["document"],
+    )  # fmt: skip
 
 
 def _target(where: str, row: Mapping[str, str]) -> Target:
     def number(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
+        return _number(row, name, where) if row[name] else None
 
-    try:
-        return Target(
-            row_no=int(row["row_no"]),
-            plan_id=row["plan_id"],
-            plan_name=row["plan_name"],
-            area=row["area"],
-            name=row["indicator_name"],
-            unit_measure=row["unit"],
-            baseline_year=int(row["baseline_year"]) if row["baseline_year"] else None,
-            baseline_value=number("baseline_value"),
-            target_year=int(row["target_year"]) if row["target_year"] else None,
-            target_value=number("target_value"),
-            direction=row["direction"],
-            scope_note=row["scope_note"],
-            source=row["seed_section"],
-            tracking=row["tracking"],
-            formula=row["formula"],
-            scope=row["scope"],
-            path=row["path"].strip(),
-            note=row["note"],
-            points=points_in_row(row["path"].strip(), where),
-        )
-    except ValueError as error:
-        raise DefinitionError(f"数值无效:{error}", where=where, remedy="行号、年份、基线与目标值应为数字。") from None
+    def year(name: str) -> int | None:
+        return _whole(row, name, where) if row[name] else None
+
+    return Target(
+        row_no=_whole(row, "row_no", where),
+        plan_id=row["plan_id"],
+        plan_name=row["plan_name"],
+        area=row["area"],
+        name=row["indicator_name"],
+        unit_measure=row["unit"],
+        baseline_year=year("baseline_year"),
+        baseline_value=number("baseline_value"),
+        target_year=year("target_year"),
+        target_value=number("target_value"),
+        direction=row["direction"],
+        scope_note=row["scope_note"],
+        source=row["seed_section"],
+        tracking=row["tracking"],
+        formula=row["formula"],
+        scope=row["scope"],
+        path=row["path"].strip(),
+        note=row["note"],
+        points=points_in_row(row["path"].strip(), where),
+    )

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,6 +45,7 @@ from ytb.cli.output import beijing, emit, plain, progress, table
 from ytb.cli.session import BEIJING, CALL
 
 YEARLY = "年度产品只用已验收的年报;请先审核验收(ytb review list)。"
+PERIODS_LISTED = 20
 QUARTERLY = "请先接收本期的报送(ytb period status 看谁未报)。"
 ROWS_SHOWN, COLUMNS_SHOWN = 200, 14  # of a query, for people; --json gives all
 
@@ -117,8 +118,16 @@ def _require_reports(inputs: Inputs, period: Period) -> None:
     """Refuse a period nobody has reported: its products would all be empty, and what was computed before would be lost."""
     if not any(s.period == period for s in inputs.submissions):
         known = sorted({str(s.period) for s in inputs.submissions})
-        listed = f"有报送的报告期:{'、'.join(known[-8:])}。" if known else "还没有任何报告期的报送。"
-        raise RefusalError(f"{period} 没有在册的报送,算不出任何产品。请先接收本期的报送,或换报告期;{listed}")
+        raise RefusalError(f"{period} 没有在册的报送,算不出任何产品。请先接收本期的报送,或换报告期;{_reported(known)}")
+
+
+def _reported(known: Sequence[str]) -> str:
+    """The periods with reports in words, oldest first; a list that is cut says so."""
+    if not known:
+        return "还没有任何报告期的报送。"
+    earlier = len(known) - PERIODS_LISTED
+    cut = f"(只列最近 {PERIODS_LISTED} 个,更早的还有 {earlier} 个)" if earlier > 0 else ""
+    return f"有报送的报告期{cut}:{'、'.join(known[-PERIODS_LISTED:])}。"
 
 
 def publish_command(

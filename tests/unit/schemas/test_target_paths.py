@@ -60,7 +60,10 @@ def test_points_stand_in_the_row_or_in_a_path_file(tmp_path: Path) -> None:
         ({}, ("1,2017,200,甲号", "1,2017,210,乙号"), "2017 年有两个值"),
         ({}, ("9,2017,200,甲号",), "目标 9 不存在"),
         ({}, ("1,2017,200, ",), "没有依据文号"),
-        ({}, ("1,2017,许多,甲号",), "数值无效"),
+        ({}, ("1,2017,八百,甲号",), "value 列的“八百”不是数字;请只写阿拉伯数字"),
+        ({}, ("1,2017,nan,甲号",), "value 列的“nan”不是数字"),
+        ({}, ("1,前年,200,甲号",), "year 列的“前年”不是整数"),
+        ({"target_value": "四百"}, (), "target_value 列的“四百”不是数字"),
     ],
 )  # fmt: skip
 def test_contradictions_are_refused(tmp_path: Path, row: dict[str, str], paths: tuple[str, ...], said: str) -> None:
@@ -74,5 +77,16 @@ def test_a_breakdown_said_twice_is_refused(tmp_path: Path) -> None:
     line = "108,LBXQ,2016,160,2016-01-01,甲号"
     text = "\n".join(["row_no,area,year,value,effective,document", line, line]) + "\n"
     (tmp_path / "plans" / "breakdown" / "甲.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(DefinitionError, match="有两个"):
+    with pytest.raises(DefinitionError, match=r"有两个\(另一个在 .*甲\.csv:2\)") as refused:
         read_parts(tmp_path, None)
+    assert "甲.csv:3" in str(refused.value)
+
+
+@pytest.mark.parametrize("day", ["2016-13-01", "2016-02-30", "二〇一六年"])
+def test_a_day_that_is_none_is_told_in_chinese(tmp_path: Path, day: str) -> None:
+    (tmp_path / "plans" / "breakdown").mkdir(parents=True)
+    text = f"row_no,area,year,value,effective,document\n108,LBXQ,2016,160,{day},甲号\n"
+    (tmp_path / "plans" / "breakdown" / "甲.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DefinitionError, match=f"effective 列的“{day}”不是有效日期") as refused:
+        read_parts(tmp_path, None)
+    assert "month" not in str(refused.value) and "甲.csv:2" in str(refused.value)
