@@ -39,6 +39,8 @@ INDEX: Final = "index"
 PROVINCE: Final = ("province_statistician", "analyst")
 NEEDED: Final = ("unit", "indicator", "value")
 NOISE: Final = 1e-9
+SAME: Final = "与原值相同,不算改动"
+NOT_ADDED_UP: Final = "汇总数中含 {changed}:试算不重新汇总,园区的改动不进入本区域的数"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,28 @@ def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
     rows = [*_index_rows(index, chains, period.year), *_scheme_rows(before, after, index.areas)]
     parts = pl.concat([_index_parts(index, chains, period.year), _scheme_parts(before, after)])
     said = [f"第 {c.line} 行未采用:{c.problem}。" for c in changes if c.problem]
-    return ParkTrial(str(period), changes, frame_of(rows, RESULT_COLUMNS), parts, tuple(said))
+    stale = not_added_up(changes, index.areas)
+    results = frame_of(rows, RESULT_COLUMNS).with_columns(note=pl.col("area").replace_strict(stale, default=""))
+    shown = {a for a in results["area"].unique() if a in stale}
+    said += [
+        f"{index.areas[a].short_name or a}({a})的{stale[a]};要看其影响,请在文件中同时写本区域的指标值。"
+        for a in sorted(shown)
+    ]
+    return ParkTrial(str(period), changes, results, parts, tuple(said))
+
+
+def not_added_up(changes: Sequence[ParkChange], areas: Mapping[str, Area]) -> dict[str, str]:
+    """Areas whose figures are added up from a park that was changed (zone → area, sub-park → zone), with what is to be said.
+
+    A trial changes values of indicators, which are no sums: what they would make the values of a larger area cannot be told.
+    """
+    changed = {c.unit for c in changes if c.products and c.unit in areas}
+    found = {}
+    for code, area in areas.items():
+        parts = {*area.zones, *(s.code for s in areas.values() if s.is_sub_park and s.zone == code)} - {code}
+        if inside := sorted(parts & changed):
+            found[code] = NOT_ADDED_UP.format(changed="、".join(inside))
+    return found
 
 
 def _read(path: Path, period: Period) -> tuple[ParkChange, ...]:
@@ -167,12 +190,17 @@ def _placed(change: ParkChange, tables: Mapping[str, pl.DataFrame], known: Mappi
         problem = f"没有指标“{change.indicator}”"
     elif not there:
         problem = f"没有“{change.unit}”的 {change.year} 年"
-    now = None
+    now, moved_in = None, []
     for name in there:
         own = tables[name].filter(unit=change.unit, indicator=change.indicator, year=change.year)["value"].drop_nulls()
-        now = float(own[0]) if now is None and len(own) else now
+        stands = float(own[0]) if len(own) else None
+        now = stands if now is None else now
+        if change.value != stands:
+            moved_in.append(name)
+    if there and not moved_in:
+        problem = SAME
     return ParkChange(
-        change.line, change.unit, change.indicator, change.year, change.value, change.product, change.reason, tuple(there), now, problem
+        change.line, change.unit, change.indicator, change.year, change.value, change.product, change.reason, tuple(moved_in), now, problem
     )  # fmt: skip
 
 

@@ -167,6 +167,10 @@ def test_a_changed_value_moves_the_index_as_the_formula_says(
     assert [c.products for c in trial.changes] == [("index",), ("parks",), (), (), ()]
     assert trial.findings[:2] == ("第 4 行未采用:没有“QQ”的 2016 年。", "第 5 行未采用:没有指标“X77”。")
     assert trial.findings[2].startswith("第 6 行未采用:没有产品“nix”,可写 index、")
+    assert trial.findings[3:] == (
+        "兰白试验区(LBSYQ)的汇总数中含 LBGX:试算不重新汇总,园区的改动不进入本区域的数;要看其影响,请在文件中同时写本区域的指标值。",
+    )
+    assert set(trial.results.filter(pl.col("note") != "")["area"]) == {"LBSYQ"}
     scored = trial.results.filter(product="parks", area="LBGX", node="X02").row(0, named=True)
     assert scored["after"] > scored["before"]
     write_trial(tmp_path / "out", trial)
@@ -178,6 +182,7 @@ def test_a_changed_value_moves_the_index_as_the_formula_says(
     [
         ("LBGX,X02,多,,,\n", r"c\.csv:2.*不是数"),
         ("LBGX,X02,1,16,,\n", r"c\.csv:2.*四位数字"),
+        ("LBGX,X02,2.5,,index,\n", r"没有一行改动能用.*与原值相同,不算改动"),
         ("LBGX,X02,1,,,\nLBGX,X02,2,2016,,\n", r"c\.csv:3.*与第 2 行"),
     ],
 )
