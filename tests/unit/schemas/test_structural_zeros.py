@@ -60,3 +60,18 @@ def test_the_share_of_rd_counts_traders_in_the_denominator() -> None:
     # units 2 and 3: (0 + 7) / (200 + 300); the industrial unit owes R04 and has not given it.
     assert aggregate("SUM(R04) / SUM(F01) * 100", data, [], ENV).values.item() == 7 / 500 * 100
     assert aggregate("SUM(O01) / SUM(F01)", data, [], ENV).values.item() == 90 / 600
+
+
+def test_the_worked_example_of_the_method_page() -> None:
+    """X02 of LBBY in the demo year 2016, its 29 units asked and 22 not asked each as one row (docs/methods/index.md)."""
+    rows = {
+        "park": ["LBBY", "LBBY"], "B07": ["3911", "5111"], "B11": [True, False], "B16": [False, False], "B19": [False, False],
+        "F01": [984_996, 302_952], "F07": [None, None], "R04": [6_028, None], "answer_status": ["0", "0"],
+    }  # fmt: skip
+    plain = PeriodData(Period.parse("2025"), {"enterprise": pl.DataFrame(rows, schema_overrides={"F07": pl.Int64})})
+
+    def x02(data: PeriodData) -> float:
+        return round(float(aggregate("SUM(R04)/SUM(F01)*100", data, [], ENV).values.item()), 2)
+
+    assert x02(with_structural_zeros(plain, ENV)) == 0.47
+    assert x02(plain) == 0.61
