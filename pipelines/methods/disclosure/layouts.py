@@ -19,6 +19,10 @@ AREA_BREAKDOWNS = frozenset({"zone", "park", "sub_park"})
 # Terms of monitoring that add up (docs/methods/monitoring.md); "previous" is the same sum in the quarter before.
 _MONITORING: Final = (
     ("level", (("comparable", ""), ("rest", ""))),
+    ("level", (("matched", ""), ("unmatched", ""))),
+    ("level", (("answered", ""), ("estimates", ""))),
+    ("comparable", (("answered_now", ""), ("estimates_now", ""))),
+    ("published", (("matched_base", ""), ("leavers", ""))),
     ("level", (("printed", ""), ("correction", ""), ("discrete", ""), ("perimeter", ""))),
     ("kept", (("kept_before", ""), ("discrete", ""))),
     ("previous", (("printed", ""), ("correction", ""))),
