@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from exports.display import percent
 from pipelines.index_values import index_values
 from pipelines.methods.area_figures import classified
 from pipelines.methods.areas import Area, areas_of
@@ -116,7 +117,11 @@ def _computed(
     thin = pl.col("coverage").is_not_null() & (pl.col("coverage") < scheme.coverage_ratio)
     note = (
         pl.when(thin)
-        .then(pl.format("两项都报的单位占分母{}%,不足以计算", (pl.col("coverage") * 100).round(0).cast(pl.Int64)))
+        .then(
+            pl.format(
+                "两项都报的单位占分母{},不足以计算", pl.col("coverage").map_elements(percent, return_dtype=pl.String)
+            )
+        )
         .when(too_few)
         .then(
             pl.format("有数单位少于{}个,不计算", "least")

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from exports.display import percent
 from pipelines.methods.area_figures import area_figures, classified, surveyed
 from pipelines.methods.areas import Area, lookups
 from pipelines.methods.estimates import Estimates
@@ -164,7 +165,7 @@ def _evaluated(
         elif value is None:
             problem = missing_data(target.formula, area, data, env, labels, figures.missing_years.get(name, ()))
         elif share is not None and share < coverage_minimum:
-            value, problem = None, f"可比单位占{share * 100:.0f}%,不足{coverage_minimum * 100:.0f}%,不公布"
+            value, problem = None, f"可比单位占{percent(share)},不足{percent(coverage_minimum)},不公布"
         estimated = value is not None and estimates.behind(target.formula, area, year, env)
         found[target.row_no] = TargetValue(value, problem, parts, year, estimated)
     return found

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from exports.display import percent
+from exports.display import figure, percent
 from pipelines.methods.index.bounded import Floats, bounded_growth, capped, difference
 from pipelines.methods.index.cells import SCORES, TOTAL, IndexRow, level_status, members_of
 from pipelines.methods.index.chain_entry import ChainState
@@ -195,7 +195,7 @@ def interval_cells(
     for row in found.iter_rows(named=True):
         if (row["area"], row["year"]) not in published:
             continue
-        widths = ";".join(f"单独变动{SOURCE_NAMES[s]}时区间宽 {row[f'width_{s}']:.1f} 点" for s in SOURCES)
+        widths = ";".join(f"单独变动{SOURCE_NAMES[s]}时区间宽 {figure(row[f'width_{s}'], 1)} 点" for s in SOURCES)
         note = f"{percent(plan.level)} 区间,{plan.draws} 次抽样,种子 {plan.seed}。{widths}。"
         where = IndexRow(row["area"], names.get(row["area"], row["area"]), row["year"], TOTAL, system.title)
         chain = by_area[row["area"]]

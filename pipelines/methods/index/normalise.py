@@ -256,7 +256,7 @@ def refuse_negative(leaf: Leaf, reference: Reference, *values: Floats) -> None:
         if least >= 0:
             continue
         raise DefinitionError(
-            f"指标 {leaf.id} 有负值 {least:g}{reference.at(v)},增速类无量纲化不适用",
+            f"指标 {leaf.id} 有负值 {least:.15g}{reference.at(v)},增速类无量纲化不适用",
             where=leaf.place,
             remedy="请改用 difference 并给出 scale,或用目标柱。",
         )

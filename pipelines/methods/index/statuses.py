@@ -49,7 +49,7 @@ def cell_note(system: ScoringSystem, year: ScoredYear, row: int, column: int) ->
             )
             said.append(f"{'和'.join(sides)}{WHY.get(given, WHY[MISSING])}")
     elif below < 0:
-        said.append(f"分母为负({below:g}),请核对")
+        said.append(f"分母为负({below:.15g}),请核对")
     if prepared.imputed.filled[row, column]:
         said.append(f"按 {leaf.imputation.method} 插补")
     if np.isnan(year.scores[row, column]) and not np.isnan(prepared.treated[row, column]):
