@@ -15,7 +15,7 @@ from pipelines.methods.index.table import UnitTable
 from schemas.errors import DefinitionError
 
 MOST_DRAWS: Final = 1_000_000
-MOST_NUMBERS: Final = 20_000_000  # draws × (units + indicators): a few matrices of this size stand in memory together
+MOST_NUMBERS: Final = 10_000_000  # draws × (units + indicators); 7 million took 2.5 GB at the peak
 ADVISED_DRAWS: Final = 1000
 
 
