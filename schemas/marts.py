@@ -38,7 +38,7 @@ PUBLISHED_COLUMNS: Final[dict[str, pl.DataType]] = {**CELL_COLUMNS, "display": p
 PART_COLUMNS: Final[dict[str, pl.DataType]] = {
     "row_key": pl.String(),
     "part": pl.String(),  # text of the sum or count
-    "role": pl.String(),  # numerator, denominator, base, level
+    "role": pl.String(),  # numerator, denominator, base, level; band: behind a level that tells bounds only
     "n": pl.Int64(),  # units with a non-zero contribution
     "max1": pl.Float64(),
     "max2": pl.Float64(),

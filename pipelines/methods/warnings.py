@@ -13,6 +13,7 @@ import polars as pl
 
 from pipelines.methods.area_figures import KEYS, TOTAL, area_figures, classified, surveyed
 from pipelines.methods.areas import Area, areas_of, lookups, memberships
+from pipelines.methods.disclosure.protect import BAND
 from pipelines.methods.monitoring import areas_present
 from pipelines.methods.monitoring_notes import SILENT
 from pipelines.methods.monitoring_sides import MonitoringRound, additive_indicators, sides_of, sub_park_codes
@@ -228,7 +229,7 @@ def _concentration(
         found.setdefault((area.code, warning.id), Reading(None))
     text = f"SUM({code} - yoy({code}))"
     whole = sums.with_columns(part=pl.lit(text), role=pl.lit("denominator"))
-    # The largest change is the figure of one unit: it stands behind the value, and never behind the level.
+    # The largest change is the figure of one unit: it stands behind the value, and behind every level but the normal one.
     single = sums.filter(pl.col("n") > 0).with_columns(
         part=pl.lit(f"max({text})"), role=pl.lit("numerator"), n=pl.lit(1, dtype=pl.Int64),
         total=pl.col("max1"), max2=pl.lit(None, dtype=pl.Float64), absolute_total=pl.col("max1"),
@@ -389,12 +390,16 @@ def _cell(
 
 
 def _parts(cells: pl.DataFrame, newest: Readings) -> pl.DataFrame:
-    """Sums behind value and levels; levels of concentration without the single unit; everything else administrative."""
+    """Sums behind value and levels; a normal level of concentration without the single unit; everything else administrative."""
     measured = cells.filter(pl.col("measure").is_in(["value", "level", "raw_level", "value_constant", "robust_z"]))
-    keys = measured.select("row_key", "area", "indicator", "measure")
+    keys = measured.select("row_key", "area", "indicator", "measure", "value")
     plain = newest.parts.filter(~pl.col("indicator").str.contains("@", literal=True))
-    single = pl.col("part").str.starts_with("max(") & pl.col("measure").is_in(["level", "raw_level"])
-    behind = keys.join(plain, on=["area", "indicator"]).filter(~single)
+    is_band = pl.col("measure").is_in(["level", "raw_level"])
+    # A level above the normal says that the largest change of one unit lies between so and so many percent of the published increment.
+    is_wide = is_band & (pl.col("value").fill_null(0) == 0)
+    single = pl.col("part").str.starts_with("max(") & is_wide
+    behind = keys.join(plain, on=["area", "indicator"]).filter(~single).drop("value")
+    behind = behind.with_columns(role=pl.when(is_band).then(pl.lit(BAND)).otherwise("role"))
     rest = cells.join(behind.select("row_key").unique(), on="row_key", how="anti")
     return pl.concat(
         [shaped_parts(behind.drop(*(k for k in KEYS if k in behind.columns))), administrative_parts(rest, TABLE)]

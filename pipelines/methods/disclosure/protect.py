@@ -29,6 +29,9 @@ from pipelines.methods.disclosure.table import Equation
 from schemas.errors import DefinitionError
 
 COMPLEMENT = "complement"
+VARIANT = "variant"
+BAND = "band"
+"""Role of a part of which a cell tells only between which bounds it leads: a level of warning."""
 HIDDEN_NOTE = "为保护单个单位资料而不公布"
 EARLIER_COLUMNS = {
     **{k: pl.String() for k in KEYS},
@@ -126,7 +129,9 @@ def protect_jointly(
         .otherwise("reason")
     )
     exposed = _exposed(judged, pattern.exposed, equal)
-    report = _report(rows, judged)
+    report = pl.concat([_report(rows, judged), _told_by_variants(rows, judged)]).unique(
+        ["mart", "row_key", *KEYS], keep="first", maintain_order=True
+    )
     summary = {
         "cells": cells.height,
         "values": int(cells["value"].is_not_null().sum()),
@@ -314,6 +319,30 @@ def _report(rows: pl.DataFrame, atoms: pl.DataFrame) -> pl.DataFrame:
             kind=pl.when(pl.col("reason") == COMPLEMENT).then(pl.lit(COMPLEMENT)).otherwise(pl.lit("primary")),
             reason_text=pl.col("reason").replace_strict(REASONS, default=""),
         )
+        .select("mart", "row_key", *KEYS, "kind", "reason", "reason_text")
+        .unique(maintain_order=True)
+        .sort("mart", "row_key", "part")
+    )
+
+
+def _told_by_variants(rows: pl.DataFrame, atoms: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the report for cells that give a sum over all units but one or two, where the sum over all is shown as well.
+
+    A ratio or growth runs over the units that reported both sides; with one side known, it gives the other, and less the published
+    sum that leaves the figures of the few that are missing. Cells of two such sides give neither. A level of warning
+    (role ``band``) gives no side.
+    """
+    main = atoms.filter(pl.col("variant") == 0, "shown").select(*KEYS, all_units="n")
+    few = (
+        atoms.filter(pl.col("variant") > 0, "shown", ~pl.col("administrative"), ~pl.col("is_count"))
+        .join(main, on=list(KEYS), how="inner", nulls_equal=True)
+        .filter((pl.col("all_units") - pl.col("n")).is_between(1, pl.col("least") - 1))
+        .select("atom")
+    )
+    found = rows.filter("shown", pl.col("role") != BAND).join(few, on="atom", how="inner")
+    alone = found.filter(pl.col("atom").n_unique().over("mart", "row_key") == 1)
+    return (
+        alone.with_columns(kind=pl.lit("primary"), reason=pl.lit(VARIANT), reason_text=pl.lit(REASONS[VARIANT]))
         .select("mart", "row_key", *KEYS, "kind", "reason", "reason_text")
         .unique(maintain_order=True)
         .sort("mart", "row_key", "part")

@@ -22,6 +22,7 @@ REASONS = {
     "earlier": "以前版次未公布",
     "revision": "与以前版次之差涉及少数单位",
     "complement": "次级抑制",
+    "variant": "与全部单位合计之差涉及少数单位",
 }
 
 

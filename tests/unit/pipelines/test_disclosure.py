@@ -422,3 +422,28 @@ def test_consent_in_the_register_opens_the_cells_of_that_unit_only() -> None:
     )
     spec = Spec(Rules(), consents=consents_in_force(register, date(2025, 6, 1)))
     assert statuses(protect(cells, parts, spec).cells) == {"A": "A", "B": "C", "C": "C", "D": "A", "T": "A"}
+
+
+@pytest.mark.parametrize(("missing", "is_hidden"), [(1, True), (2, True), (3, False)])
+def test_a_growth_that_lacks_a_few_units_of_a_published_sum_is_hidden(missing: int, is_hidden: bool) -> None:
+    """Base × growth is the sum of the units with both years; less the published sum it leaves what the others reported."""
+    total, both = 2451.0, 2451.0 - 4.0 * missing
+    cells = pl.DataFrame(
+        [(key, "2025", "P", "total", "T", 1.0, "A") for key in ("sum", "growth", "level")],
+        schema=["row_key", "period", "area", "breakdown", "category", "value", "status"],
+        orient="row",
+    )
+    parts = pl.DataFrame(
+        [
+            ("sum", "SUM(F07)", "level", 20, 400.0, 300.0, total, False),
+            ("growth", "SUM(F07)", "numerator", 20 - missing, 400.0, 300.0, both, False),
+            ("growth", "SUM(yoy(F07))", "base", 20 - missing, 400.0, 300.0, 2242.0, False),
+            ("level", "SUM(F07)", "band", 20 - missing, 400.0, 300.0, both, False),
+        ],
+        schema=PART_COLUMNS,
+        orient="row",
+    )
+    found = protect(conform(cells), parts, Spec(Rules()))
+    hidden = found.cells.filter(status="C")["row_key"].to_list()
+    assert hidden == (["growth"] if is_hidden else [])
+    assert found.report["reason"].to_list() == (["variant"] if is_hidden else [])

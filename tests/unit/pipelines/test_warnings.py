@@ -132,10 +132,13 @@ def test_dependence_on_the_largest_unit() -> None:
     assert found["W16", "value"]["value"] == pytest.approx(80.0) and found["W16", "level"]["value"] == 3
     falling = rows_of(monitoring_warnings(concentrated([-950, *[-5] * 10]), programme()))
     assert falling["W16", "value"]["value"] == pytest.approx(95.0) and falling["W16", "level"]["value"] == 4
-    # the largest unit's own change stands behind the value only: one unit, so it is never published
-    behind = product.parts.filter(row_key="LBXQ|W16|value", part="max(SUM(F01 - yoy(F01)))")
-    assert behind.select("n", "max1").row(0) == (1, 800.0)
-    assert product.parts.filter(row_key="LBXQ|W16|level")["part"].to_list() == ["SUM(F01 - yoy(F01))"]
+    # the largest unit's own change stands behind the value and behind a level that bounds it: one unit, so neither is published
+    for measure in ("value", "level"):
+        behind = product.parts.filter(row_key=f"LBXQ|W16|{measure}", part="max(SUM(F01 - yoy(F01)))")
+        assert behind.select("n", "max1").row(0) == (1, 800.0)
+    even = monitoring_warnings(concentrated([100] * 11), programme())
+    assert rows_of(even)["W16", "level"]["value"] == 0
+    assert even.parts.filter(row_key="LBXQ|W16|level")["part"].to_list() == ["SUM(F01 - yoy(F01))"]
     assert "800" not in found["W16", "level"]["note"] and "80.0" not in found["W16", "level"]["note"]
 
 
