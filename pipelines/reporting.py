@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.carrying_over import said_before, taken_over
 from pipelines.gaps import gap_of, require_stated
 from pipelines.intake import Office, findings_of, report_or_ask, require_open, weak_among
 from schemas.errors import RefusalError
@@ -56,9 +57,13 @@ def explain(
     mine = {key: told for key, told in given.items() if key in keys}
     weak = weak_among(office, found, mine) if mine else {}
     sound = [NewExplanation(key, *given[key]) for key in keys if key in given and key not in weak]
+    with office.ledger.read() as session:
+        on_record = explanations_of(session, number)
+    fresh = {one.finding_key: (one.reason_code, one.text) for one in sound if one.finding_key not in on_record}
+    again = taken_over(said_before(office, found), fresh) if fresh else 0
     with office.ledger.write() as session:
         _require_newest(session, found)
-        taken = record_explanations(session, number, sound, now=now, actor=actor)
+        taken = record_explanations(session, number, sound, now=now, actor=actor, taken_over=again)
         left = len(set(keys) - set(explanations_of(session, number)))
         if not left:
             mark_explained(session, number, now=now, actor=actor)

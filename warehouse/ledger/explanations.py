@@ -41,12 +41,13 @@ def finding_key(finding: Mapping[str, object]) -> str:
 
 
 def record_explanations(
-    session: Session, number: str, given: Iterable[NewExplanation], *, now: datetime, actor: str
+    session: Session, number: str, given: Iterable[NewExplanation], *, now: datetime, actor: str, taken_over: int = 0
 ) -> int:
     """Enter explanations for a checked submission; a later one of the same finding takes the place of the earlier.
 
     Whether a reason code exists and the words say something is for the caller, who has the programme; none without a
-    code is taken. What is on record word for word is not entered again. How many were entered.
+    code is taken. What is on record word for word is not entered again. How many were entered. ``taken_over``: how many of
+    them the park confirmed word for word as it gave them for an earlier revision; the trail says so.
     """
     row = row_of(session, number)
     if row.state != State.CHECKED:
@@ -79,6 +80,7 @@ def record_explanations(
         actor=actor,
         action="explanations_given",
         subject=number,
+        payload={"taken_over": taken_over} if taken_over else None,
         rows=trail.Rows(ExplanationRow, rows),
     )
     return len(fresh)

@@ -73,6 +73,7 @@ FACTS = {
     "address": "地址", "page": "页面", "asked": "查看内容", "channel": "渠道", "edition": "制度版", "attempt": "第几次审核",
     "blocking": "错误", "to_explain": "须说明", "explanations": "说明", "bytes": "字节", "files": "文件", "files_digest": "文件校验值",
     "findings": "问题校验值", "observations": "数据校验值", "operand_hash": "比较数校验值", "rule_set_hash": "规则校验值",
+    "taken_over": "其中沿用上次说明并确认(处)",
     "rows": "行数", "table": "表", "sha256": "校验值", "park": "园区", "role": "角色", "park_before": "原所属", "role_before": "原角色",
     "unit_id": "企业", "proposals": "条数", "manifest": "清单校验值", "unit_head": "单位负责人", "statistics_head": "统计负责人",
     "filled_by": "填表人", "telephone": "联系电话", "gap": "缺报说明", "asked_by": "提交人", "request": "申请", "above": "界限",

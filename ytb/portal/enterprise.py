@@ -206,7 +206,7 @@ def _explanations(visit: Visit, weak: Mapping[str, str]) -> Response:
     is_open = found.state is ReturnState.CLEAN and may_act(visit, found)
     return pages.page(
         visit, "explanations", status=422 if weak else 200, found=found, groups=groups, codes=codes, weak=weak,
-        is_open=is_open, park=visit.park, before={}, base=f"/returns/{found.number}", start=start_of(visit),
+        is_open=is_open, park=visit.park, before={}, said_before={}, base=f"/returns/{found.number}", start=start_of(visit),
     )  # fmt: skip
 
 

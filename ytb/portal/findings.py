@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 from starlette.responses import JSONResponse, Response
 
+from pipelines.carrying_over import said_before
 from pipelines.comparing import compared
 from pipelines.handing_back import marked_books
 from pipelines.intake import COLLATED, findings_of, observations_of
@@ -173,6 +174,8 @@ def one(visit: Visit) -> Response:
         asked = queries.queries(session, park=found.park, period=found.period)
         approval = approval_of(session, found.number) if found.state is State.EXPLAINED else None
     titles = pages.form_titles(visit, found.period)
+    told = {line.key for line in lines if line.told is not None}
+    said = said_before(visit.office, found) if found.state is State.CHECKED and newest.number == found.number else {}
     return pages.page(
         visit, "submission", found=found, lines=lines, shown=shown, titles=titles,
         causes=groups_of(lines, causes, shown, all_of=visit.query("all")),
@@ -186,6 +189,7 @@ def one(visit: Visit) -> Response:
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
         waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
         place=visit.portal.examiner.place(found.number), approval=approval,
+        offered=sum(one.is_unchanged and key not in told for key, one in said.items()),
     )  # fmt: skip
 
 
