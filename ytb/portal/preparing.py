@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from starlette.responses import Response
 
@@ -24,6 +25,7 @@ from warehouse.snapshots import reader
 from ytb.portal import pages, problems
 from ytb.portal.collection import chosen_period
 from ytb.portal.naming import unit_names
+from ytb.portal.releasing import RELEASERS, readable_release
 from ytb.portal.visit import BEIJING, Visit
 from ytb.portal.weighing import weighed
 
@@ -71,11 +73,9 @@ def start_preview(visit: Visit) -> Response:
 
 def changes(visit: Visit) -> Response:
     """What a release changed against another of the same period."""
-    wanted = visit.request.path_params["release"]
+    wanted, may = readable_release(visit).id, visit.who.role in RELEASERS
     with visit.office.ledger.read() as session:
-        known = {one.id: one for one in releases(session)}
-    if wanted not in known:
-        raise problems.NOT_FOUND
+        known = {one.id: one for one in releases(session) if may or not one.is_withdrawn}
     others = [one.id for one in known.values() if one.period == known[wanted].period and one.id != wanted]
     asked = visit.query("against")
     earlier = [one for one in others if known[one].number < known[wanted].number]
@@ -92,15 +92,13 @@ def changes(visit: Visit) -> Response:
 
 def trace_figure(visit: Visit) -> Response:
     """From a published figure to submissions, sheets and cells: figures of units, so the trail says who looked."""
-    release = visit.request.path_params["release"]
+    release = readable_release(visit).id
     folder = visit.portal.home.releases / release
-    with visit.office.ledger.read() as session:
-        known = {one.id for one in releases(session)}
-    if release not in known or not folder.is_dir():
+    if not folder.is_dir():
         raise problems.NOT_FOUND
     marts = [(name, mart_title(name)) for name in read_manifest(folder).document["marts"]]
     table, cell = visit.query("table"), visit.query("cell")
-    shared = {"release": release, "marts": marts, "table": table, "cell": cell}
+    shared: dict[str, Any] = {"release": release, "marts": marts, "table": table, "cell": cell}
     if not table or not cell:
         return pages.page(visit, "trace", **shared, found=None, why="", rows=[], names={}, submissions=[])
     try:

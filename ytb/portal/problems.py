@@ -48,6 +48,13 @@ def used_up(quota: int, seconds: int, who: str = "园区") -> PortalError:
     )  # fmt: skip
 
 
+def withdrawn(release: str, when: str, reason: str) -> PortalError:
+    """A release that was published and withdrawn: its figures are shown to nobody who only reads."""
+    return PortalError(
+        410, "withdrawn", "这一发布已撤回", f"{release} 已于 {when} 撤回,不再提供,请不要引用其中的数。原因:{reason or '未写明'}",
+    )  # fmt: skip
+
+
 def ours(kind: str) -> PortalError:
     """A fault of ours."""
     return PortalError(500, kind, "系统出错了", "这是系统的问题,不是您的操作造成的。请稍后再试;仍不行请联系统计机构。")

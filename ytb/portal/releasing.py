@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from markupsafe import Markup
 from starlette.responses import FileResponse, Response
 
 from exports.manifest import read_manifest
 from pipelines.release_checklist import Item, Standing, gaps, release_checklist
 from schemas.errors import RefusalError
 from schemas.period import Period
+from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.release_dates import release_dates
 from warehouse.ledger.release_requests import confirm_release, decline_release, release_requests, request_release
-from warehouse.ledger.releases import release, releases, withdraw_release
+from warehouse.ledger.releases import Release, releases, withdraw_release
 from ytb.portal import pages, problems
 from ytb.portal.visit import Visit
 from ytb.portal.weighing import weighed
@@ -32,6 +35,8 @@ SITE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_MARK_STYLE = "margin:0;padding:12px 16px;background:#a3171f;color:#fff;font-size:16px"
 
 
 def releases_page(visit: Visit) -> Response:
@@ -62,37 +67,54 @@ def _lacking(visit: Visit, period: Period) -> list[Item]:
 
 def one(visit: Visit) -> Response:
     """The files of a release, with their hashes."""
-    found = _known(visit)
-    manifest = read_manifest(visit.portal.home.releases / found)
+    kept = readable_release(visit)
+    folder = visit.portal.home.releases / kept.id
+    manifest = read_manifest(folder)
     files = [file for file in manifest.files if file.path.startswith(("publication/", "tables/", "sdmx/"))]
-    with visit.office.ledger.read() as session:
-        kept = release(session, found)
-    return pages.page(visit, "release", kept=kept, files=files, manifest=manifest, inside=visit.who.role in INSIDE)
+    return pages.page(
+        visit, "release", kept=kept, files=files, manifest=manifest, inside=visit.who.role in INSIDE,
+        has_site=(folder / "site" / "index.html").is_file(),
+    )  # fmt: skip
 
 
-def _known(visit: Visit) -> str:
-    wanted = visit.request.path_params["release"]
+def readable_release(visit: Visit, wanted: str = "") -> Release:
+    """The release asked for (by default the one in the address). A withdrawn one is closed to everybody but those who release.
+
+    Raises PortalError: 404 for one that never was, 410 with the reason for one that was withdrawn.
+    """
+    wanted = wanted or visit.request.path_params["release"]
     with visit.office.ledger.read() as session:
-        known = {one.id for one in releases(session)}
-    if wanted not in known:
+        kept = next((one for one in releases(session) if one.id == wanted), None)
+    if kept is None:
         raise problems.NOT_FOUND
-    return str(wanted)
+    if kept.withdrawn_at is not None and visit.who.role not in RELEASERS:
+        raise problems.withdrawn(kept.id, shown_instant(kept.withdrawn_at), kept.withdrawal_reason or "")
+    return kept
 
 
 def file(visit: Visit) -> Response:
     """A file of a release: only what its manifest lists, and only from its folder."""
-    release_id, wanted = _known(visit), visit.request.path_params["path"]
-    folder = visit.portal.home.releases / release_id
+    kept, wanted = readable_release(visit), visit.request.path_params["path"]
+    folder = visit.portal.home.releases / kept.id
     listed = {one.path for one in read_manifest(folder).files}
     path = folder / wanted
     if wanted not in listed or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         raise problems.NOT_FOUND
     kind = SHOWN_TYPES.get(Path(wanted).suffix)
     if wanted.startswith("site/") and kind:
-        return FileResponse(
-            path, media_type=kind, headers={"Content-Security-Policy": SITE_CSP, "Cache-Control": "private, no-cache"}
-        )
-    return pages.download(path.read_bytes(), path.name, "application/octet-stream")
+        headers = {"Content-Security-Policy": SITE_CSP, "Cache-Control": "private, no-cache"}
+        if kept.is_withdrawn and path.suffix == ".html":
+            return Response(_marked(path.read_text(encoding="utf-8"), kept), media_type=kind, headers=headers)
+        return FileResponse(path, media_type=kind, headers=headers)
+    name = f"已撤回_{path.name}" if kept.is_withdrawn else path.name
+    return pages.download(path.read_bytes(), name, "application/octet-stream")
+
+
+def _marked(text: str, kept: Release) -> str:
+    """A page of a withdrawn release with the mark on top; the file itself stays as it was published."""
+    said = f"本发布({kept.id})已撤回,不得引用。原因:{kept.withdrawal_reason}"
+    mark = Markup('<p role="alert" style="{}"><strong>{}</strong></p>').format(_MARK_STYLE, said)
+    return _BODY.sub(lambda found: f"{found[0]}{mark}", text, count=1)
 
 
 def ask(visit: Visit) -> Response:
@@ -135,7 +157,7 @@ def decide(visit: Visit) -> Response:
 
 def withdraw(visit: Visit) -> Response:
     """Withdraw a release, with a reason; its files stay, marked."""
-    release_id, reason = _known(visit), visit.form.get("reason")
+    release_id, reason = readable_release(visit).id, visit.form.get("reason")
     if not visit.form.get("confirmed"):
         raise RefusalError("撤回发布须勾选确认并写明原因。")
     with visit.office.ledger.write() as session:

@@ -40,6 +40,7 @@ from ytb.portal.visit import Settings
 Q1 = Period(2015, 1)
 PARKS = {"LBGX": ["A1", "A2", "A3", "A4", "A5", "A6"], "LBJJ": ["B1", "B2", "B3"]}
 FIRST, SECOND = "2015-Q1.r1", "2015-Q1.r2"
+TABLE = "tables/monitoring_figures.parquet"
 
 
 @dataclass
@@ -98,6 +99,8 @@ def _released(paper: PaperOffice, release: str, display: str) -> None:
         )
         frame.write_parquet(folder / "tables" / f"{mart}.parquet")
         marts[mart] = {"parquet": f"tables/{mart}.parquet", "rows": frame.height}
+    (folder / "site").mkdir()
+    (folder / "site" / "index.html").write_text("<!doctype html><body><h1>看板</h1></body>", encoding="utf-8")
     meta = ReleaseMeta(release, Q1, paper.office.programme, paper.at, "1", submissions=())
     write_manifest(folder, meta, marts)
     document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -191,11 +194,31 @@ def test_published_figures_are_chosen_drawn_and_downloaded(desk: Desk) -> None:
     assert SECOND not in assessor.get(page).text and FIRST in assessor.get(page).text
 
 
+def test_a_withdrawn_release_is_closed_to_all_but_who_releases_and_marked_for_them(desk: Desk) -> None:
+    files = [f"/releases/{SECOND}{rest}" for rest in ("", "/files/site/index.html", f"/files/{TABLE}", "/changes")]
+    for role in ("assessor", "analyst", "reviewer"):
+        for page in files if role != "assessor" else files[:3]:
+            answer = desk.who[role].get(page)
+            assert answer.status == 410 and "这一发布已撤回" in answer.text and "原因:练习" in answer.text
+    assert desk.who["reviewer"].get(f"/releases/{SECOND}/trace").status == 410
+    publisher = desk.who["publisher"]
+    own = publisher.get(files[0]).text
+    assert "已撤回" in own and "练习" in own and "打开看板" not in own
+    site = publisher.get(files[1])
+    assert site.status == 200 and '<body><p role="alert"' in site.text and "已撤回,不得引用。原因:练习" in site.text
+    assert "%E5%B7%B2%E6%92%A4%E5%9B%9E_" in publisher.get(files[2]).headers["content-disposition"]
+    assert "打开看板" in desk.who["assessor"].get(f"/releases/{FIRST}").text
+    assert "role=" not in desk.who["assessor"].get(f"/releases/{FIRST}/files/site/index.html").text
+    listed = desk.who["assessor"].get("/releases").text
+    assert f"/releases/{FIRST}/files/site" in listed and f"/releases/{SECOND}/files/site" not in listed
+    assert SECOND not in desk.who["analyst"].get(f"/releases/{FIRST}/changes?against={SECOND}").text
+
+
 def test_what_a_release_changed(desk: Desk) -> None:
-    analyst = desk.who["analyst"]
-    text = analyst.get(f"/releases/{SECOND}/changes").text
+    analyst, publisher = desk.who["analyst"], desk.who["publisher"]
+    text = publisher.get(f"/releases/{SECOND}/changes").text
     assert "共 1 处" in text and "营业收入" in text and "<strong>101</strong>" in text
-    assert "没有可比的发布" not in analyst.get(f"/releases/{FIRST}/changes?against={SECOND}").text
+    assert "没有可比的发布" not in publisher.get(f"/releases/{FIRST}/changes?against={SECOND}").text
     assert analyst.get("/releases/2014-Q1.r1/changes").status == 404
 
 
