@@ -67,7 +67,12 @@ def sign_in_page(visit: Visit) -> Response:
     shown = replace(visit, visitor=visit.visitor or fresh, session=None)
     onward = visit.query("next") or visit.form.get("next")
     response = pages.page(
-        shown, "sign_in", onward=inside(onward), name=visit.form.get("name"), provider=visit.portal.provider
+        shown,
+        "sign_in",
+        onward=inside(onward),
+        name=visit.form.get("name"),
+        provider=visit.portal.provider,
+        ended=bool(visit.query("ended")),
     )
     if fresh:
         set_cookie(visit, response, visitor_cookie(visit.portal), fresh)

@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -28,6 +28,7 @@ from warehouse.ledger.register import park_of
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.users import user as user_of
 from ytb.portal import pages, problems
+from ytb.portal.ended import is_from_here, session_ended
 from ytb.portal.examining import Waiting
 from ytb.portal.limits import BodyTooLargeError, BodyTooSlowError
 from ytb.portal.multipart import BadFormError
@@ -43,6 +44,7 @@ RUSH = 4
 #: Submissions in the queue and to acknowledge, a worker, beyond which nobody is kept waiting for the result.
 WORTH_WAITING_FOR = 4
 SAFE = frozenset({"GET", "HEAD"})
+SIGN_IN = "/sign-in"
 #: What somebody whose password is a printed code, or who still lacks the second factor, may do.
 ONLY_PASSWORD = frozenset({"password", "change_password", "sign_out"})
 ONLY_FACTOR = frozenset({"second_factor", "set_second_factor", "sign_out", "password", "change_password"})
@@ -120,6 +122,8 @@ class Door:
             raise problems.WRONG_HOST
         entered = await run_in_threadpool(enter, visit)
         if isinstance(entered, Response):
+            if visit.request.method not in SAFE and entered.headers.get("location") == SIGN_IN:
+                return await session_ended(visit, is_from_here(visit))
             return entered
         visit = entered
         if visit.route.uploads:
@@ -279,7 +283,7 @@ def turned_away(visit: Visit) -> Response | None:
         url = visit.request.url
         wanted = f"{url.path}?{url.query}" if url.query else url.path
         onward = f"?next={quote(wanted, safe='')}" if visit.request.method in SAFE and wanted != "/" else ""
-        return pages.go(f"/sign-in{onward}")
+        return pages.go(f"{SIGN_IN}{onward}")
     if not visit.route.is_api and (detour := _detour(visit)):
         return pages.go(detour)
     if visit.user.role not in visit.route.roles:
@@ -300,10 +304,7 @@ def _detour(visit: Visit) -> str:
 
 def require_same_origin(visit: Visit) -> None:
     """A form of another site is refused. Browsers say where a form stood in Origin, old ones in Referer."""
-    headers = visit.request.headers
-    said = headers.get("origin") or headers.get("referer") or ""
-    at = urlsplit(said)
-    if at.netloc != headers.get("host", "") or at.scheme != visit.request.url.scheme:
+    if not is_from_here(visit):
         raise problems.FOREIGN_FORM
 
 

@@ -62,11 +62,16 @@ def ours(kind: str) -> PortalError:
 
 def _back(visit: Visit) -> str:
     """The page of this portal the visitor came from; empty where there is none, or it is the one that failed."""
+    came = came_from(visit)
+    return came if came.partition("?")[0] != visit.request.url.path else ""
+
+
+def came_from(visit: Visit) -> str:
+    """The page of this portal the visitor came from, as path and query; empty where there is none."""
     came = urlsplit(visit.request.headers.get("referer", ""))
     is_ours = came.netloc == visit.request.headers.get("host", "") and came.path.startswith("/")
     is_safe = is_ours and not came.path.startswith(("//", "/\\")) and came.path.isprintable()
-    here = visit.request.url.path
-    return f"{came.path}{'?' if came.query else ''}{came.query}" if is_safe and came.path != here else ""
+    return f"{came.path}{'?' if came.query else ''}{came.query}" if is_safe else ""
 
 
 def answer(visit: Visit, problem: PortalError) -> Response:

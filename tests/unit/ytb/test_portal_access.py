@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
 from tests.unit.ytb.portal_browser import Browser, token_in
-from tests.unit.ytb.portal_office import PASSWORD, START, Installation, installation
+from tests.unit.ytb.portal_office import NASTY, PASSWORD, START, UNIT, Installation, installation
 from warehouse.ledger import access
 from warehouse.ledger.trail import events, verify_trail
 from warehouse.ledger.verify import verify_ledger
 from ytb.portal import passwords
 from ytb.portal.account import inside
+from ytb.portal.ended import typed_in
+from ytb.portal.visit import Form
 
 CLERK = "park_reporter-LBGX"
 
@@ -292,3 +295,31 @@ def test_no_secret_stands_in_log_ledger_or_home(
     session = browser.cookies["ytb_session"]
     for canary in ("Canary-Mistyped-1", "Canary-As-Name-2", PASSWORD, "Canary-Chosen-3", token, session):
         assert canary.encode() not in said + kept, canary
+
+
+def test_what_was_typed_before_the_session_ended_is_given_back_to_the_browser_that_sent_it(inst: Installation) -> None:
+    number = inst.submission("LBGX", soft=1, name="超时.xlsx")
+    page = f"/submissions/{number}/explanations"
+    browser = Browser(inst.app)
+    typed = {"key": [f"AF26|finance|{UNIT}|F02"], "code": ["07"], "text": [f"扩建 {NASTY}"], "text-1": "两家分厂并入"}
+    ended = browser.post(page, typed, Referer=f"http://127.0.0.1{page}?all=1", Cookie="ytb_session=gone")
+    assert ended.status == 403 and "登录已超时" in ended.text and "没有保存" in ended.text
+    assert f"{UNIT} F02:扩建 &lt;script&gt;" in ended.text and "<script>alert" not in ended.text
+    assert "两家分厂并入" in ended.text and "AF26" not in ended.text
+    onward = f"/sign-in?ended=1&amp;next={quote(page + '?all=1', safe='')}"
+    assert onward in ended.text
+    again = browser.get(onward.replace("&amp;", "&"))
+    assert "登录已超时" in again.text and f'name="next" value="{page}?all=1"' in again.text
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
+def test_another_site_cannot_put_words_on_a_page_of_ours(inst: Installation, origin: str) -> None:
+    answer = Browser(inst.app).post("/notices", {"text": "请把口令发来"}, Origin=origin, Referer="")
+    assert (answer.status, answer.location, answer.body) == (303, "/sign-in?ended=1", b"")
+
+
+def test_no_secret_is_sent_back(inst: Installation) -> None:
+    answer = Browser(inst.app).post("/password", {"password": "Tuesday-Rain-8", "other": "Tuesday-Rain-9"})
+    assert answer.status == 303 and answer.location.startswith("/sign-in?ended=1")
+    sent = typed_in(Form({"password": ["Tuesday-Rain-8"], "_csrf": ["abcdef"], "text": [" 停产检修 ", "无"]}))
+    assert sent == ["停产检修"]
