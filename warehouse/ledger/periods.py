@@ -16,7 +16,7 @@ from warehouse.ledger.columns import read_instant, shown_instant
 from warehouse.ledger.models import RoundEventRow, SubmissionRow, TrailRow
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
-from warehouse.ledger.states import State
+from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submissions
 
 
@@ -45,8 +45,9 @@ class Round:
 
 @dataclass(frozen=True)
 class Timeliness:
-    """How a park stands in a round. ``latest`` is its newest revision; ``reported_at`` its first report, whatever became
-    of it. ``is_late``: the first report came after the deadline; ``is_overdue``: none has, and the deadline is past."""
+    """How a park stands in a round. ``latest`` is the revision that counts: the newest reported and not taken back, else the
+    newest of all; ``draft`` a newer one that is not reported (or returned), None where there is none: it takes nothing from
+    what stands. ``reported_at``: its first report, whatever became of it. ``is_late``: the first report came after the deadline; ``is_overdue``: none has, and the deadline is past."""
 
     park: str
     name: str
@@ -55,6 +56,7 @@ class Timeliness:
     reported_at: datetime | None
     is_late: bool
     is_overdue: bool
+    draft: Submission | None = None
 
 
 def open_round(
@@ -167,20 +169,24 @@ def timeliness(
     if current is None:
         raise RefusalError(f"{period} 尚未开网,请先运行 ytb period open {period}。")
     names = {one.code: one.name for one in parks(session, period.end) if owing is not None or one.kind == "zone"}
-    newest = {one.park: one for one in submissions(session, period=period)}
+    every = submissions(session, period=period)
+    newest = {one.park: one for one in every}
+    counting = newest | {one.park: one for one in every if one.state in STANDING}
     first = first_reports(session, period)
     result = []
     for park in sorted(names if owing is None else owing):
         deadline, reported_at = current.deadline_of(park), first.get(park)
+        latest, draft = counting.get(park), newest.get(park)
         result.append(
             Timeliness(
                 park=park,
                 name=names.get(park, park),
                 deadline=deadline,
-                latest=newest.get(park),
+                latest=latest,
                 reported_at=reported_at,
                 is_late=reported_at is not None and reported_at > deadline,
                 is_overdue=reported_at is None and now > deadline,
+                draft=draft if draft != latest else None,
             )
         )
     return result

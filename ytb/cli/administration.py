@@ -241,17 +241,19 @@ def period_status(period: str) -> None:
             t.latest.number if t.latest else "",
             beijing(t.reported_at),
             "迟报" if t.is_late else "逾期" if t.is_overdue else "",
+            f"{t.draft.number} {t.draft.state.label}" if t.draft else "",
         )
         for t in found
     ]
     data = [
         {"park": t.park, "name": t.name, "state": t.latest.state.value if t.latest else None, "submission": t.latest.number if t.latest else None,
-         "reported_at": t.reported_at, "deadline": t.deadline, "late": t.is_late, "overdue": t.is_overdue}
+         "reported_at": t.reported_at, "deadline": t.deadline, "late": t.is_late, "overdue": t.is_overdue,
+         "newer_upload": t.draft.number if t.draft else None, "newer_upload_state": t.draft.state.value if t.draft else None}
         for t in found
     ]  # fmt: skip
     emit(
         {"period": str(p), "parks": data},
-        table(f"{p} 报送进度", ["园区", "名称", "状态", "报送编号", "报送时间", ""], rows),
+        table(f"{p} 报送进度", ["园区", "名称", "状态", "报送编号", "报送时间", "", "另有新上传(未报送)"], rows),
     )
 
 

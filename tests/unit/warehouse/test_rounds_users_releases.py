@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from warehouse.ledger.releases import (
     releases,
     withdraw_release,
 )
+from warehouse.ledger.states import State
 from warehouse.ledger.users import add_user, disable_user, user, users
 
 Q1 = Period(2025, quarter=1)
@@ -76,6 +78,26 @@ def test_who_is_in_time_late_overdue_or_still_has_time(office: Any) -> None:
         assert (only.is_late, only.is_overdue) == (True, False)
         with pytest.raises(RefusalError, match="尚未开网"):
             timeliness(session, Period(2025), now=at(2))
+
+
+def test_a_bad_later_upload_takes_nothing_from_what_was_reported(office: Any) -> None:
+    with office.ledger.write() as session:
+        open_round(session, Q1, edition="2025", deadline=at(2), now=at(1), actor="chen")
+    first = office.accept(office.reported(b"good")).number
+    bad = office.receive(b"wrong file").submission.number
+    office.check(
+        bad, replace(office.clean, observations_blob=None, findings_blob=None, forms=(), unreadable="不是报表")
+    )
+    only_bad = office.receive(b"wrong too", park="LBGX").submission.number
+    with office.ledger.read() as session:
+        silent, filed = timeliness(session, Q1, now=at(1, 12))
+    assert filed.latest is not None and filed.draft is not None
+    assert (filed.latest.number, filed.latest.state, filed.draft.number) == (first, State.ACCEPTED, bad)
+    assert silent.latest is not None and (silent.latest.number, silent.draft) == (only_bad, None)
+    better = office.reported(b"better")
+    with office.ledger.read() as session:
+        (filed,) = timeliness(session, Q1, now=at(1, 12), owing=["LBXQ"])
+    assert filed.latest is not None and (filed.latest.number, filed.draft) == (better, None)
 
 
 def test_people_are_entered_once_and_barred_for_good(office: Any) -> None:

@@ -13,9 +13,11 @@ import polars as pl
 import pytest
 
 from exports.manifest import MANIFEST, ReleaseMeta, file_sha256, write_manifest
+from pipelines.corrections import grant
 from pipelines.methods.reconciliation import RECORD_COLUMNS
 from pipelines.previewing import make_preview, preview_mart, read_preview
 from pipelines.release_checklist import is_ready, release_checklist
+from pipelines.review import reminders
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.period import Period
@@ -26,6 +28,7 @@ from tests.unit.ytb.portal_office import CHEAP, PASSWORD
 from warehouse import facts
 from warehouse.ledger import access
 from warehouse.ledger.administrative import record_import
+from warehouse.ledger.corrections import ask_correction
 from warehouse.ledger.evaluations import LadderStep, record_ladder_step
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.periods import close_round
@@ -143,6 +146,21 @@ def test_the_checklist_says_what_is_open_until_it_is_done(tmp_path: Path) -> Non
         close_round(session, Q1, now=made.at, actor=ACTOR)
     after = standing()
     assert (after["round"], after["silent"], after["missing"], after["undecided"]) == ("done", "done", "done", "open")
+    assert (after["mending"], after["corrections"]) == ("done", "done")
+    by: dict[str, Any] = {"now": made.at, "actor": ACTOR}
+    with made.office.ledger.write() as session:
+        asked = ask_correction(
+            made.office.vault, session, "LBJJ", Q1, "营业收入漏报一家企业", [("说明.pdf", b"x")], **by
+        )
+    assert standing()["corrections"] == "open"  # waits for an answer
+    grant(made.office, asked.id, until=made.at + timedelta(days=3), reason="准予", withdraw=False, **by)
+    made.file("LBJJ", Q1, {u: firm(90) for u in PARKS["LBJJ"]}, upto="checked")
+    drafted = standing()  # what was accepted stands, the draft is noted
+    assert (drafted["mending"], drafted["hard"], drafted["corrections"]) == ("note", "done", "open")
+    told = reminders(made.office, Q1, now=made.at, owing=list(PARKS))
+    assert told == []
+    made.file("LBJJ", Q1, {u: firm(95) for u in PARKS["LBJJ"]}, upto="accepted")
+    assert standing()["corrections"] == "done"
 
 
 def test_the_pages_before_a_release(desk: Desk) -> None:
