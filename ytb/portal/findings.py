@@ -27,6 +27,7 @@ from warehouse.ledger.proposed_values import proposed_values_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages, problems
+from ytb.portal.figures_shown import with_names
 from ytb.portal.naming import unit_names as names_in_register
 from ytb.portal.visit import Visit
 
@@ -45,12 +46,14 @@ _MISSING = frozenset({"required", "yoy_required", "yoy_reason", "key_missing", "
 
 @dataclass(frozen=True)
 class Line:
-    """One finding as shown: the words of the list, its key, its explanation where there is one; ``sort``: of ``SORTS``."""
+    """One finding as shown: the words of the list, its key, its explanation where there is one; ``sort``: of ``SORTS``;
+    ``shown``: what was filed, with the names of the indicators."""
 
     words: Listed
     key: str
     told: Explanation | None
     sort: str = ""
+    shown: str = ""
 
     @property
     def is_hard(self) -> bool:
@@ -60,11 +63,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Findings with one cause; ``lines`` are the first of them. ``id`` names it in addresses."""
+    """Findings with one cause; ``lines`` are the first of them. ``id`` names it in addresses; ``hard`` of all must be mended."""
 
     id: str
     cause: Cause
     lines: Sequence[Line]
+    hard: int = 0
 
 
 def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
@@ -113,9 +117,13 @@ def worded(
     frame = to_be_listed(recorded)
     keys = [finding_key(row) for row in frame.iter_rows(named=True)]
     words = listed(frame, names, pages.form_titles(visit, period), texts)
-    groups = grouped(recorded, frame, words, visit.office.programme.edition_for(period))
+    edition = visit.office.programme.edition_for(period)
+    groups = grouped(recorded, frame, words, edition)
     sorts = [sort_of(code) for code in frame["code"]]
-    lines = [Line(one, key, told.get(key), sort) for one, key, sort in zip(words, keys, sorts, strict=True)]
+    lines = [
+        Line(one, key, told.get(key), sort, with_names(one.found, edition))
+        for one, key, sort in zip(words, keys, sorts, strict=True)
+    ]
     return lines, [group.cause for group in groups]
 
 
@@ -130,8 +138,9 @@ def groups_of(
         if not members:
             continue
         name = str(number)
+        hard = sum(lines[m].is_hard for m in members)
         listed_ = members if name == all_of else members[:SHOWN_OF_A_CAUSE]
-        groups.append(Group(name, replace(cause, members=tuple(members)), [lines[m] for m in listed_]))
+        groups.append(Group(name, replace(cause, members=tuple(members)), [lines[m] for m in listed_], hard))
     return groups
 
 

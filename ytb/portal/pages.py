@@ -23,6 +23,7 @@ from schemas.period import Period
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
+from ytb.portal.figures_shown import figures
 from ytb.portal.people import People, person, person_with_place
 from ytb.portal.route import menu_of
 from ytb.portal.visit import BEIJING, Portal, Visit
@@ -174,6 +175,7 @@ def environment() -> Environment:
         "until": until,
         "size": size,
         "rule_shown": shown_rule,
+        "figures": figures,
         "unit_shown": shown_unit,
         "person": person,
         "person_with_place": person_with_place,

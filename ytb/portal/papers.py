@@ -128,7 +128,7 @@ def _check_table(visit: Visit) -> CheckTable:
     ]
     told = [
         ToldLine(
-            line.words.place, line.words.unit, line.words.indicator, line.words.found, line.words.problem,
+            line.words.place, line.words.unit, line.words.indicator, line.shown, line.words.problem,
             f"{reasons.get(line.told.reason_code, line.told.reason_code)}:{line.told.text}" if line.told else "",
         )
         for line in lines
