@@ -40,18 +40,21 @@ COPIED_RULES, COPIED_UNITS = 2, 4
 
 
 def weakness(programme: Programme, reason_code: str, text: str) -> str:
-    """Why an explanation does not do by its words alone, as a sentence for the park; empty where it does."""
-    codes = programme.codelists["reason_code"].rows["code"].to_list()
+    """Why an explanation does not do by its words and reason code alone, both said at once; empty where it does."""
+    return _empty(text) + _no_reason(programme, reason_code)
+
+
+def _no_reason(programme: Programme, reason_code: str) -> str:
+    rows = programme.codelists["reason_code"].rows
+    if reason_code in rows["code"].to_list():
+        return ""
+    listed = "、".join(f"{code}{name}" for code, name in rows.select("code", "name").iter_rows())
+    said = f"原因码“{reason_code}”无效" if reason_code else "没有选原因"
+    return f"{said},请从下列中选填:{listed}。"
+
+
+def _empty(text: str) -> str:
     words = _letters(text)
-    if reason_code not in codes:
-        listed = "、".join(
-            f"{c}{n}" for c, n in programme.codelists["reason_code"].rows.select("code", "name").iter_rows()
-        )
-        return (
-            f"原因码“{reason_code}”无效,请从下列中选填:{listed}。"
-            if reason_code
-            else f"没有选原因,请从下列中选填:{listed}。"
-        )
     if len(words) < SHORTEST_EXPLANATION or len(_core(words)) < SHORTEST_CORE or len(set(words)) < LEAST_DIFFERENT:
         return f"说明“{text}”没有写明原因;请写清发生了什么(不少于 {SHORTEST_EXPLANATION} 个字)。"
     return ""
@@ -94,13 +97,10 @@ def weak_explanations(
     copied = _copied({**(on_record or {}), **given})
     found = {}
     for key, (code, text) in given.items():
-        why = (
-            weakness(programme, code, text)
-            or _repeats(key, text, evidence)
-            or _contradiction(key, text, edition, evidence)
-        )
+        why = _empty(text) or _repeats(key, text, evidence) or _contradiction(key, text, edition, evidence)
         if not why and _letters(text) in copied:
             why = "同一段说明用在了多家单位的不同问题上;请逐家、逐项写明各自的原因。"
+        why += _no_reason(programme, code)
         if why:
             found[key] = why
     return found

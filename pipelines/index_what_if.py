@@ -31,11 +31,13 @@ from pipelines.methods.index.score_tables import frame_of
 from pipelines.methods.index.table import MARKS
 from pipelines.production import evaluation_sources
 from schemas.errors import DefinitionError, RefusalError
+from schemas.model import Edition
 from schemas.period import Period
 from warehouse.ledger.evaluations import permitted
 
 TRIAL: Final = "试算"
 INDEX: Final = "index"
+INDEX_TITLE: Final = "发展指数"
 PROVINCE: Final = ("province_statistician", "analyst")
 NEEDED: Final = ("unit", "indicator", "value")
 NOISE: Final = 1e-9
@@ -134,6 +136,18 @@ def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
         for a in sorted(shown)
     ]
     return ParkTrial(str(period), changes, results, parts, tuple(said))
+
+
+def indicators_of(edition: Edition) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Code and name of every indicator a trial may change, by code, with the products that use it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    if system := edition.indexes.get("development"):
+        for one in system.indicators:
+            found.setdefault((one.id, one.name), []).append(INDEX_TITLE)
+    for scheme in schemes_of(edition):
+        for leaf in scheme.system.leaves if scheme.kind != UNIT else ():
+            found.setdefault((leaf.id, leaf.name), []).append(scheme.title)
+    return [(code, name, tuple(dict.fromkeys(titles))) for (code, name), titles in sorted(found.items())]
 
 
 def not_added_up(changes: Sequence[ParkChange], areas: Mapping[str, Area]) -> dict[str, str]:

@@ -304,8 +304,7 @@ def confirm_own(
 
     Raises RefusalError where a name or an explanation is missing, the round is closed, or the state does not allow it.
     """
-    if missing := signed.missing():
-        raise RefusalError(f"确认须填写{'、'.join(missing)}。")
+    signed.require_complete("确认")
     with office.ledger.read() as session:
         found = enterprise_return(session, number)
         left = set(keys_to_explain(office, found)) - set(return_explanations_of(session, number))

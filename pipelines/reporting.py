@@ -86,8 +86,7 @@ def report_submission(
     Raises RefusalError where a name is missing, where something is left out and not confirmed, the round is closed, the state does not allow it, or a newer revision
     has been uploaded: what is reported is what was looked at last.
     """
-    if missing := signatories.missing():
-        raise RefusalError(f"报送须填写{'、'.join(missing)}。")
+    signatories.require_complete("报送")
     with office.ledger.write() as session:
         found = submission(session, number)
         require_open(round_of(session, found.period), found.period, found.park, now)

@@ -116,3 +116,13 @@ def first_opinion(session: Session, number: str) -> FirstOpinion | None:
     if session.scalar(decided.limit(1)) is not None:
         return None
     return FirstOpinion(number, last.text, last.at, last.by)
+
+
+def opinions_of(session: Session, number: str) -> list[FirstOpinion]:
+    """Every first opinion on a submission, also those a decision has come after, in order."""
+    rows = session.scalars(
+        select(FirstOpinionRow)
+        .where(FirstOpinionRow.submission_id == row_of(session, number).id)
+        .order_by(FirstOpinionRow.id)
+    )
+    return [FirstOpinion(number, row.text, row.at, row.by) for row in rows]

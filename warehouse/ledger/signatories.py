@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ NAMES = {
     "telephone": "联系电话",
 }
 LONGEST_NAME = 50
+_TELEPHONE = re.compile(r"[0-9+\- ()()转]*[0-9][0-9+\- ()()转]*")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class Signatories:
     def missing(self) -> list[str]:
         """The names that are not given, as the form calls them."""
         return [label for name, label in NAMES.items() if not getattr(self, name).strip()]
+
+    def require_complete(self, step: str) -> None:
+        """Raise RefusalError where a name is missing, or the telephone is none; ``step``: what they sign for."""
+        if missing := self.missing():
+            raise RefusalError(f"{step}须填写{'、'.join(missing)}。")
+        if not _TELEPHONE.fullmatch(self.telephone.strip()):
+            raise RefusalError(
+                f"联系电话“{self.telephone.strip()[:30]}”无效:请只用数字、+、-、空格、括号和“转”,如 0931-1234567转801。"
+            )
 
     def payload(self) -> dict[str, str]:
         """As the trail keeps it."""
@@ -70,4 +81,6 @@ def typed_signatories(text: str) -> Signatories:
     names = [part.strip() for part in text.replace(",", ",").replace("、", ",").split(",")]
     if len(names) != len(NAMES) or not all(names):
         raise RefusalError(f"签署人请依次写明{'、'.join(NAMES.values())},用逗号分开,如 张三,李四,王五,0931-1234567。")
-    return Signatories(*names)
+    typed = Signatories(*names)
+    typed.require_complete("报送")
+    return typed

@@ -32,6 +32,11 @@ STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg
 
 def home(visit: Visit) -> Response:
     """The first page of one's role."""
+    return pages.go(first_page(visit))
+
+
+def first_page(visit: Visit) -> str:
+    """The address of the first page of one's role."""
     first = {
         "park_reporter": "/park",
         "park_approver": "/approvals",
@@ -44,9 +49,9 @@ def home(visit: Visit) -> Response:
         "assessor": "/figures",
     }
     if visit.who.role in first:
-        return pages.go(first[visit.who.role])
+        return first[visit.who.role]
     mine = [route.path for route in menu_of(visit.portal.routes, visit.who)]
-    return pages.go("/progress" if "/progress" in mine else mine[0] if mine else "/account")
+    return "/progress" if "/progress" in mine else mine[0] if mine else "/account"
 
 
 def static(visit: Visit) -> Response:
@@ -211,7 +216,9 @@ def change_password(visit: Visit) -> Response:
     with visit.office.ledger.write() as session:
         access.set_password(session, name, kept, one_time=False, now=visit.now, actor=name)
         access.start_session(session, token, name, address=visit.address, agent=agent, now=visit.now)
-    response = pages.go("/account", "password")
+    # Who changed a one-time code has just begun: their work waits, not the page of keys.
+    is_first = known is not None and known.is_one_time
+    response = pages.go(first_page(visit) if is_first else "/account", "password")
     set_cookie(visit, response, session_cookie(visit.portal), token)
     return response
 

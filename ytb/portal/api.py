@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from exports.receipt import receipt_text
 from pipelines.intake import findings_of
-from schemas.errors import RefusalError
 from sources.marked_list import to_be_listed
 from warehouse.home import receipt_key
 from warehouse.ledger.enterprise_returns import EnterpriseReturn
@@ -138,8 +137,7 @@ def signed(visit: Visit) -> Signatories | None:
     names = Signatories(*(visit.form.get(name) for name in NAMES))
     if len(names.missing()) == len(NAMES):
         return None
-    if names.missing():
-        raise RefusalError(f"报送须填写{'、'.join(names.missing())}。")
+    names.require_complete("报送")
     return names
 
 

@@ -16,7 +16,7 @@ from warehouse.ledger import assignments, queries
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import timeliness
 from warehouse.ledger.report_gaps import gap_statement_of
-from warehouse.ledger.second_checks import first_opinion, second_check_rules
+from warehouse.ledger.second_checks import first_opinion, opinions_of, second_check_rules
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from ytb.portal import pages
@@ -107,6 +107,7 @@ def one(visit: Visit) -> Response:
         held = assignments.assignments(session, found.period).get((found.park, found.period))
         gap = gap_of(visit.office, session, found) if found.check and found.check.observations_blob else None
         stated = gap_statement_of(session, found.number)
+        opinions = opinions_of(session, found.number)
         people = {one.name: one.title for one in assignments.reviewers(session)}
     decidable = found.state in (State.REPORTED, State.REOPENED)
     weights = weighed(visit, found.period) if file else None
@@ -116,7 +117,7 @@ def one(visit: Visit) -> Response:
     return pages.page(
         visit, "review", found=found, park=visit.park, lines=lines, titles=pages.form_titles(visit, found.period),
         causes=groups_of(lines, causes, all_of=visit.query("all")), names=names,
-        gap=gap, stated=stated, row=effects.get(found.number, {}), decisions=file.decisions if file else [], changes=changes, change_count=file.changes.height if file else 0,
+        gap=gap, stated=stated, row=effects.get(found.number, {}), decisions=file.decisions if file else [], opinions=opinions, changes=changes, change_count=file.changes.height if file else 0,
         check=second_check(visit.office, found, effects) if decidable else None, people=people, held=held, history=history, when=when, queries=asked, codes=review.RETURN_REASONS, heavy=heavy[:HEAVY_SHOWN], heavy_count=len(heavy),
         units=unit_names(visit, found.period.end, found.park) if heavy or changes else {},
         case=case_of(visit, found, names) if file else None, decidable=decidable, reopenable=found.state is State.ACCEPTED,

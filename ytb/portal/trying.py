@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from pipelines.index_what_if import ParkTrial, moved, park_what_if
+from pipelines.index_what_if import ParkTrial, indicators_of, moved, park_what_if
 from pipelines.inputs import live_inputs
 from schemas.errors import RefusalError, StatisticsError
 from schemas.period import Period
@@ -54,9 +54,11 @@ def page(visit: Visit) -> Response:
         if tried and tried.trial
         else None
     )
+    periods = _periods(visit)
     return pages.page(
         visit, "what_if", tried=tried, rows=rows.head(ROWS_SHOWN).to_dicts() if rows is not None else [],
-        count=rows.height if rows is not None else 0, periods=_periods(visit),
+        count=rows.height if rows is not None else 0, periods=periods,
+        indicators=indicators_of(visit.office.programme.edition_for(periods[0])) if periods else [],
         parts=_parts(tried.trial) if tried and tried.trial else [], is_running=visit.portal.examiner.place(_work(visit)) is not None,
     )  # fmt: skip
 

@@ -167,3 +167,7 @@ def test_names_typed_on_a_command_line_are_four_or_refused() -> None:
     assert typed_signatories("张三, 李四,王五、0931-1") == Signatories("张三", "李四", "王五", "0931-1")
     with pytest.raises(Exception, match="单位负责人、统计负责人、填表人、联系电话"):
         typed_signatories("张三,李四,,1")
+    for telephone in ("abc", "0931-1234567 Li", "转", "1;2"):
+        with pytest.raises(Exception, match="联系电话"):
+            typed_signatories(f"张三,李四,王五,{telephone}")
+    assert typed_signatories("张三,李四,王五,+86 (0931) 1234567转801").telephone == "+86 (0931) 1234567转801"

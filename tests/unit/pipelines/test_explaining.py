@@ -45,6 +45,8 @@ def test_words_that_say_something(text: str) -> None:
 
 def test_a_reason_code_has_to_be_one() -> None:
     assert "原因码“77”无效" in weakness(PROGRAMME, "77", "一季度集中交付两个大订单,收入提前确认")
+    both = weakness(PROGRAMME, "", "情况属实")
+    assert "没有写明原因" in both and "没有选原因" in both
 
 
 def test_repeating_the_finding_or_the_last_explanation_does_not_do() -> None:

@@ -116,7 +116,7 @@ def test_the_one_time_code_is_typed_once(inst: Installation) -> None:
     for new in (CODE, "short"):
         assert browser.post("/password", {"new": new, "again": new}, page="/password").status == 422
     chosen = {"new": "Friday-Snow-8", "again": "Friday-Snow-8"}
-    assert browser.post("/password", chosen, page="/password").location == "/account?done=password"
+    assert browser.post("/password", chosen, page="/password").location == "/progress?done=password"
     # From then on the password is asked for, as for every change of it.
     assert 'name="old"' in browser.get("/password").text
     assert browser.post("/password", {"new": "Friday-Snow-9", "again": "Friday-Snow-9"}, page="/password").status == 422
