@@ -105,6 +105,8 @@ def test_above_the_bound_the_first_gives_an_opinion_and_another_accepts(desk: De
     assert "新厂投产" in desk.who[SECOND].get(page).text
     assert desk.who[SECOND].post(f"{page}/accept", {}, page=page).location == f"{page}?done=accepted"
     assert desk.state(LARGE) is State.ACCEPTED
+    decided = reviewer.get(page).text.partition("已作决定")[2].partition("各次修订")[0]
+    assert decided.index("初审通过") < decided.index("新厂投产") < decided.index("验收 ")
     office.post(f"{page}/reopen", {"reason": "复核练习"}, page=page)
 
 
