@@ -158,6 +158,11 @@ def queries(session: Session, *, park: str | None = None, period: Period | None 
     return _complete(session, session.scalars(wanted).all())
 
 
+def open_queries(session: Session, park: str) -> int:
+    """How many queries wait for the answer of a park."""
+    return sum(one.state is QueryState.OPEN for one in queries(session, park=park))
+
+
 def _say(session: Session, number: int, kind: str, text: str, outcome: str, *, now: datetime, actor: str) -> Query:
     found = query(session, number)
     if found.state is QueryState.CLOSED:

@@ -160,7 +160,7 @@ def one(visit: Visit) -> Response:
         newest=newest or found, place=place_of(visit), park=visit.park, may_act=may_act(visit, found), given=given,
         is_open=current is not None and current.is_open_for(found.park, visit.now), stands=found.state in STANDS,
         today=visit.now.astimezone(BEIJING).date(), name=unit_name(visit),
-        before=visit.portal.examiner.place(found.number),
+        before=visit.portal.examiner.place(found.number), has_marks=any(line.words.cell for line in lines),
     )  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def _explanations(visit: Visit, weak: Mapping[str, str]) -> Response:
     is_open = found.state is ReturnState.CLEAN and may_act(visit, found)
     return pages.page(
         visit, "explanations", status=422 if weak else 200, found=found, groups=groups, codes=codes, weak=weak,
-        is_open=is_open, park=visit.park, before={}, said_before={}, base=f"/returns/{found.number}", start=start_of(visit),
+        is_open=is_open, park=visit.park, before={}, said_before={}, closed=False, base=f"/returns/{found.number}", start=start_of(visit),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pipelines.reporting import explain
 from sources.causes import Cause
 from warehouse.ledger.states import State
 from ytb.portal import pages, problems
-from ytb.portal.findings import Group, Line, groups_of, lines_and_causes
+from ytb.portal.findings import Group, Line, groups_of, is_closed, lines_and_causes
 from ytb.portal.visit import Form, Visit
 
 Told = tuple[str, str]
@@ -158,6 +158,7 @@ def _explanations(visit: Visit, weak: Mapping[str, str]) -> Response:
     found = visit.found
     lines, causes = lines_and_causes(visit, found)
     codes = visit.office.programme.codelists["reason_code"].rows.select("code", "name").rows()
+    closed = is_closed(visit)
     with visit.office.ledger.read() as session:
         before = earlier_explanations(session, found.park, found.period)
     told = {line.key for line in lines if line.told is not None}
@@ -166,7 +167,7 @@ def _explanations(visit: Visit, weak: Mapping[str, str]) -> Response:
     return pages.page(
         visit, "explanations", status=422 if weak else 200, found=found,
         groups=cause_forms(lines, causes, visit, weak, proposed(said)), said_before=said,
-        codes=codes, weak=weak, is_open=found.state is State.CHECKED, park=visit.park, before=before,
+        codes=codes, weak=weak, is_open=found.state is State.CHECKED and not closed, closed=closed, park=visit.park, before=before,
         base=f"/submissions/{found.number}", start=("/park", "我的报表"),
     )  # fmt: skip
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
+from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from pipelines.carrying_over import said_before
@@ -23,6 +25,7 @@ from warehouse.ledger import queries
 from warehouse.ledger.approvals import approval_of
 from warehouse.ledger.decisions import decisions_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
+from warehouse.ledger.periods import rounds
 from warehouse.ledger.proposed_values import proposed_values_of
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.submissions import Submission, submissions
@@ -181,6 +184,7 @@ def one(visit: Visit) -> Response:
         decided = decisions_of(session, found.number)
         newest = submissions(session, park=found.park, period=found.period)[-1]
         asked = queries.queries(session, park=found.park, period=found.period)
+        closed = _closed(session, found, visit.now)
         approval = approval_of(session, found.number) if found.state is State.EXPLAINED else None
     titles = pages.form_titles(visit, found.period)
     told = {line.key for line in lines if line.told is not None}
@@ -197,9 +201,22 @@ def one(visit: Visit) -> Response:
         decisions=decided, newest=newest, standing=found.state in STANDING,
         marked=list(marked_names(found)), separable=separable(visit, found), park=visit.park,
         waiting=sum(q.state is queries.QueryState.OPEN for q in asked),
-        place=visit.portal.examiner.place(found.number), approval=approval,
+        place=visit.portal.examiner.place(found.number), approval=approval, closed=closed,
+        has_marks=any(line.is_hard and line.words.cell for line in lines),
         offered=sum(one.is_unchanged and key not in told for key, one in said.items()),
     )  # fmt: skip
+
+
+def _closed(session: Session, found: Submission, now: datetime) -> bool:
+    """Whether its period no longer takes reports of the park."""
+    current = rounds(session).get(found.period)
+    return current is not None and not current.is_open_for(found.park, now)
+
+
+def is_closed(visit: Visit) -> bool:
+    """Whether the period of the submission no longer takes reports of its park, and a correction has to be asked for."""
+    with visit.office.ledger.read() as session:
+        return _closed(session, visit.found, visit.now)
 
 
 def state(visit: Visit) -> Response:

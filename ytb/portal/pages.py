@@ -21,6 +21,7 @@ from schemas.findings import shown_rule
 from schemas.observations import shown_unit
 from schemas.period import Period
 from warehouse.ledger.models import ROLES
+from warehouse.ledger.queries import open_queries
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
 from ytb.portal.figures_shown import figures
@@ -230,10 +231,19 @@ def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTML
         "here": visit.request.url.path,
         "said": SAID.get(visit.query("done"), ""),
         "error": visit.error,
+        "waiting_at": lambda path: _waiting_at(visit, path),
         "who_is": People(visit.office.ledger),
     }
     text = environment().get_template(f"{template}.html.j2").render({**shared, **data})
     return HTMLResponse(text, status_code=422 if visit.error and status == 200 else status)
+
+
+def _waiting_at(visit: Visit, path: str) -> int:
+    """How many things behind an entry of the menu wait for the park; it alone answers queries."""
+    if path != "/queries" or visit.user is None or visit.user.role != "park_reporter" or not visit.user.park:
+        return 0
+    with visit.office.ledger.read() as session:
+        return open_queries(session, visit.user.park)
 
 
 def go(path: str, done: str = "") -> Response:

@@ -20,7 +20,7 @@ from warehouse.ledger.receipts import receipt as receipt_of
 from warehouse.ledger.signatories import LONGEST_NAME, NAMES, Signatories, last_signatories
 from warehouse.ledger.states import State
 from ytb.portal import pages
-from ytb.portal.findings import lines_of
+from ytb.portal.findings import is_closed, lines_of
 from ytb.portal.naming import awaiting
 from ytb.portal.people import People
 from ytb.portal.visit import Visit
@@ -37,7 +37,15 @@ def reporting(visit: Visit) -> Response:
     names = {name: visit.form.get(name) or (getattr(before, name) if before else "") for name in NAMES}
     names["filled_by"] = visit.form.get("filled_by") or visit.who.title
     return pages.page(
-        visit, "report", found=visit.found, names=names, park=visit.park, gap=gap, typed=visit.form, awaits=awaits
+        visit,
+        "report",
+        found=visit.found,
+        names=names,
+        park=visit.park,
+        gap=gap,
+        typed=visit.form,
+        awaits=awaits,
+        closed=is_closed(visit),
     )
 
 

@@ -15,6 +15,7 @@ from pipelines.reminding import standing_reminders
 from pipelines.templates import template_for
 from schemas.errors import RefusalError
 from schemas.period import Period
+from warehouse.ledger import queries
 from warehouse.ledger.corrections import corrections
 from warehouse.ledger.intake import IncomingFile, clean_file_name, files_digest
 from warehouse.ledger.notices import notices
@@ -42,6 +43,7 @@ def due(visit: Visit) -> Response:
         told = notices(session, park=code)[:3]
         urged = standing_reminders(session, code)
         awaits = awaiting(session, mine)
+        asked = queries.queries(session, park=code)
     newest = {one.period: one for one in mine}
     standing = {one.period: one for one in mine if one.state in STANDING}
     may = {period for period, r in every.items() if r.is_open_for(code, visit.now)}
@@ -52,7 +54,11 @@ def due(visit: Visit) -> Response:
         for r in sorted(every.values(), key=lambda r: r.period, reverse=True)
         if r.period not in may
     ]
-    return pages.page(visit, "park_due", park=park, cards=cards, past=past, notices=told, urged=urged, awaits=awaits)
+    waiting = sorted((one for one in asked if one.state is queries.QueryState.OPEN), key=lambda one: (one.due, one.id))
+    return pages.page(
+        visit, "park_due", park=park, cards=cards, past=past, notices=told, urged=urged, awaits=awaits, queries=waiting,
+        today=visit.now.astimezone(BEIJING).date(),
+    )  # fmt: skip
 
 
 def one_round(visit: Visit) -> Response:
