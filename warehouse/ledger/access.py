@@ -122,7 +122,9 @@ def credentials(session: Session, name: str) -> Credentials | None:
     )
 
 
-def set_password(session: Session, name: str, password_hash: str, *, one_time: bool, now: datetime, actor: str) -> None:
+def set_password(
+    session: Session, name: str, password_hash: str, *, one_time: bool, now: datetime, actor: str, reason: str = ""
+) -> None:
     """Give an account a password, end its sessions, lift its lock. The hash is not in the trail.
 
     ``one_time``: somebody else gives it, since it was lost or may be known: the keys of the account's programs end with it.
@@ -133,7 +135,7 @@ def set_password(session: Session, name: str, password_hash: str, *, one_time: b
     row.password_hash, row.password_set_at, row.password_one_time = password_hash, now, one_time
     session.execute(delete(SignInFailureRow).where(SignInFailureRow.account == name))
     action = "password_reset" if one_time else "password_set"
-    trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}")
+    trail.append(session, at=now, actor=actor, action=action, subject=f"user/{name}", reason=reason.strip()[:200])
     end_sessions(session, user=name, now=now, actor=actor, reason="更换密码")
     if one_time:
         revoke_tokens(session, name, now=now, actor=actor)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from warehouse.ledger import access, trail
 from warehouse.ledger.models import ROLES, SCOPED_ROLES, UserRow
 from warehouse.ledger.scopes import require_node
-from warehouse.ledger.users import ENTERPRISE, User, person_of
-
-KEPT = ("security_administrator", "administrator", "auditor", "province_statistician")
-"""Roles an installation is never without, once it has somebody in them."""
+from warehouse.ledger.users import ENTERPRISE, User, person_of, require_another
 
 
 def change_role(
@@ -24,7 +20,7 @@ def change_role(
 
     Its sessions end and the keys of its programs with them; what it did stays its own. A role with a second factor asks for it
     at the next sign-in. Raises RefusalError for oneself, for enterprises (their account is bound to one unit), without a
-    reason, where nothing would change, and for the last active account of ``KEPT``.
+    reason, where nothing would change, and for the last active account of ``users.KEPT``.
     """
     row = session.get(UserRow, name)
     if row is None or row.disabled:
@@ -46,8 +42,8 @@ def change_role(
         raise RefusalError("角色和所属没有变化。")
     if not reason.strip():
         raise RefusalError("更改角色须写明原因。")
-    if role != row.role and row.role in KEPT and _active(session, row.role) < 2:
-        raise RefusalError(f"{name} 是唯一在用的{ROLES[row.role]},须先登记另一位,再更改。")
+    if role != row.role:
+        require_another(session, row, "更改")
     before = {"role_before": row.role, "park_before": row.park}
     trail.append(
         session, at=now, actor=actor, action="role_changed", subject=f"user/{name}", reason=reason.strip()[:200],
@@ -58,8 +54,3 @@ def change_role(
     access.end_sessions(session, user=name, now=now, actor=actor, reason="角色更改")
     access.revoke_tokens(session, name, now=now, actor=actor)
     return person_of(row)
-
-
-def _active(session: Session, role: str) -> int:
-    query = select(func.count()).select_from(UserRow).where(UserRow.role == role, UserRow.disabled.is_(False))
-    return session.scalar(query) or 0

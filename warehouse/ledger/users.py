@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
@@ -16,6 +16,8 @@ from warehouse.ledger.models import ROLES, SCOPED_ROLES, UserRow
 
 ENTERPRISE = "enterprise"
 """The role of an enterprise's own account."""
+KEPT: Final = ("security_administrator", "administrator", "auditor", "province_statistician")
+"""Roles an installation is never without, once it has somebody in them."""
 NOBODY: Final = "没有用户“{name}”。请用 --user 写明以谁的名义办理(不写时是操作系统的用户名);现有账户见 ytb user list,新账户用 ytb user add。"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -104,16 +106,32 @@ def require_user_name(name: str) -> None:
         raise RefusalError(f"用户名“{name}”无效:请用 2 至 64 位字母、数字和 . _ @ -。")
 
 
-def disable_user(session: Session, name: str, *, now: datetime, actor: str, reason: str = "") -> User:
-    """Bar a person from acting; what they did stays theirs. Twice is once."""
+def disable_user(session: Session, name: str, *, now: datetime, actor: str, reason: str) -> User:
+    """Bar a person from acting; what they did stays theirs. Twice is once.
+
+    Raises RefusalError for oneself, without a reason, and for the last active account of ``KEPT``.
+    """
     row = session.get(UserRow, name)
     if row is None:
         raise RefusalError(NOBODY.format(name=name))
     if not row.disabled:
+        if name == actor:
+            raise RefusalError("不能停用自己,请由另一位安全管理员办理。")
+        if not reason.strip():
+            raise RefusalError("停用账户须写明原因。")
+        require_another(session, row, "停用")
         row.disabled = True
         session.flush()
-        trail.append(session, at=now, actor=actor, action="user_disabled", subject=f"user/{name}", reason=reason)
+        told = reason.strip()[:200]
+        trail.append(session, at=now, actor=actor, action="user_disabled", subject=f"user/{name}", reason=told)
     return person_of(row)
+
+
+def require_another(session: Session, row: UserRow, what: str) -> None:
+    """Raise RefusalError for the last active account in a role of ``KEPT``; ``what`` is about to happen to it."""
+    query = select(func.count()).select_from(UserRow).where(UserRow.role == row.role, UserRow.disabled.is_(False))
+    if row.role in KEPT and (session.scalar(query) or 0) < 2:
+        raise RefusalError(f"{row.name} 是唯一在用的{ROLES[row.role]},须先登记另一位,再{what}。")
 
 
 def set_contact(session: Session, name: str, *, email: str, telephone: str, now: datetime, actor: str) -> User:

@@ -66,8 +66,8 @@ def user_role(
 
 
 @user_app.command("disable")
-def user_disable(name: str, reason: Annotated[str, typer.Option()] = "") -> None:
-    """停用用户。"""
+def user_disable(name: str, reason: Annotated[str, typer.Option(help="原因,记入留痕")]) -> None:
+    """停用用户;不能停用自己,唯一的管理员、审计员、省级统计人员不能停用。"""
     with CALL.office.ledger.write() as session:
         users.disable_user(session, name, now=CALL.now, actor=CALL.who, reason=reason)
     emit({"disabled": name}, f"已停用 {name}。")

@@ -68,23 +68,27 @@ def add(visit: Visit) -> Response:
 
 
 def reset(visit: Visit) -> Response:
-    """A new one-time code for somebody who forgot the password; the second factor goes with it."""
-    name = visit.request.path_params["name"]
+    """A new one-time code for somebody who forgot the password; the second factor goes with it. The reason is on the trail."""
+    name, reason = visit.request.path_params["name"], visit.form.get("reason").strip()
     if name == visit.who.name:
         raise RefusalError("不能重置自己的口令,请用“更改口令”。")
+    if not visit.form.get("confirmed") or not reason:
+        raise RefusalError("重置口令须写明原因,并勾选确认:原口令和两步验证作废,本人的登录退出。")
     with visit.office.ledger.write() as session:
         known = access.credentials(session, name)
         if known is not None and known.totp_nonce is not None:
             access.set_second_factor(session, name, None, now=visit.now, actor=visit.who.name)
-    return _with_code(visit, name)
+    return _with_code(visit, name, reason)
 
 
-def _with_code(visit: Visit, name: str) -> Response:
+def _with_code(visit: Visit, name: str, reason: str = "") -> Response:
     code = passwords.one_time_code()
     with visit.portal.hashing:
         kept = visit.portal.settings.hasher.hash(code)
     with visit.office.ledger.write() as session:
-        access.set_password(session, name, kept, one_time=True, now=visit.now, actor=visit.who.name)
+        access.set_password(
+            session, name, kept, one_time=True, now=visit.now, actor=visit.who.name, reason=reason
+        )  # fmt: skip
         is_mailed = (
             visit.portal.courier is not None
             and bool(visit.form.get("by_mail"))
@@ -127,8 +131,6 @@ def role(visit: Visit) -> Response:
 def disable(visit: Visit) -> Response:
     """Bar a person; what they did stays theirs."""
     name = visit.request.path_params["name"]
-    if name == visit.who.name:
-        raise RefusalError("不能停用自己。")
     with visit.office.ledger.write() as session:
         disable_user(session, name, now=visit.now, actor=visit.who.name, reason=visit.form.get("reason"))
         access.end_sessions(session, user=name, now=visit.now, actor=visit.who.name, reason="停用")

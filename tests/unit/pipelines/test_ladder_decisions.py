@@ -74,7 +74,7 @@ def test_only_the_role_of_the_ladder_moves_a_park_and_the_evidence_stays_with_it
 def test_a_disabled_person_decides_nothing(blank: Office) -> None:
     with blank.ledger.write() as session:
         add_user(session, "gone", title="gone", role="province_statistician", now=NOW, actor="admin")
-        disable_user(session, "gone", now=NOW, actor="admin")
+        disable_user(session, "gone", now=NOW, actor="admin", reason="离职")
     with pytest.raises(RefusalError, match="已停用"):
         decide(blank, "LBJJ", "warning", "gone")
 

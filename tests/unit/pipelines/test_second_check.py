@@ -175,7 +175,7 @@ def test_only_people_who_review_get_submissions_and_all_or_none(paper: PaperOffi
         with pytest.raises(RefusalError, match="不是可以审核的账户"):
             allocating.assign(paper.office, [LARGE], name, now=paper.at, actor="zhao")
     with paper.office.ledger.write() as session:
-        disable_user(session, "wang", now=paper.at, actor=ACTOR)
+        disable_user(session, "wang", now=paper.at, actor=ACTOR, reason="离职")
     with pytest.raises(RefusalError, match="不是可以审核的账户"):
         allocating.take(paper.office, [SMALL, LARGE], now=paper.at, actor="wang")
     with pytest.raises(RefusalError, match="没有"):

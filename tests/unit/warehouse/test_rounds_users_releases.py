@@ -105,8 +105,8 @@ def test_people_are_entered_once_and_barred_for_good(office: Any) -> None:
         liu = add_user(session, "liu", title="刘工", role="park_reporter", park="LBXQ", now=office.now, actor="admin")
         assert (liu.role_label, liu.park, liu.disabled) == ("园区填报人员", "LBXQ", False)
         add_user(session, "chen", title="", role="province_statistician", now=office.now, actor="admin")
-        assert disable_user(session, "liu", now=office.now, actor="admin").disabled
-        assert disable_user(session, "liu", now=office.now, actor="admin").disabled
+        assert disable_user(session, "liu", now=office.now, actor="admin", reason="离职").disabled
+        assert disable_user(session, "liu", now=office.now, actor="admin", reason="离职").disabled
         assert [(one.name, one.title) for one in users(session)] == [("chen", "chen"), ("liu", "刘工")]
         for wrong, message in (
             ({"name": "liu", "role": "reviewer"}, "已存在"),
@@ -119,7 +119,7 @@ def test_people_are_entered_once_and_barred_for_good(office: Any) -> None:
         with pytest.raises(RefusalError, match="没有用户“wang”"):
             user(session, "wang")
         with pytest.raises(RefusalError, match="没有用户“wang”"):
-            disable_user(session, "wang", now=office.now, actor="admin")
+            disable_user(session, "wang", now=office.now, actor="admin", reason="离职")
 
 
 def test_releases_are_numbered_in_turn_and_withdrawn_with_a_reason(office: Any) -> None:

@@ -226,11 +226,16 @@ def test_a_code_sent_by_mail_is_not_shown(inst: Installation) -> None:
     made = replace(portal_of(inst.home, lambda: inst.at, Settings(hasher=CHEAP), office=inst.office), courier=sender)
     guard = Browser(create_app(made))
     guard.sign_in("security_administrator", PASSWORD)
-    sent = guard.post(f"/users/{CLERK}/reset", {"by_mail": "1"}, page="/users")
+    sent = guard.post(f"/users/{CLERK}/reset", {"by_mail": "1", "reason": "忘记口令", "confirmed": "1"}, page="/users")
     assert sent.location == "/users?done=mailed" and sender.once() == 1
     code = mail.sent[0].body.split("一次性代码:")[1].split()[0]
     assert Browser(create_app(made)).sign_in(CLERK, code).status == 303
-    assert guard.post("/users/reviewer/reset", {"by_mail": "1"}, page="/users").status == 200  # no address: on paper
+    assert (
+        guard.post(
+            "/users/reviewer/reset", {"by_mail": "1", "reason": "忘记口令", "confirmed": "1"}, page="/users"
+        ).status
+        == 200
+    )  # no address: on paper
 
 
 def test_nothing_is_written_where_nothing_is_configured(inst: Installation) -> None:

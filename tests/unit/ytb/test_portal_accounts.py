@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -16,7 +17,7 @@ from warehouse.ledger import access
 from warehouse.ledger.models import ROLES, UserRow
 from warehouse.ledger.role_changes import change_role
 from warehouse.ledger.trail import events
-from warehouse.ledger.users import add_user, user, users
+from warehouse.ledger.users import add_user, disable_user, user, users
 from warehouse.ledger.verify import verify_ledger
 from ytb.portal.demo_accounts import seed_demo_accounts
 
@@ -78,19 +79,28 @@ def test_a_role_is_changed_with_a_reason_and_the_person_signs_in_anew(inst: Inst
 
 def test_nobody_raises_themselves_and_the_last_administrator_stays(inst: Installation) -> None:
     with inst.office.ledger.write() as session:
-        how = {"park": None, "reason": "轮岗", "now": inst.at}
+        how: dict[str, Any] = {"park": None, "reason": "轮岗", "now": inst.at}
         with pytest.raises(RefusalError, match="不能更改自己的角色"):
             change_role(
                 session, "security_administrator", role="province_statistician", actor="security_administrator", **how
-            )  # type: ignore[arg-type]
+            )
         for last in ("administrator", "auditor", "province_statistician"):
             with pytest.raises(RefusalError, match="唯一在用"):
-                change_role(session, last, role="analyst", actor="security_administrator", **how)  # type: ignore[arg-type]
+                change_role(session, last, role="analyst", actor="security_administrator", **how)
+        out: dict[str, Any] = {"now": inst.at, "actor": "security_administrator"}
+        for name, reason, why in (
+            ("administrator", "离职", "唯一在用"), ("auditor", "离职", "唯一在用"), ("province_statistician", "离职", "唯一在用"),
+            ("zheng", " ", "须写明原因"), ("security_administrator", "离职", "不能停用自己"),
+        ):  # fmt: skip
+            with pytest.raises(RefusalError, match=why):
+                disable_user(session, name, reason=reason, **out)
+        with pytest.raises(RefusalError, match="唯一在用的安全管理员"):
+            disable_user(session, "security_administrator", reason="离职", now=inst.at, actor="root")
         with pytest.raises(RefusalError, match="与企业绑定"):
-            change_role(session, "enterprise", role="analyst", actor="security_administrator", **how)  # type: ignore[arg-type]
-        change_role(session, "wu", role="auditor", actor="security_administrator", **how)  # type: ignore[arg-type]
-        change_role(session, "auditor", role="analyst", actor="security_administrator", **how)  # type: ignore[arg-type]
-        change_role(session, "auditor", role="auditor", actor="security_administrator", **how)  # type: ignore[arg-type]
+            change_role(session, "enterprise", role="analyst", actor="security_administrator", **how)
+        change_role(session, "wu", role="auditor", actor="security_administrator", **how)
+        change_role(session, "auditor", role="analyst", actor="security_administrator", **how)
+        change_role(session, "auditor", role="auditor", actor="security_administrator", **how)
     with inst.office.ledger.read() as session:
         assert verify_ledger(session).problems == ()
 

@@ -16,6 +16,7 @@ from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import PASSWORD, Installation, installation
 from warehouse.ledger import access, trail
 from warehouse.ledger.chain_checks import last_check
+from warehouse.ledger.trail import events
 from ytb.portal import passwords
 
 CLERK = "park_reporter-LBGX"
@@ -188,9 +189,14 @@ def test_a_code_that_nobody_used_in_a_fortnight_lets_nobody_in_and_a_reset_ends_
     address, bearer = "/api/v1/parks/LBJJ/periods/2015-Q1/submissions", f"Bearer {token}"
     assert Browser(inst.app).get(address, Authorization=bearer).status == 200
     guard = signed_in(inst, "security_administrator")
-    page = guard.post(f"/users/{clerk}/reset", page="/users").text
+    for lacking in ({"reason": "忘记口令"}, {"confirmed": "1", "reason": " "}):
+        assert "须写明原因,并勾选确认" in guard.post(f"/users/{clerk}/reset", lacking, page="/users").text
+    assert Browser(inst.app).get(address, Authorization=bearer).status == 200
+    page = guard.post(f"/users/{clerk}/reset", {"reason": "忘记口令", "confirmed": "1"}, page="/users").text
     code = page.split('class="big-code">')[1].split("<")[0]
     assert Browser(inst.app).get(address, Authorization=bearer).status == 401
+    with inst.office.ledger.read() as session:
+        assert [e.reason for e in events(session, f"user/{clerk}") if e.action == "password_reset"][-1] == "忘记口令"
     try:
         inst.at = start + timedelta(days=14, seconds=1)
         assert "已超过 14 天" in Browser(inst.app).sign_in(clerk, code).text

@@ -114,5 +114,5 @@ def test_an_approver_who_left_holds_nothing_up(tmp_path: Path) -> None:
     inst = installation(tmp_path / "home")
     with inst.office.ledger.write() as session:
         assert has_approver(session, "LBJJ", START.date()) and not has_approver(session, "LBGX", START.date())
-        disable_user(session, "park_approver", now=inst.at, actor="x")
+        disable_user(session, "park_approver", now=inst.at, actor="x", reason="离职")
         assert not has_approver(session, "LBJJ", START.date())
