@@ -113,3 +113,21 @@ def test_every_page_with_long_names_and_hundreds_of_findings(looked: Looked) -> 
         context.close()
     assert not found, "\n".join(found)
     assert met
+
+
+@pytest.mark.slow
+def test_words_for_the_blind_in_a_wide_table_do_not_widen_the_page_of_a_phone(looked: Looked) -> None:
+    context = looked.enter("reviewer")
+    page = context.pages[0]
+    page.set_viewport_size(PHONE)
+    page.goto(f"{looked.address}/figures")
+    # A table of figures as of a release: the links 溯源 stand in its last column, behind the edge of the window.
+    cells = "".join(f"<td class='t'>第 {n} 列的一个长名称</td>" for n in range(8))
+    link = "<td><a href='#'>溯源<span class='hidden-text'> 兰州高新区</span></a></td>"
+    page.evaluate(
+        "html => document.querySelector('main').insertAdjacentHTML('beforeend', html)",
+        f"<div class='table-wrap'><table><tbody><tr>{cells}{link}</tr></tbody></table></div>",
+    )
+    assert page.evaluate("document.querySelector('.table-wrap').scrollWidth") > PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
