@@ -15,7 +15,7 @@ from pipelines.previewing import basis_of, read_preview
 from schemas.period import Period
 from warehouse.home import Home
 from warehouse.ledger import queries
-from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.columns import shown_deadline
 from warehouse.ledger.corrections import corrections
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Timeliness, round_of, timeliness
@@ -151,7 +151,7 @@ def _granted(session: Session, period: Period, now: datetime) -> list[str]:
             found.append(f"{name}(申请未答复)")
         elif one.until is not None and now < one.until:
             done = one.park in accepted and one.decided_at is not None and accepted[one.park] > one.decided_at
-            found += [] if done else [f"{name}(可更正至 {one.until.astimezone(SHANGHAI):%Y-%m-%d %H:%M})"]
+            found += [] if done else [f"{name}(可更正至 {shown_deadline(one.until)})"]
     return found
 
 

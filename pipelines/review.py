@@ -19,6 +19,7 @@ from pipelines.second_check import second_check
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import decisions
+from warehouse.ledger.columns import shown_deadline
 from warehouse.ledger.explanations import Explanation, explanations_of
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import Timeliness, timeliness
@@ -322,11 +323,10 @@ def reminders(office: Office, period: Period, *, now: datetime, owing: Sequence[
             if left.days
             else "今天截止"
         )
-        deadline = one.deadline.astimezone(now.tzinfo)
         found.append(
             (
                 one,
-                f"{names.get(one.park, one.park)}:您单位 {period.title}报表{done},{when}(截止 {deadline:%Y-%m-%d %H:%M})。请登录系统或联系统计机构办理。",
+                f"{names.get(one.park, one.park)}:您单位 {period.title}报表{done},{when}(截止 {shown_deadline(one.deadline)})。请登录系统或联系统计机构办理。",
             )
         )
     return found

@@ -79,7 +79,7 @@ def _known(office: Office, programme: Programme, period: Period, park: str) -> _
         current = round_of(session, period)
     owing = _owing(office, edition, period, units)
     units = _with_prefilled(units, previous, edition, period) if units.height else units
-    deadline = _printed(current.deadline_of(park)) if current else ""
+    deadline = printed_deadline(current.deadline_of(park)) if current else ""
     return _Known(units, previous, year_earlier, owing, other_periods, deadline)
 
 
@@ -131,11 +131,12 @@ def _other_periods(
     }
 
 
-def _printed(deadline: datetime) -> str:
-    """A deadline as forms print it: midnight is 24时 of the day before."""
+def printed_deadline(deadline: datetime) -> str:
+    """A deadline as forms print it: midnight is 24时 of the day before; minutes where it is no full hour."""
     local = deadline.astimezone(SHANGHAI)
     day, hour = (local - timedelta(days=1), 24) if local.hour == local.minute == 0 else (local, local.hour)
-    return f"{day.year}年{day.month}月{day.day}日{hour}时前"
+    minutes = f"{local.minute}分" if local.minute else ""
+    return f"{day.year}年{day.month}月{day.day}日{hour}时{minutes}前"
 
 
 def _frames(history: History, period: Period, park: str) -> dict[str, pl.DataFrame]:

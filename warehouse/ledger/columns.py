@@ -40,6 +40,14 @@ def shown_instant(at: datetime) -> str:
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def shown_deadline(deadline: datetime) -> str:
+    """A deadline as the programme writes it: midnight is 24:00 of the day before. 2025-04-15 24:00."""
+    local = deadline.astimezone(SHANGHAI)
+    if (local.hour, local.minute) == (0, 0):
+        return f"{local - timedelta(days=1):%Y-%m-%d} 24:00"
+    return f"{local:%Y-%m-%d %H:%M}"
+
+
 def canonical_json(value: object) -> str:
     """The one spelling of a value: sorted keys, no spaces, no NaN."""
     return _ENCODER.encode(value)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import trail
-from warehouse.ledger.columns import read_instant, shown_instant
+from warehouse.ledger.columns import read_instant, shown_deadline
 from warehouse.ledger.models import RoundEventRow, SubmissionRow, TrailRow
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
@@ -69,7 +69,7 @@ def open_round(
     if before is not None and not reason.strip():
         raise RefusalError(f"{period} 已关网;重新开网须写明原因。")
     if deadline <= now:
-        raise RefusalError(f"截止时间 {shown_instant(deadline)} 已过,请另定(命令行写 --deadline 日期)。")
+        raise RefusalError(f"截止时间 {shown_deadline(deadline)} 已过,请另定(命令行写 --deadline 日期)。")
     return _record(session, period, "open", edition=edition, deadline=deadline, reason=reason, now=now, actor=actor)
 
 
@@ -98,7 +98,7 @@ def extend_round(
         raise RefusalError("延长期限须写明原因。")
     current = before.deadline_of(park) if park else before.deadline
     if deadline <= current:
-        raise RefusalError(f"新的截止时间须晚于现在的截止时间 {shown_instant(current)}。")
+        raise RefusalError(f"新的截止时间须晚于现在的截止时间 {shown_deadline(current)}。")
     return _record(
         session,
         period,
@@ -123,7 +123,7 @@ def grant_time(
     if not reason.strip():
         raise RefusalError("关网后准予更正须写明原因。")
     if until <= now:
-        raise RefusalError(f"可以更正的期限 {shown_instant(until)} 已过,请另定。")
+        raise RefusalError(f"可以更正的期限 {shown_deadline(until)} 已过,请另定。")
     return _record(
         session, period, "extend", edition=before.edition, deadline=until, park=park, reason=reason, now=now, actor=actor
     )  # fmt: skip

@@ -19,6 +19,7 @@ from schemas.period import Period
 from warehouse.home import create_home, load_config, open_home
 from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
+from warehouse.ledger.columns import shown_deadline
 from warehouse.ledger.migrate import current_revision, existing_ledger, upgrade
 from warehouse.ledger.session import ledger_of, reachable
 from ytb.cli import applications, people, programmes
@@ -200,7 +201,7 @@ def period_open(
             actor=CALL.who,
             reason=reason,
         )
-    emit(made, f"{p} 已开网({made.edition} 版),截止 {beijing(made.deadline)}。")
+    emit(made, f"{p} 已开网({made.edition} 版),截止 {shown_deadline(made.deadline)}。")
 
 
 @period_app.command("close")
@@ -224,7 +225,10 @@ def period_extend(
         made = periods.extend_round(
             session, p, deadline=_deadline(deadline, p), reason=reason, park=park, now=CALL.now, actor=CALL.who
         )
-    emit(made, f"{p}{' ' + park if park else ''} 延期至 {beijing(made.deadline_of(park) if park else made.deadline)}。")
+    emit(
+        made,
+        f"{p}{' ' + park if park else ''} 延期至 {shown_deadline(made.deadline_of(park) if park else made.deadline)}。",
+    )
 
 
 @period_app.command("status")

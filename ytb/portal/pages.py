@@ -20,6 +20,7 @@ from exports.safe_text import safe_csv
 from schemas.findings import shown_rule
 from schemas.observations import shown_unit
 from schemas.period import Period
+from warehouse.ledger.columns import shown_deadline
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.queries import open_queries
 from warehouse.ledger.return_models import ReturnState
@@ -135,10 +136,7 @@ def beijing(at: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
 
 def until(deadline: datetime) -> str:
     """A deadline as the programme writes it: midnight is 24:00 of the day before."""
-    local = deadline.astimezone(BEIJING)
-    if (local.hour, local.minute) == (0, 0):
-        return f"{local - timedelta(days=1):%Y-%m-%d} 24:00"
-    return beijing(deadline)
+    return shown_deadline(deadline)
 
 
 def countdown(deadline: datetime, now: datetime) -> str:

@@ -1,12 +1,12 @@
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from schemas.errors import RefusalError
 from schemas.period import Period
-from warehouse.ledger.columns import SHANGHAI
+from warehouse.ledger.columns import SHANGHAI, shown_deadline
 from warehouse.ledger.periods import close_round, extend_round, open_round, round_of, rounds, timeliness
 from warehouse.ledger.releases import (
     current_release,
@@ -98,6 +98,12 @@ def test_a_bad_later_upload_takes_nothing_from_what_was_reported(office: Any) ->
     with office.ledger.read() as session:
         (filed,) = timeliness(session, Q1, now=at(1, 12), owing=["LBXQ"])
     assert filed.latest is not None and (filed.latest.number, filed.draft) == (better, None)
+
+
+def test_a_deadline_at_midnight_is_2400_of_the_day_before() -> None:
+    assert shown_deadline(at(16)) == "2025-04-15 24:00"
+    assert shown_deadline(datetime(2025, 4, 15, 20, 52, tzinfo=UTC)) == "2025-04-16 04:52"
+    assert shown_deadline(datetime(2025, 4, 15, 16, tzinfo=UTC)) == "2025-04-15 24:00"
 
 
 def test_people_are_entered_once_and_barred_for_good(office: Any) -> None:

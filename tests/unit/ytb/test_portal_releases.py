@@ -157,8 +157,7 @@ def test_the_checklist_says_what_is_open_until_it_is_done(tmp_path: Path) -> Non
     made.file("LBJJ", Q1, {u: firm(90) for u in PARKS["LBJJ"]}, upto="checked")
     drafted = standing()  # what was accepted stands, the draft is noted
     assert (drafted["mending"], drafted["hard"], drafted["corrections"]) == ("note", "done", "open")
-    told = reminders(made.office, Q1, now=made.at, owing=list(PARKS))
-    assert told == []
+    assert reminders(made.office, Q1, now=made.at, owing=list(PARKS)) == []
     made.file("LBJJ", Q1, {u: firm(95) for u in PARKS["LBJJ"]}, upto="accepted")
     assert standing()["corrections"] == "done"
 
