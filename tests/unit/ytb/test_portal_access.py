@@ -150,7 +150,7 @@ def test_a_new_person_gets_a_code_once_and_must_change_it_before_anything_else(i
     weak = li.post("/password", {"old": code, "new": "short", "again": "short"}, page="/password")
     assert weak.status == 422 and "口令太弱" in weak.text
     good = {"old": code, "new": "Long-enough-4-me", "again": "Long-enough-4-me"}
-    assert li.post("/password", good, page="/password").location == "/account?done=password"
+    assert li.post("/password", good, page="/password").location == "/park?done=password"
     assert li.get("/park").status == 200
     assert Browser(inst.app).sign_in("li", code).status == 422
 
