@@ -86,7 +86,7 @@ def release_checklist(
         ),
         _missing(matters or what_matters(office, period)),
         Item("queries", "查询已了结", _done(not asked), f"还有 {len(asked)} 条未了结。" if asked else "没有未了结的查询。"),
-        *([Item("ledger", "台账与留痕核验", _done(not problems), problems[0] if problems else "台账与留痕一致;文件和发布的核验见 ytb verify。")]
+        *([Item("ledger", "台账与留痕核验", _done(not problems), problems[0] if problems else "台账与留痕一致;文件和发布的完整核验由管理员另行办理。")]
           if with_ledger else []),
         _previewed(home, period, basis),
         Item(

@@ -65,11 +65,11 @@ def open_round(
     """Open 开网 a round, or open a closed one again, which needs a reason."""
     before = round_of(session, period)
     if before is not None and before.is_open:
-        raise RefusalError(f"{period} 已开网;延长期限请用 ytb period extend。")
+        raise RefusalError(f"{period} 已开网;要延长期限,请办理延期。")
     if before is not None and not reason.strip():
         raise RefusalError(f"{period} 已关网;重新开网须写明原因。")
     if deadline <= now:
-        raise RefusalError(f"截止时间 {shown_deadline(deadline)} 已过,请另定(命令行写 --deadline 日期)。")
+        raise RefusalError(f"截止时间 {shown_deadline(deadline)} 已过,请另定截止日期。")
     return _record(session, period, "open", edition=edition, deadline=deadline, reason=reason, now=now, actor=actor)
 
 

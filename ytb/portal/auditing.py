@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from warehouse.ledger import trail
 from warehouse.ledger.chain_checks import ChainCheck, check_whole_trail, last_check
 from warehouse.ledger.columns import shown_instant
 from warehouse.ledger.models import ROLES
+from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
 from warehouse.ledger.users import users
 from ytb.portal import pages
@@ -33,7 +34,7 @@ HEADS = (
     "内容", "校验值",
 )  # fmt: skip
 EVENTS_SHOWN = 200
-STATES = {str(state): state.label for state in State}
+STATES = {str(state): state.label for state in (*ReturnState, *State)}
 #: What the auditor reads for an action of the trail; one that is not here is shown as it is kept.
 ACTIONS = {
     "received": "接收", "read": "读取", "checked": "审核", "failed": "审核未通过", "explained": "说明齐全", "reported": "报送",
@@ -82,12 +83,38 @@ FACTS = {
 }  # fmt: skip
 
 
-def _told(one: trail.Event) -> list[tuple[str, str]]:
-    """The facts of a link in words, as far as there are words for them."""
-    return [
-        (FACTS.get(key, key), ROLES.get(str(value), str(value)) if key in ("role", "role_before") else str(value))
-        for key, value in one.payload.items()
-    ]
+def _told(one: trail.Event, pages_: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The facts of a link in words, as far as there are words for them. ``pages_``: the name of a route → what its page is called."""
+    return [(FACTS.get(key, key), _in_words(key, value, pages_)) for key, value in one.payload.items()]
+
+
+#: What the trail calls a page that has no entry in the menu.
+PAGES = {
+    "submission": "审核结果", "explanations": "情况说明", "changes": "与上次对照", "marked": "标注工作簿", "report": "报送",
+    "receipt": "回执", "check_table": "报表校验表", "queries": "查询", "review": "审核", "figures_of": "一份报送的数据",
+    "own_return": "企业自填表", "return_marked": "企业标注工作簿", "return_file": "企业原工作簿", "return_explanations": "企业情况说明",
+    "template": "本期模板", "own_template": "企业工作簿", "unit_history": "一家企业的历次数据", "trace": "追溯",
+    "original": "原文件", "check_table_file": "报表校验表(PDF)", "changes_csv": "与上次对照(CSV)", "correction_evidence": "更正申请的证明文件",
+    "approval": "园区审核", "chase": "企业交表情况", "chase_file": "企业交表情况(下载)", "collate_page": "汇集",
+    "return_evidence": "企业确认的证明文件", "application_evidence": "名录变动申请的证明文件", "matters": "影响大的问题", "on_site": "现场核查",
+    "own_data_all_book": "本园区各期数据(Excel)", "own_data_all_csv": "本园区各期数据(CSV)", "own_data_book": "本园区数据(Excel)",
+    "own_data_csv": "本园区数据(CSV)", "own_data_national": "国家火炬表式", "records": "部门记录", "unit_data_file": "个体数据",
+    "trail_csv": "留痕(CSV)",
+}  # fmt: skip
+
+
+def _pages(visit: Visit) -> dict[str, str]:
+    """The name of a route → what its page is called."""
+    return {route.name: route.menu or route.title for route in visit.portal.routes if route.menu or route.title} | PAGES
+
+
+def _in_words(key: str, value: object, pages_: Mapping[str, str]) -> str:
+    """A fact as people read it; one that is not there is said not to be."""
+    if value is None or value == "":
+        return "无"
+    if key in ("role", "role_before"):
+        return ROLES.get(str(value), str(value))
+    return pages_.get(str(value), str(value)) if key == "page" else str(value)
 
 
 def _wanted(visit: Visit) -> trail.Wanted:
@@ -133,7 +160,7 @@ def trail_page(visit: Visit) -> Response:
     query = urlencode({name: value for name, value in filters.items() if value})
     return pages.page(
         visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since, verdict=verdict, kept=visit.query("head"),
-        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, told={one.seq: _told(one) for one in found}, words=ACTIONS, states=STATES,
+        is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, told={one.seq: _told(one, _pages(visit)) for one in found}, words=ACTIONS, states=STATES,
     )  # fmt: skip
 
 

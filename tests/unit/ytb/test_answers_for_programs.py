@@ -61,7 +61,7 @@ def test_a_day_is_a_deadline_to_its_end_and_a_past_one_says_what_to_write(
     home = ["--home", str(tmp_path / "home")]
     assert main([*home, "init"]) == 0
     assert main([*home, "period", "open", "2016-Q1"]) == 1
-    assert "已过,请另定(命令行写 --deadline 日期)" in capsys.readouterr().err
+    assert "已过,请另定截止日期" in capsys.readouterr().err
     assert main([*home, "period", "open", "2016-Q1", "--deadline", "月底"]) == 2
     assert "截止时间“月底”无效" in capsys.readouterr().err
     assert main([*home, "--json", "period", "open", "2016-Q1", "--deadline", typed]) == 0

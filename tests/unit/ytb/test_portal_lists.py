@@ -12,6 +12,8 @@ from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import OTHER_UNIT, PASSWORD, UNIT, Installation, installation
 from warehouse.ledger import proposals, trail
 from warehouse.ledger.proposals import NewProposal, record_proposals
+from ytb.portal import auditing
+from ytb.portal.routes import ROUTES
 
 ODD = "91620102900004{:03d}X"
 
@@ -110,3 +112,13 @@ def test_the_trail_goes_on_behind_its_first_page_and_finds_people_by_name(
     assert {(one["姓名"], one["角色和所属"]) for one in by_name} == {("审计管理员", "审计管理员")}
     assert {(one["动作"], one["动作名称"]) for one in by_name} >= {("signed_in", "登录"), ("viewed", "查看")}
     assert {(one["新状态"], one["新状态名称"]) for one in rows_of("action=received")} == {("received", "已接收")}
+
+
+def test_the_trail_tells_pages_states_and_what_is_missing_in_words(inst: Installation) -> None:
+    called = auditing.PAGES.keys() | {route.name for route in ROUTES if route.menu or route.title}
+    assert {route.name for route in ROUTES if route.reads} <= called
+    number = inst.returned("LBGX", UNIT, hard=1)
+    assert signed_in(inst, "enterprise").get(f"/returns/{number}").status == 200
+    page = signed_in(inst, "auditor").get("/trail").text
+    assert "页面 企业自填表" in page and "own_return" not in page
+    assert "→ faulty" not in page and "None" not in page.split("<tbody>")[1].split("</tbody>")[0]
