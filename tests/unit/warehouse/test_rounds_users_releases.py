@@ -55,6 +55,11 @@ def test_a_round_is_opened_extended_closed_and_opened_again(office: Any) -> None
         assert list(rounds(session)) == [Q1]
 
 
+def test_a_round_of_a_year_to_come_is_a_slip_of_the_pen(office: Any) -> None:
+    with office.ledger.write() as session, pytest.raises(RefusalError, match="请核对年份"):
+        open_round(session, Period(2030, quarter=1), edition="2025", deadline=at(30), now=at(1), actor="chen")
+
+
 def test_who_is_in_time_late_overdue_or_still_has_time(office: Any) -> None:
     with office.ledger.write() as session:
         open_round(session, Q1, edition="2025", deadline=at(1, 10), now=at(1), actor="chen")
