@@ -62,14 +62,14 @@ class Timeliness:
 def open_round(
     session: Session, period: Period, *, edition: str, deadline: datetime, now: datetime, actor: str, reason: str = ""
 ) -> Round:
-    """Open 开网 a round, or open a closed one again, which needs a reason. Raises RefusalError for a year that has not begun."""
+    """Open 开网 a round, or open a closed one again, which needs a reason. Raises RefusalError for a year after the next."""
     before = round_of(session, period)
     if before is not None and before.is_open:
         raise RefusalError(f"{period} 已开网;要延长期限,请办理延期。")
     if before is not None and not reason.strip():
         raise RefusalError(f"{period} 已关网;重新开网须写明原因。")
-    if period.year > now.astimezone(SHANGHAI).year:
-        raise RefusalError(f"{period} 还没有到:{period.year} 年开始后才能开网,请核对年份。")
+    if period.year > now.astimezone(SHANGHAI).year + 1:
+        raise RefusalError(f"{period} 还很远:最早在前一年开网,请核对年份。")
     if deadline <= now:
         raise RefusalError(f"截止时间 {shown_deadline(deadline)} 已过,请另定截止日期。")
     return _record(session, period, "open", edition=edition, deadline=deadline, reason=reason, now=now, actor=actor)

@@ -108,7 +108,7 @@ def test_only_scores_that_entered_a_mean_count_as_raised_to_its_floor() -> None:
     own = system(G="covered")
     year = scored(own, "-5,20,30,40", ",-6,30,40")  # of the second unit G has a third of its weight: it is missing
     assert [s.split(")")[0] for s in raised_findings(own, year)] == [
-        "G 按 geometric 合成,有 1 个得分低于下限 0.01,按下限计入(U0 的 a -5;逐格见 scores.csv 的 raised_to"
+        "G 按 geometric 合成,有 1 个得分低于下限 0.01,按下限计入(U0 的 a -5.000;逐格见 scores.csv 的 raised_to"
     ]
     raised = scores_frame(own, [year]).filter(pl.col("raised_to").is_not_null())
     assert raised.select("unit", "node").rows() == [("U0", "a")]

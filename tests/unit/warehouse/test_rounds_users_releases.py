@@ -55,7 +55,7 @@ def test_a_round_is_opened_extended_closed_and_opened_again(office: Any) -> None
         assert list(rounds(session)) == [Q1]
 
 
-def test_a_round_of_a_year_to_come_is_a_slip_of_the_pen(office: Any) -> None:
+def test_a_round_years_ahead_is_a_slip_of_the_pen(office: Any) -> None:
     with office.ledger.write() as session, pytest.raises(RefusalError, match="请核对年份"):
         open_round(session, Period(2030, quarter=1), edition="2025", deadline=at(30), now=at(1), actor="chen")
 
