@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class Disk:
         if call.name == "openat":
             self._places[call.descriptor] = 0
             if "O_CREAT" in call.flags and self.root in call.path.parents and call.path not in self.names:
-                self._rename({call.path: File()})
+                self._become({call.path: File()})
         elif self.root not in (call.path, *call.path.parents):
             return
         elif call.name in ("write", "pwrite64"):
@@ -97,21 +97,18 @@ class Disk:
         elif call.name in ("fsync", "fdatasync"):
             self._sync(call.path)
         elif call.name == "rename":
-            self._rename({call.path: ..., Path(call.texts[1].decode()): self.names[call.path]})
+            self._become({Path(call.texts[1].decode()): self.names[call.path]}, gone=call.path)
         elif call.name == "unlink":
-            self._rename({call.path: ...})
+            self._become({}, gone=call.path)
         elif call.name == "mkdir":
-            self._rename({call.path: None})
+            self._become({call.path: None})
 
     def _file(self, call: Call) -> File:
         return self.names.get(call.path) or File()  # a file without a name any more is nobody's
 
-    def _rename(self, changed: dict[Path, File | object | None]) -> None:
-        for path, file in changed.items():
-            if file is ...:
-                self.names.pop(path)
-            else:
-                self.names[path] = file  # type: ignore[assignment]
+    def _become(self, there: Mapping[Path, File | None], gone: Path | None = None) -> None:
+        """The tree with the names ``there`` and without ``gone``, in one step."""
+        self.names = {**{path: file for path, file in self.names.items() if path != gone}, **there}
         self.changes.append(dict(self.names))
 
     def _sync(self, path: Path) -> None:

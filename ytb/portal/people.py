@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
@@ -74,21 +74,19 @@ def _marked(people: People, name: str, *, with_place: bool) -> Markup:
     )
 
 
+def _listed(context: Context, names: str | None, *, with_place: bool) -> Markup:
+    """One name, or several with commas between."""
+    each = names.split(",") if names else ()
+    return Markup("、").join(_marked(context["who_is"], one, with_place=with_place) for one in each)
+
+
 @pass_context
 def person(context: Context, name: str | None) -> Markup:
     """A person in a page: the name; role, park and login in the tooltip."""
-    return (
-        Markup("、").join(_marked(context["who_is"], one, with_place=False) for one in name.split(","))
-        if name
-        else escape("")
-    )
+    return _listed(context, name, with_place=False)
 
 
 @pass_context
 def person_with_place(context: Context, name: str | None) -> Markup:
     """A person in a page, with role and park behind the name."""
-    return (
-        Markup("、").join(_marked(context["who_is"], one, with_place=True) for one in name.split(","))
-        if name
-        else escape("")
-    )
+    return _listed(context, name, with_place=True)
