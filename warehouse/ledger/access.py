@@ -128,10 +128,13 @@ def set_password(
     """Give an account a password, end its sessions, lift its lock. The hash is not in the trail.
 
     ``one_time``: somebody else gives it, since it was lost or may be known: the keys of the account's programs end with it.
+    Raises RefusalError where that takes the place of a password the account has and no reason is given.
     """
     row = session.get(UserRow, name)
     if row is None or row.disabled:
         raise RefusalError(f"用户“{name}”不存在或已停用。")
+    if one_time and row.password_hash and not reason.strip():
+        raise RefusalError("重置口令须写明原因:原口令作废,本人的登录退出,程序用的令牌作废。")
     row.password_hash, row.password_set_at, row.password_one_time = password_hash, now, one_time
     session.execute(delete(SignInFailureRow).where(SignInFailureRow.account == name))
     action = "password_reset" if one_time else "password_set"

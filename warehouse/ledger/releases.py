@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger import trail
+from warehouse.ledger.columns import stored_instant
 from warehouse.ledger.models import ReleaseRow
 
 
@@ -44,7 +45,11 @@ def next_release_id(session: Session, period: Period) -> str:
 def record_release(
     session: Session, release_id: str, *, period: Period, manifest: str, now: datetime, actor: str, note: str = ""
 ) -> Release:
-    """Enter a release whose files and manifest are on disk. Raises RefusalError where its turn is not now."""
+    """Enter a release whose files and manifest are on disk. Raises RefusalError where its turn is not now.
+
+    ``now`` is when it was begun, and its time of release. Others go on while it is computed: its link of the trail has the time of
+    the last of theirs where that is later, and says when it was begun, so that the trail does not go back in time.
+    """
     if release_id != (expected := next_release_id(session, period)):
         raise RefusalError(f"发布编号 {release_id} 与应有的 {expected} 不符:可能有另一发布刚刚完成,请重新发布。")
     session.add(
@@ -59,15 +64,16 @@ def record_release(
         )
     )
     session.flush()
+    at = max(now, trail.last_instant(session) or now)
     trail.append(
         session,
-        at=now,
+        at=at,
         actor=actor,
         action="released",
         subject=f"release/{release_id}",
         to_state="published",
         reason=note,
-        payload={"manifest": manifest},
+        payload={"manifest": manifest} | ({"begun": stored_instant(now)} if at > now else {}),
     )
     return release(session, release_id)
 

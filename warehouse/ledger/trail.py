@@ -93,6 +93,12 @@ def head(session: Session) -> Head:
     return Head(last.seq, last.hash) if last else Head(0, GENESIS)
 
 
+def last_instant(session: Session) -> datetime | None:
+    """When the last link was added; None in an empty trail."""
+    at = session.scalar(select(TrailRow.at).order_by(TrailRow.seq.desc()).limit(1))
+    return read_instant(at) if at else None
+
+
 def hash_at(session: Session, seq: int) -> str | None:
     """The hash of one link as it stands; None where there is no such link."""
     return session.scalar(select(TrailRow.hash).where(TrailRow.seq == seq))

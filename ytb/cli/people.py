@@ -86,7 +86,10 @@ def user_contact(
 
 
 @user_app.command("code")
-def user_code(name: str) -> None:
+def user_code(
+    name: str,
+    reason: Annotated[str, typer.Option(help="原因,记入留痕;账户已有口令的须写:原口令、登录和程序用的令牌作废")] = "",
+) -> None:
     """生成门户的一次性代码,交给本人;首次登录后须更改。"""
     # The hash costs a package of its own modules; other commands need not load it.
     from warehouse.ledger import access
@@ -95,5 +98,5 @@ def user_code(name: str) -> None:
     code = one_time_code()
     kept = Hasher().hash(code)
     with CALL.office.ledger.write() as session:
-        access.set_password(session, name, kept, one_time=True, now=CALL.now, actor=CALL.who)
+        access.set_password(session, name, kept, one_time=True, now=CALL.now, actor=CALL.who, reason=reason)
     emit({"user": name, "code": code}, f"{name} 的一次性代码(只显示这一次):{code}")

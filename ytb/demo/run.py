@@ -131,7 +131,7 @@ class Publisher:
     """The publisher's desk: a process of its own, for the parks' next round does not wait for a release.
 
     A release rests on what was in force when it was begun. The story goes on only once that has been read, so that it comes
-    out the same however long either side takes. The trail has it where it was done, with the time at which it was begun.
+    out the same however long either side takes. The trail has it where and when it was done, and says when it was begun.
     """
 
     def __init__(self, context: SpawnContext) -> None:

@@ -16,7 +16,7 @@ from pipelines.verification import kept_head
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
 from warehouse.ledger.chain_checks import ChainCheck, check_whole_trail, last_check
-from warehouse.ledger.columns import shown_instant
+from warehouse.ledger.columns import read_instant, shown_instant
 from warehouse.ledger.models import ROLES
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
@@ -80,6 +80,7 @@ FACTS = {
     "filled_by": "填表人", "telephone": "联系电话", "gap": "缺报说明", "asked_by": "提交人", "request": "申请", "above": "界限",
     "to": "接任人", "by": "身份提供者", "query": "查询", "evidence": "证明材料", "period": "报告期", "release": "发布", "forms": "表",
     "submissions": "报送", "decision": "决定", "until": "期限",
+    "begun": "开始计算",
 }  # fmt: skip
 
 
@@ -88,24 +89,9 @@ def _told(one: trail.Event, pages_: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(FACTS.get(key, key), _in_words(key, value, pages_)) for key, value in one.payload.items()]
 
 
-#: What the trail calls a page that has no entry in the menu.
-PAGES = {
-    "submission": "审核结果", "explanations": "情况说明", "changes": "与上次对照", "marked": "标注工作簿", "report": "报送",
-    "receipt": "回执", "check_table": "报表校验表", "queries": "查询", "review": "审核", "figures_of": "一份报送的数据",
-    "own_return": "企业自填表", "return_marked": "企业标注工作簿", "return_file": "企业原工作簿", "return_explanations": "企业情况说明",
-    "template": "本期模板", "own_template": "企业工作簿", "unit_history": "一家企业的历次数据", "trace": "追溯",
-    "original": "原文件", "check_table_file": "报表校验表(PDF)", "changes_csv": "与上次对照(CSV)", "correction_evidence": "更正申请的证明文件",
-    "approval": "园区审核", "chase": "企业交表情况", "chase_file": "企业交表情况(下载)", "collate_page": "汇集",
-    "return_evidence": "企业确认的证明文件", "application_evidence": "名录变动申请的证明文件", "matters": "影响大的问题", "on_site": "现场核查",
-    "own_data_all_book": "本园区各期数据(Excel)", "own_data_all_csv": "本园区各期数据(CSV)", "own_data_book": "本园区数据(Excel)",
-    "own_data_csv": "本园区数据(CSV)", "own_data_national": "国家火炬表式", "records": "部门记录", "unit_data_file": "个体数据",
-    "trail_csv": "留痕(CSV)",
-}  # fmt: skip
-
-
 def _pages(visit: Visit) -> dict[str, str]:
     """The name of a route → what its page is called."""
-    return {route.name: route.menu or route.title for route in visit.portal.routes if route.menu or route.title} | PAGES
+    return {route.name: route.menu or route.title for route in visit.portal.routes if route.menu or route.title}
 
 
 def _in_words(key: str, value: object, pages_: Mapping[str, str]) -> str:
@@ -114,6 +100,8 @@ def _in_words(key: str, value: object, pages_: Mapping[str, str]) -> str:
         return "无"
     if key in ("role", "role_before"):
         return ROLES.get(str(value), str(value))
+    if key == "begun":
+        return shown_instant(read_instant(str(value)))
     return pages_.get(str(value), str(value)) if key == "page" else str(value)
 
 
@@ -131,8 +119,10 @@ def _wanted(visit: Visit) -> trail.Wanted:
     action = next(
         (code for code, word in ACTIONS.items() if word == typed), typed
     )  # as the page shows it, or as it is kept
+    about = visit.query("subject")
+    about = next((name for name, word in _pages(visit).items() if word == about), about)
     since, until = midnight("from", 0), midnight("until", 1)
-    return trail.Wanted("", action, visit.query("subject"), since, until, _actors(visit))
+    return trail.Wanted("", action, about, since, until, _actors(visit))
 
 
 def _actors(visit: Visit) -> frozenset[str]:
@@ -161,6 +151,7 @@ def trail_page(visit: Visit) -> Response:
     return pages.page(
         visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since, verdict=verdict, kept=visit.query("head"),
         is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, told={one.seq: _told(one, _pages(visit)) for one in found}, words=ACTIONS, states=STATES,
+        pages=_pages(visit),
     )  # fmt: skip
 
 

@@ -121,12 +121,12 @@ def add_account(visit: Visit) -> Response:
     return accounts(visit, _new_code(visit, made.name), made.name)
 
 
-def _new_code(visit: Visit, name: str) -> str:
+def _new_code(visit: Visit, name: str, reason: str = "") -> str:
     code = passwords.one_time_code()
     with visit.portal.hashing:
         kept = visit.portal.settings.hasher.hash(code)
     with visit.office.ledger.write() as session:
-        access.set_password(session, name, kept, one_time=True, now=visit.now, actor=visit.who.name)
+        access.set_password(session, name, kept, one_time=True, now=visit.now, actor=visit.who.name, reason=reason)
     return code
 
 
@@ -141,13 +141,16 @@ def _own_account(visit: Visit) -> str:
 
 
 def reset_account(visit: Visit) -> Response:
-    """A new one-time code for somebody of the enterprise who forgot the password; a second factor goes with it."""
-    name = _own_account(visit)
+    """A new one-time code for somebody of the enterprise who forgot the password; a second factor goes with it. The reason is on
+    the trail."""
+    name, reason = _own_account(visit), visit.form.get("reason").strip()
+    if not visit.form.get("confirmed") or not reason:
+        raise RefusalError("重置口令须写明原因,并勾选确认:原口令和两步验证作废,本人的登录退出。")
     with visit.office.ledger.write() as session:
         known = access.credentials(session, name)
         if known is not None and known.totp_nonce is not None:
             access.set_second_factor(session, name, None, now=visit.now, actor=visit.who.name)
-    return accounts(visit, _new_code(visit, name), name)
+    return accounts(visit, _new_code(visit, name, reason), name)
 
 
 def disable_account(visit: Visit) -> Response:

@@ -28,6 +28,7 @@ from warehouse.ledger.states import State
 from ytb.portal.figures_shown import figures
 from ytb.portal.people import People, person, person_with_place
 from ytb.portal.route import menu_of
+from ytb.portal.stacking import stacked
 from ytb.portal.visit import BEIJING, Portal, Visit
 
 FOLDER = Path(__file__).parent
@@ -178,6 +179,7 @@ def environment() -> Environment:
         "unit_shown": shown_unit,
         "person": person,
         "person_with_place": person_with_place,
+        "stacked": stacked,
         "path": lambda text: quote(str(text), safe=""),
     }
     made.globals |= {

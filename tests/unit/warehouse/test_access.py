@@ -86,6 +86,19 @@ def test_a_new_password_ends_the_sessions_and_the_ledger_stays_sound(ledger: Led
         assert all("scrypt" not in str(e.payload) for e in events(session))
 
 
+def test_a_password_is_taken_away_only_with_a_reason_and_the_trail_has_it(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        access.set_password(session, "li", "first", one_time=True, now=NOW, actor="root")  # nothing is lost by it
+        for reason in ("", "  "):
+            with pytest.raises(RefusalError, match="原因"):
+                access.set_password(session, "li", "second", one_time=True, now=NOW, actor="root", reason=reason)
+        access.set_password(session, "li", "second", one_time=True, now=NOW, actor="root", reason="忘记口令")
+        access.set_password(session, "li", "own", one_time=False, now=NOW, actor="li")  # one's own needs none
+    with ledger.read() as session:
+        resets = [one.reason for one in events(session) if one.action == "password_reset"]
+    assert resets == ["", "忘记口令"]
+
+
 def test_a_code_of_the_second_factor_serves_once(ledger: Ledger) -> None:
     with ledger.write() as session:
         access.set_second_factor(session, "li", "nonce", now=NOW, actor="li")

@@ -1,12 +1,13 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from schemas.errors import RefusalError
 from schemas.period import Period
-from warehouse.ledger.columns import SHANGHAI, shown_deadline
+from warehouse.ledger import trail
+from warehouse.ledger.columns import SHANGHAI, shown_deadline, stored_instant
 from warehouse.ledger.periods import close_round, extend_round, open_round, round_of, rounds, timeliness
 from warehouse.ledger.releases import (
     current_release,
@@ -154,3 +155,16 @@ def test_releases_are_numbered_in_turn_and_withdrawn_with_a_reason(office: Any) 
         assert next_release_id(session, Q1) == "2025-Q1.r3"
         with pytest.raises(RefusalError, match="没有发布"):
             release(session, "2024.r1")
+
+
+def test_a_release_that_took_a_while_does_not_set_the_trail_back(office: Any) -> None:
+    begun, meanwhile = office.now, office.now + timedelta(minutes=20)
+    with office.ledger.write() as session:
+        add_user(session, "mei", title="梅某", role="reviewer", park=None, now=meanwhile, actor="admin")
+        made = record_release(session, "2025-Q1.r1", period=Q1, manifest="a" * 64, now=begun, actor="chen")
+        link = trail.events(session, "release/2025-Q1.r1")[0]
+        later = record_release(session, "2025.r1", period=Period(2025), manifest="b" * 64, now=meanwhile, actor="chen")
+        plain = trail.events(session, "release/2025.r1")[0]
+    assert (made.released_at, link.at) == (begun, meanwhile)
+    assert link.payload == {"manifest": "a" * 64, "begun": stored_instant(begun)}
+    assert (later.released_at, plain.at, plain.payload) == (meanwhile, meanwhile, {"manifest": "b" * 64})

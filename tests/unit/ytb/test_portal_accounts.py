@@ -114,7 +114,9 @@ def test_the_table_itself_refuses_a_role_that_no_link_of_the_trail_tells(inst: I
 
 def given_code(inst: Installation, name: str) -> None:
     with inst.office.ledger.write() as session:
-        access.set_password(session, name, CHEAP.hash(CODE), one_time=True, now=inst.at, actor="root")
+        access.set_password(
+            session, name, CHEAP.hash(CODE), one_time=True, now=inst.at, actor="root", reason="忘记口令"
+        )
 
 
 def test_the_one_time_code_is_typed_once(inst: Installation) -> None:

@@ -21,6 +21,7 @@ from tests.unit.ytb.portal_office import (
     Installation,
     installation,
 )
+from warehouse.ledger import trail
 from warehouse.ledger.register import park_of
 from warehouse.ledger.users import user
 
@@ -82,8 +83,15 @@ def test_a_park_opens_resets_and_closes_accounts_of_its_enterprises_only(inst: I
     assert firm.get("/own").location == "/password"  # a code only lets its holder choose a password
     second = park.post(f"{ACCOUNTS}/accounts", {"title": "李会计"}, page=ACCOUNTS)
     assert f"{OTHER_UNIT}-2" in second.text
-    again = park.post(f"{ACCOUNTS}/reset", {"name": OTHER_UNIT}, page=ACCOUNTS)
+    for pressed in ({}, {"reason": "忘记口令"}, {"confirmed": "1"}, {"reason": " ", "confirmed": "1"}):
+        refused = park.post(f"{ACCOUNTS}/reset", {"name": OTHER_UNIT, **pressed}, page=ACCOUNTS)
+        assert refused.status == 422 and "原因" in refused.text and "big-code" not in refused.text
+    meant = {"name": OTHER_UNIT, "reason": "企业来电:忘记口令", "confirmed": "1"}
+    again = park.post(f"{ACCOUNTS}/reset", meant, page=ACCOUNTS)
     assert "big-code" in again.text and code[1] not in again.text
+    with inst.office.ledger.read() as session:
+        link = [one for one in trail.events(session) if one.action == "password_reset" and one.reason][-1]
+    assert (link.subject, link.reason, link.actor) == (f"user/{OTHER_UNIT}", "企业来电:忘记口令", "park_reporter-LBGX")
     for name in (
         "enterprise",
         "reviewer",

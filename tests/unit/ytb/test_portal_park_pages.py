@@ -227,9 +227,7 @@ def test_a_park_downloads_its_own_accepted_figures_and_no_others(made: PaperPort
 
 def test_the_check_table_lists_every_form_of_the_round_and_counts_every_finding(made: PaperPortal) -> None:
     page = made.who("park_reporter-LBGX").get("/submissions/2015Q1-LBGX-0001/check-table").text
-    rows = re.findall(
-        r'<td>(\S+)</td><th scope="row">([^<]+)</th><td class="v">(\d+)</td><td class="v">(\d+)</td>', page
-    )
+    rows = re.findall(r'"表号">(\S+)</td><th [^>]*>([^<]+)</th><td [^>]*>(\d+)</td><td [^>]*>(\d+)</td>', page)
     of = {number: (title, int(hard), int(soft)) for number, title, hard, soft in rows}
     assert of["园企103"] == ("财务状况", 1, 1)
     assert of["园企102"] == ("生产经营情况(没有填报)", 0, 0)
