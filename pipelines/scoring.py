@@ -18,6 +18,7 @@ from pipelines.methods.index import audit
 from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.decompose import Difference, difference, standing
 from pipelines.methods.index.definition import ScoringSystem, parse_system
+from pipelines.methods.index.rank_spread import rank_spread, ranks_of
 from pipelines.methods.index.results import (
     ahead_frame,
     chained_index,
@@ -32,7 +33,6 @@ from pipelines.methods.index.results import (
     uncertainty_frame,
 )
 from pipelines.methods.index.robustness import (
-    NOMINAL,
     Laboratory,
     RobustnessPlan,
     choices_of,
@@ -40,8 +40,6 @@ from pipelines.methods.index.robustness import (
     leave_one_out,
     on_nominal_scale,
     random_inputs,
-    rank_spread,
-    ranks_of,
     scores_of,
 )
 from pipelines.methods.index.score import ScoredYear, compared, places_of, prepare, score_years
@@ -57,7 +55,7 @@ from pipelines.methods.index.score_tables import (
 )
 from pipelines.methods.index.sobol import sobol_indices
 from pipelines.methods.index.statuses import doubtful_denominators, node_statuses
-from pipelines.methods.index.steps import Step
+from pipelines.methods.index.steps import NOMINAL, Step
 from pipelines.methods.index.table import UnitTable, unit_tables
 from pipelines.scoring_draws import check_draws, said_of_draws
 from pipelines.scoring_workbook import write_workbook
@@ -309,7 +307,7 @@ def _uncertainty(
         frames["draw_choices"] = pl.DataFrame(choices_of(lab, inputs))
     if len(lab.active) > 1:
         frames["sobol"] = _sobol(lab, classes, draws, random, system.tie_decimals)
-    findings += said_of_draws(frames["uncertainty"], spread, plan, draws, seed)
+    findings += said_of_draws(system, frames["uncertainty"], spread, plan, draws, seed)
     told = frames["uncertainty"].select("unit", "rank_low", "rank_high").drop_nulls()
     return {unit: (float(low), float(high)) for unit, low, high in told.iter_rows()}
 

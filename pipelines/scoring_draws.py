@@ -10,7 +10,9 @@ import polars as pl
 
 from exports.display import percent
 from pipelines.methods.index.definition import ScoringSystem
-from pipelines.methods.index.robustness import RankSpread, RobustnessPlan
+from pipelines.methods.index.drawn_weights import held_groups
+from pipelines.methods.index.rank_spread import RankSpread
+from pipelines.methods.index.robustness import RobustnessPlan
 from pipelines.methods.index.table import UnitTable
 from schemas.errors import DefinitionError
 
@@ -35,9 +37,11 @@ def draws_needed(level: float) -> int:
 
 
 def said_of_draws(
-    intervals: pl.DataFrame, spread: RankSpread, plan: RobustnessPlan, draws: int, seed: int
+    system: ScoringSystem, intervals: pl.DataFrame, spread: RankSpread, plan: RobustnessPlan, draws: int, seed: int
 ) -> Iterator[str]:
     """The width of the intervals, and what they cannot be used for."""
+    if held := held_groups(system):
+        yield f"{'、'.join(held)} 的权重来自得分,但不随抽样重新估计(逐单位取最有利的权重,或逐次求解太慢):名次区间不含这一部分。"
     least = draws_needed(plan.level)
     if draws < least:
         yield (

@@ -16,19 +16,16 @@ import polars as pl
 from pipelines.methods.estimates import ESTIMATED, NORMAL, status_over
 from pipelines.methods.evaluation_scheme import Scheme
 from pipelines.methods.index.bounded import Floats
+from pipelines.methods.index.rank_spread import RankSpread, rank_spread, ranks_of
 from pipelines.methods.index.robustness import (
-    NOMINAL,
-    RankSpread,
     RobustnessPlan,
     laboratory,
     on_nominal_scale,
     random_inputs,
-    rank_spread,
-    ranks_of,
     scores_of,
 )
 from pipelines.methods.index.score import ScoredYear, prepare, ranks, score_years
-from pipelines.methods.index.steps import Step
+from pipelines.methods.index.steps import NOMINAL, Step
 from pipelines.methods.index.table import UnitTable
 
 VALUE_COLUMNS: Final = {

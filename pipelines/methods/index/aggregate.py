@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,8 @@ from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.definition import Group, ScoringSystem
 from pipelines.methods.index.steps import FLOOR
 
+Weigh = Callable[[Floats], Floats]
+"""Scores of a group's children (…, units, children) → its weights, shaped to broadcast over the units."""
 FULL: Final = 1.0 - 1e-12
 
 
@@ -92,21 +94,24 @@ def group_mean(group: Group, scores: Floats, coverage: Floats, weights: Floats, 
 
 
 def aggregated(
-    system: ScoringSystem, leaf_scores: Floats, weights: Mapping[str, Floats], power: float | None = None
+    system: ScoringSystem, leaf_scores: Floats, weights: Mapping[str, Floats | Weigh], power: float | None = None
 ) -> dict[str, Mean]:
     """Every group of the system from the scores of the indicators (…, units, indicators).
 
-    ``weights``: group → (…, children), broadcast over units; for draws shape them (draws, 1, children). ``power`` replaces
-    the exponent of every group.
+    ``weights``: group → (…, children), broadcast over units, or how they follow from the scores of its children; for draws
+    shape them (draws, 1, children). ``power`` replaces the exponent of every group.
     """
     means: dict[str, Mean] = {}
     for group in system.groups:
         columns = _columns(system, group, leaf_scores, means)
+        own = weights[group.id]
+        if callable(own):
+            own = own(children_of(system, group, leaf_scores, means)[0])
         if not any(np.isnan(column).any() for column in columns):
-            means[group.id] = _complete_mean(group, columns, weights[group.id], power)
+            means[group.id] = _complete_mean(group, columns, own, power)
             continue
         scores, coverage = children_of(system, group, leaf_scores, means)
-        means[group.id] = group_mean(group, scores, coverage, weights[group.id], power)
+        means[group.id] = group_mean(group, scores, coverage, own, power)
     return means
 
 

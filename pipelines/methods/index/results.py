@@ -24,7 +24,8 @@ from pipelines.methods.index.orders import (
     outranking,
 )
 from pipelines.methods.index.preference_flows import Flows, preference_flows
-from pipelines.methods.index.robustness import FACTOR_NAMES, RankSpread
+from pipelines.methods.index.rank_spread import RankSpread
+from pipelines.methods.index.robustness import FACTOR_NAMES
 from pipelines.methods.index.score import (
     ScoredYear,
     compared,

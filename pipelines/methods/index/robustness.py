@@ -11,26 +11,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
-import scipy
 
-from pipelines.methods.index.aggregate import aggregated
+from pipelines.methods.index.aggregate import Weigh, aggregated
 from pipelines.methods.index.bounded import Flags, Floats, Integers
 from pipelines.methods.index.definition import Leaf, ScoringSystem
+from pipelines.methods.index.drawn_weights import WEIGHTING, weights_in_draws
 from pipelines.methods.index.normalise import UNIT_BY_UNIT, normalised, of_rows
 from pipelines.methods.index.score import Prepared, ScoredYear, nominal_weights
-from pipelines.methods.index.steps import IMPUTATIONS, NORMALISATIONS, OVER_TIME, POWERS, Step
+from pipelines.methods.index.steps import IMPUTATIONS, NOMINAL, NORMALISATIONS, OVER_TIME, POWERS, Step
 from schemas.errors import DefinitionError
 
-NOMINAL: Final = "nominal"
-FACTORS: Final = ("weights", "normalisation", "aggregation", "imputation", "errors")
+FACTORS: Final = ("weights", "weighting", "normalisation", "aggregation", "imputation", "errors")
 FACTOR_NAMES: Final = {
     "weights": "权重",
+    "weighting": "赋权方法",
     "normalisation": "无量纲化",
     "aggregation": "合成方法",
     "imputation": "插补方法",
     "errors": "输入误差",
 }
-CHOICES: Final = ("normalisation", "aggregation", "imputation")
+CHOICES: Final = ("normalisation", "aggregation", "imputation", "weighting")
 CELLS_A_CHUNK: Final = 2_000_000
 BLOCK: Final = 128  # draws of noise made at once
 IMPUTED: Final = "imputed"
@@ -41,8 +41,9 @@ class RobustnessPlan:
     """What is varied, ``[uncertainty]`` of the definition; what is not named keeps its nominal value.
 
     ``weights``: ``share`` varies each weight within ±``weight_share``, ``dirichlet`` draws the weights of a group with
-    the nominal mean and ``concentration``, ``none`` leaves them. ``normalisation``, ``aggregation``, ``imputation`` list
-    the methods drawn with equal odds, ``nominal`` standing for the definition's own. ``errors``: relative standard error
+    the nominal mean and ``concentration``, ``none`` leaves them. ``normalisation``, ``aggregation``, ``imputation``,
+    ``weighting`` list the methods drawn with equal odds, ``nominal`` standing for the definition's own; weights that
+    come from the scores come from those of the draw. ``errors``: relative standard error
     of a figure by status; ``imputed`` for cells filled here. Errors are log-normal with mean 1 (additive normal where a
     figure is not positive).
     """
@@ -53,6 +54,7 @@ class RobustnessPlan:
     normalisation: tuple[str, ...] = (NOMINAL,)
     aggregation: tuple[str, ...] = (NOMINAL,)
     imputation: tuple[str, ...] = (NOMINAL,)
+    weighting: tuple[str, ...] = (NOMINAL,)
     errors: Mapping[str, float] = field(default_factory=lambda: {IMPUTED: 0.10, "E": 0.10, "P": 0.05})
     level: float = 0.9
     bootstrap: int = 500
@@ -72,6 +74,7 @@ class RobustnessPlan:
             ("normalisation", NORMALISATIONS.keys() - OVER_TIME - {"goalposts", "efficacy", "distance_to_target"}),
             ("aggregation", POWERS.keys()),
             ("imputation", IMPUTATIONS.keys()),
+            ("weighting", WEIGHTING),
         ):
             if name in given:
                 given[name] = tuple(given[name])
@@ -79,7 +82,7 @@ class RobustnessPlan:
                     raise DefinitionError(
                         f"[uncertainty] {name} 不能抽取 {'、'.join(sorted(wrong))}",
                         where=system.places.get("uncertainty", ""),
-                        remedy=f"可用:{'、'.join([NOMINAL, *sorted(known)])}。",
+                        remedy=f"可用:{'、'.join([NOMINAL, *sorted(set(known) - {NOMINAL})])}。",
                     )
         plan = cls(**given)
         if (
@@ -99,6 +102,7 @@ class RobustnessPlan:
 class Inputs:
     """The random numbers of a set of draws, one block a factor; draws along the first axis.
 
+    ``weights``: group → what each child's weight is multiplied by (draws × children), 1 in the mean.
     ``errors`` gives the standard normal numbers of some draws (draws × uncertain cells): they are made when needed,
     since ten thousand draws of ten thousand cells do not fit in memory.
     """
@@ -107,6 +111,7 @@ class Inputs:
     normalisation: Floats
     aggregation: Floats
     imputation: Floats
+    weighting: Floats
     errors: Callable[[Integers], Floats]
 
     def with_block(self, factor: str, other: Inputs) -> Inputs:
@@ -130,6 +135,7 @@ class Laboratory:
         """The factors that really vary."""
         varied = {
             "weights": self._weights_vary,
+            "weighting": len(set(self.plan.weighting)) > 1 and bool(_varied_groups(self.system)),
             "normalisation": len(set(self.plan.normalisation)) > 1,
             "aggregation": len(set(self.plan.aggregation)) > 1,
             "imputation": len(set(self.plan.imputation)) > 1,
@@ -171,11 +177,15 @@ def random_inputs(lab: Laboratory, draws: int, random: np.random.Generator) -> I
     for group in _varied_groups(lab.system):
         own = nominal[group]
         if plan.weights == "dirichlet":
-            weights[group] = random.standard_gamma(plan.concentration * own / own.sum(), size=(draws, own.size))
+            shape = plan.concentration * own / own.sum()
+            drawn = random.standard_gamma(shape, size=(draws, own.size))
+            weights[group] = np.divide(drawn, shape, out=np.ones_like(drawn), where=shape > 0)
         elif plan.weights == "share":
-            weights[group] = own * random.uniform(1 - plan.weight_share, 1 + plan.weight_share, size=(draws, own.size))
+            weights[group] = random.uniform(1 - plan.weight_share, 1 + plan.weight_share, size=(draws, own.size))
     first, second, third = (random.random(draws) for _ in range(3))
-    return Inputs(weights, first, second, third, _noise(int(random.integers(2**63)), len(lab.cells)))
+    noise = _noise(int(random.integers(2**63)), len(lab.cells))
+    fourth = random.random(draws) if "weighting" in lab.active else np.zeros(draws)
+    return Inputs(weights, first, second, third, fourth, noise)
 
 
 def _noise(seed: int, cells: int) -> Callable[[Integers], Floats]:
@@ -196,23 +206,26 @@ def scores_of(lab: Laboratory, inputs: Inputs) -> Floats:
     """Index of every unit for every draw (draws × units), in chunks of bounded memory."""
     draws, units = inputs.normalisation.size, len(lab.year.table.units)
     result = np.full((draws, units), np.nan)
-    cells = units * (len(lab.system.leaves) if len(lab.cells) else 4)
-    for chunk in _chunks(np.arange(draws), cells):
+    schemes = [_weights_by(lab, method) for method in lab.plan.weighting]
+    wide = len(lab.cells) > 0 or any(callable(own) for scheme in schemes for own in scheme.values())
+    cells = units * (len(lab.system.leaves) if wide else 4)
+    for chunk in chunks(np.arange(draws), cells):
         noise = inputs.errors(chunk) if len(lab.cells) else None
         choice = {name: _choice(getattr(inputs, name)[chunk], getattr(lab.plan, name)) for name in CHOICES}
         for i, n in sorted(set(zip(choice["imputation"].tolist(), choice["normalisation"].tolist(), strict=True))):
             inside = (choice["imputation"] == i) & (choice["normalisation"] == n)
             scores = _leaf_scores(lab, i, lab.plan.normalisation[n], None if noise is None else noise[inside])
-            for k, name in enumerate(lab.plan.aggregation):
-                same = choice["aggregation"][inside] == k
-                if same.any():
-                    own = scores[same] if noise is not None else scores[np.newaxis]
-                    result[chunk[inside][same]] = _aggregate(lab, own, inputs, chunk[inside][same], name)
+            pairs = zip(choice["aggregation"][inside].tolist(), choice["weighting"][inside].tolist(), strict=True)
+            for k, w in sorted(set(pairs)):
+                same = (choice["aggregation"][inside] == k) & (choice["weighting"][inside] == w)
+                own = scores[same] if noise is not None else scores[np.newaxis]
+                power = _power(lab.plan.aggregation[k])
+                result[chunk[inside][same]] = _aggregate(lab, own, inputs, chunk[inside][same], power, schemes[w])
     return result
 
 
 def choices_of(lab: Laboratory, inputs: Inputs) -> dict[str, list[str]]:
-    """Which normalisation, aggregation and imputation every draw used."""
+    """Which normalisation, aggregation, imputation and method of weighting every draw used."""
     return {
         name: [getattr(lab.plan, name)[k] for k in _choice(getattr(inputs, name), getattr(lab.plan, name)).tolist()]
         for name in CHOICES
@@ -224,7 +237,8 @@ def _choice(numbers: Floats, options: Sequence[str]) -> Integers:
     return np.minimum((numbers * len(options)).astype(np.int64), len(options) - 1)
 
 
-def _chunks(rows: Integers, cells: int) -> Iterator[Integers]:
+def chunks(rows: Integers, cells: int) -> Iterator[Integers]:
+    """Some draws at a time, so many that their cells stay within bounded memory."""
     size = max(BLOCK, CELLS_A_CHUNK // max(1, cells) // BLOCK * BLOCK)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
@@ -274,43 +288,37 @@ def _with_errors(
     return np.moveaxis(scores, 0, -1)
 
 
-def _aggregate(lab: Laboratory, scores: Floats, inputs: Inputs, rows: Integers, name: str) -> Floats:
-    weights: dict[str, Floats] = {}
-    for group, own in nominal_weights(lab.year).items():
-        drawn = inputs.weights.get(group)
-        weights[group] = own if drawn is None else drawn[rows][:, np.newaxis, :]
-    power = None if name == NOMINAL else POWERS[name]
+def _weights_by(lab: Laboratory, method: str) -> dict[str, Floats | Weigh]:
+    nominal = nominal_weights(lab.year)
+    return {g.id: weights_in_draws(lab.system, g, nominal[g.id], method) for g in lab.system.groups}
+
+
+def _power(name: str) -> float | None:
+    return None if name == NOMINAL else POWERS[name]
+
+
+def _aggregate(
+    lab: Laboratory,
+    scores: Floats,
+    inputs: Inputs,
+    rows: Integers,
+    power: float | None,
+    scheme: Mapping[str, Floats | Weigh],
+) -> Floats:
+    weights = {group: _varied(own, inputs.weights.get(group), rows) for group, own in scheme.items()}
     found = aggregated(lab.system, scores, weights, power)[lab.system.root.id].scores
     return np.broadcast_to(found, (len(rows), found.shape[-1]))
 
 
-def ranks_of(scores: Floats, classes: Sequence[str] | None = None, decimals: int = 6) -> Floats:
-    """Competition ranks of every draw (draws × units), within classes where these are given; NaN where no score."""
-    result = np.full(scores.shape, np.nan)
-    for name in sorted(set(classes)) if classes is not None else [""]:
-        inside = np.ones(scores.shape[1], bool) if classes is None else np.array([c == name for c in classes])
-        part = np.round(scores[:, inside], decimals)
-        place = scipy.stats.rankdata(np.where(np.isnan(part), np.inf, -part), method="min", axis=1)
-        result[:, inside] = np.where(np.isnan(part), np.nan, place)
-    return result
-
-
-@dataclass(frozen=True)
-class RankSpread:
-    """What the draws say about each unit: quantiles and median of rank and score, share of draws in first place.
-
-    ``ahead[a, b]``: share of draws in which unit a has the higher score, a tie counting one half.
-    """
-
-    rank_low: Floats
-    rank_median: Floats
-    rank_high: Floats
-    score_low: Floats
-    score_median: Floats
-    score_high: Floats
-    first: Floats
-    ahead: Floats
-    score_draws: int = 0  # how many draws the quantiles of the score rest on
+def _varied(own: Floats | Weigh, factors: Floats | None, rows: Integers) -> Floats | Weigh:
+    """The weights of some draws, each multiplied by its factor; also where they follow from the scores of the draw."""
+    if factors is None:
+        return own
+    drawn = factors[rows][:, np.newaxis, :]
+    if callable(own):
+        weigh = own
+        return lambda scores: weigh(scores) * drawn
+    return own * drawn
 
 
 def on_nominal_scale(lab: Laboratory, inputs: Inputs) -> Flags:
@@ -322,40 +330,6 @@ def on_nominal_scale(lab: Laboratory, inputs: Inputs) -> Flags:
     if all(leaf.normalisation.method in OVER_TIME for leaf in lab.system.leaves):
         return np.ones(inputs.normalisation.size, dtype=np.bool_)
     return np.asarray(methods[_choice(inputs.normalisation, lab.plan.normalisation)], dtype=np.bool_)
-
-
-def rank_spread(scores: Floats, ranks: Floats, level: float, on_scale: Flags | None = None) -> RankSpread:
-    """Summaries of draws × units. Rank quantiles are ranks that occur (no interpolation).
-
-    ``on_scale``: the draws that count for quantiles of the score; without any these are NaN.
-    """
-    counted = scores if on_scale is None else scores[on_scale]
-    tails = [(1 - level) / 2, 0.5, (1 + level) / 2]
-    with np.errstate(invalid="ignore"):
-        low, median, high = (
-            _quantile(ranks, q, kind) for q, kind in zip(tails, ("lower", "lower", "higher"), strict=True)
-        )
-        worst, middle, best = (_quantile(counted, q, "linear") for q in tails)
-    first = np.nanmean(ranks == 1, axis=0)
-    return RankSpread(low, median, high, worst, middle, best, first, _ahead(scores), len(counted))
-
-
-def _quantile(values: Floats, q: float, kind: Any) -> Floats:
-    if not len(values):
-        return np.full(values.shape[1], np.nan)
-    empty = np.isnan(values).all(axis=0)
-    safe = np.where(empty, 0.0, values)
-    return np.where(empty, np.nan, np.nanquantile(safe, q, axis=0, method=kind))
-
-
-def _ahead(scores: Floats) -> Floats:
-    draws, units = scores.shape
-    total = np.zeros((units, units))
-    for chunk in _chunks(np.arange(draws), units * units):
-        part = np.round(scores[chunk], 9).astype(np.float64)
-        total += (part[:, :, np.newaxis] > part[:, np.newaxis, :]).sum(axis=0)
-    share = total / draws
-    return np.asarray(share + (1.0 - share - share.T) / 2.0, dtype=np.float64)
 
 
 def leave_one_out(system: ScoringSystem, year: ScoredYear) -> dict[str, Floats]:

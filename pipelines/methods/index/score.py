@@ -165,7 +165,8 @@ def _scored(system: ScoringSystem, year: Prepared, experts: Mapping[str, pl.Data
     return ScoredYear(year, scores, parameters, weights, means)
 
 
-def _given(system: ScoringSystem, group: Group) -> Floats:
+def given_weights(system: ScoringSystem, group: Group) -> Floats:
+    """The weights a group's children were given, brought to a sum of one."""
     node = {g.id: g.weight for g in system.groups} | {leaf.id: leaf.weight for leaf in system.leaves}
     return normalised_weights([node[child] or 0.0 for child in group.children])
 
@@ -174,7 +175,7 @@ def _weights(system: ScoringSystem, group: Group, scores: Floats, experts: Mappi
     step, children = group.weights, group.children
     match step.method:
         case "given":
-            return Weights(_given(system, group))
+            return Weights(given_weights(system, group))
         case "equal":
             return Weights(normalised_weights([1.0] * len(children)))
         case "budget":
@@ -193,7 +194,7 @@ def _weights(system: ScoringSystem, group: Group, scores: Floats, experts: Mappi
             return Weights(found.weights * FULL_MARKS, (said,), found.shares, found.reasons)
         case "combined":
             other = _data_driven(str(step.effective["with"]), scores, step, group)
-            mixed = combined_weights(_given(system, group), other.values, step.number("share"))
+            mixed = combined_weights(given_weights(system, group), other.values, step.number("share"))
             return Weights(mixed, other.notes)
         case _:
             return _data_driven(step.method, scores, step, group)

@@ -343,6 +343,6 @@ def plan_parameters(
         "weight_share": plan.weight_share if plan.weights == "share" else None,
         "concentration": plan.concentration if plan.weights == "dirichlet" else None,
         "normalisation": "、".join(plan.normalisation), "aggregation": "、".join(plan.aggregation),
-        "imputation": "、".join(plan.imputation), "errors": plan.errors, "level": plan.level, "bootstrap": plan.bootstrap,
+        "imputation": "、".join(plan.imputation), "weighting": "、".join(plan.weighting), "errors": plan.errors, "level": plan.level, "bootstrap": plan.bootstrap,
     }  # fmt: skip
     return frame_of([(*head, *row, "") for row in _options(own)], PARAMETER_COLUMNS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+NOMINAL: Final = "nominal"  # in a list of methods that a draw chooses from: the definition's own
 Options = Mapping[str, Any]  # option → default; None: does nothing unless it is given
 
 NORMALISATIONS: Final[dict[str, Options]] = {

@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 
 from exports.display import percent
-from pipelines.methods.index.bounded import Floats
+from pipelines.methods.index.bounded import Floats, Integers
 from pipelines.methods.index.steps import Step
 from schemas.errors import DefinitionError
 
@@ -46,29 +46,38 @@ def complete(scores: Floats) -> Floats:
 
 
 def entropy_weights(scores: Floats, step: Step, group: str) -> Weights:
-    """Entropy weights 熵权: p = z / Σz, e = -Σ p ln p / ln n, w = (1 - e) / Σ(1 - e), on min-max values shifted by 1e-6.
+    """Entropy weights 熵权 of one table of scores, see ``entropy_shares``.
 
     A child with the same score everywhere gets 0. Fewer than five units are refused: the weights would be noise.
     """
-    rows = complete(scores)
-    n = rows.shape[0]
-    least = int(step.number("minimum_units"))
+    n, least = complete(scores).shape[0], int(step.number("minimum_units"))
     if n < least:
         raise DefinitionError(f"{group} 用熵权,完整的单位只有 {n} 个,少于 {least} 个", remedy="请改用给定权重。")
-    low, high = rows.min(axis=0), rows.max(axis=0)
+    weights = entropy_shares(complete(scores))
+    if np.isnan(weights).any():
+        raise DefinitionError(f"{group} 的各项得分都没有差异,熵权无定义", remedy="请改用给定权重。")
+    return Weights(weights, ("熵权逐年变动,只宜作敏感性分析。",))
+
+
+def entropy_shares(rows: Floats) -> Floats:
+    """p = z / Σz, e = -Σ p ln p / ln n, w = (1 - e) / Σ(1 - e), on min-max values shifted by 1e-6.
+
+    ``rows``: (…, units, children) without missing scores, any number of tables at once; weights (…, children), NaN for a
+    table in which nothing differs.
+    """
+    low, high = rows.min(axis=-2, keepdims=True), rows.max(axis=-2, keepdims=True)
     spread = np.where(high > low, high - low, 1.0)
     shares = np.where(high > low, (rows - low) / spread, 1.0) + ENTROPY_SHIFT
-    shares = shares / shares.sum(axis=0)
-    entropy = -(shares * np.log(shares)).sum(axis=0) / np.log(n)
+    shares = shares / shares.sum(axis=-2, keepdims=True)
+    entropy = -(shares * np.log(shares)).sum(axis=-2) / np.log(rows.shape[-2])
     information = np.clip(1.0 - entropy, 0.0, None)
-    if information.sum() <= 1e-12:
-        raise DefinitionError(f"{group} 的各项得分都没有差异,熵权无定义", remedy="请改用给定权重。")
-    return Weights(information / information.sum(), ("熵权逐年变动,只宜作敏感性分析。",))
+    total = information.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(information, total, out=np.full_like(information, np.nan), where=total > 1e-12))
 
 
 def principal_component_weights(scores: Floats, group: str) -> Weights:
     """Squared loadings of the first principal component of the correlation matrix; they sum to one by construction."""
-    values, vectors = _correlation_spectrum(scores, group)
+    values, vectors = _spectrum_of_one(scores, group)
     loadings = vectors[:, 0]
     notes = [f"第一主成分解释 {percent(values[0] / values.sum())} 的方差。"]
     if (loadings > 1e-9).any() and (loadings < -1e-9).any():
@@ -76,62 +85,106 @@ def principal_component_weights(scores: Floats, group: str) -> Weights:
     return Weights(loadings**2, tuple(notes), details={"explained": float(values[0] / values.sum())})
 
 
-def _correlation_spectrum(scores: Floats, group: str) -> tuple[Floats, Floats]:
-    """Eigenvalues (descending) and eigenvectors of the correlation matrix, signs fixed so that the loadings sum to > 0."""
+def component_shares(rows: Floats) -> Floats:
+    """Squared loadings of the first component: (…, units, children) → (…, children), NaN where it has none."""
+    return np.asarray(correlation_spectrum(rows)[1][..., 0] ** 2, dtype=np.float64)
+
+
+def _spectrum_of_one(scores: Floats, group: str) -> tuple[Floats, Floats]:
     rows = complete(scores)
     if rows.shape[0] < 3 or (rows.std(axis=0) == 0).any():
         raise DefinitionError(f"{group} 的单位太少或有指标没有差异,不能做主成分", remedy="请改用给定权重。")
-    values, vectors = np.linalg.eigh(np.corrcoef(rows, rowvar=False).reshape(rows.shape[1], -1))
-    order = np.argsort(values)[::-1]
-    vectors = vectors[:, order] * np.where(vectors[:, order].sum(axis=0) < 0, -1.0, 1.0)
-    return np.asarray(values[order], dtype=np.float64), np.asarray(vectors, dtype=np.float64)
+    return correlation_spectrum(rows)
+
+
+def correlation_spectrum(rows: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues (descending) and eigenvectors of the correlation matrix, signs fixed so that the loadings sum to > 0.
+
+    ``rows``: (…, units, children) without missing scores; NaN for a table in which a child does not differ.
+    """
+    centred = rows - rows.mean(axis=-2, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=-2, keepdims=True))
+    sound = (length > 0).all(axis=-1, keepdims=True)
+    unit = centred / np.where(sound, length, 1.0)
+    values, vectors = np.linalg.eigh(np.swapaxes(unit, -1, -2) @ unit)
+    order = np.argsort(values, axis=-1)[..., ::-1]
+    values = np.take_along_axis(values, order, axis=-1)
+    vectors = np.take_along_axis(vectors, order[..., np.newaxis, :], axis=-1)
+    vectors = vectors * np.where(vectors.sum(axis=-2, keepdims=True) < 0, -1.0, 1.0)
+    return np.where(sound[..., 0, :], values, np.nan), np.where(sound, vectors, np.nan)
 
 
 def factor_weights(scores: Floats, step: Step, group: str) -> Weights:
-    """Weights from rotated factors: principal components kept, varimax, then ``weights_from_loadings``.
-
-    Kept are components with an eigenvalue of at least ``minimum_eigenvalue`` (1) that explain at least ``minimum_share`` (0)
-    of the variance, or as many as ``factors`` says.
-    """
-    values, vectors = _correlation_spectrum(scores, group)
-    large = (values >= step.number("minimum_eigenvalue")) & (values >= step.number("minimum_share") * values.sum())
-    kept = min(int(step.limit("factors", 0)), values.size) or max(1, int(large.sum()))
-    loadings = vectors[:, :kept] * np.sqrt(values[:kept])
-    rotated = varimax(loadings)
+    """Weights from rotated factors of one table of scores, see ``factor_shares``."""
+    values, vectors = _spectrum_of_one(scores, group)
+    kept = int(_kept_factors(values, step))
     return Weights(
-        weights_from_loadings(rotated),
+        _from_factors(values, vectors, kept),
         (f"保留 {kept} 个因子,解释 {percent(values[:kept].sum() / values.sum())} 的方差。",),
     )
 
 
+def factor_shares(rows: Floats, step: Step) -> Floats:
+    """Principal components kept, varimax, ``weights_from_loadings``: (…, units, children) → (…, children), NaN where undefined.
+
+    Kept are components with an eigenvalue of at least ``minimum_eigenvalue`` (1) that explain at least ``minimum_share`` (0)
+    of the variance, or as many as ``factors`` says.
+    """
+    values, vectors = correlation_spectrum(rows)
+    kept = _kept_factors(values, step)
+    weights = np.full(values.shape, np.nan)
+    for many in np.unique(kept):
+        same = (kept == many) & ~np.isnan(values).any(axis=-1)
+        weights[same] = _from_factors(values[same], vectors[same], int(many))
+    return weights
+
+
+def _kept_factors(values: Floats, step: Step) -> Integers:
+    total = values.sum(axis=-1, keepdims=True)
+    large = (values >= step.number("minimum_eigenvalue")) & (values >= step.number("minimum_share") * total)
+    stated = min(int(step.limit("factors", 0)), values.shape[-1])
+    return np.asarray(np.full(values.shape[:-1], stated) if stated else np.maximum(1, large.sum(axis=-1)))
+
+
+def _from_factors(values: Floats, vectors: Floats, kept: int) -> Floats:
+    loadings = vectors[..., :kept] * np.sqrt(np.clip(values[..., np.newaxis, :kept], 0.0, None))
+    return weights_from_loadings(varimax(loadings))
+
+
 def varimax(loadings: Floats, iterations: int = 500) -> Floats:
-    """Loadings after Kaiser's varimax rotation (without row normalisation)."""
-    p, k = loadings.shape
-    rotation = np.eye(k)
-    before = 0.0
+    """Loadings (…, children, factors) after Kaiser's varimax rotation (without row normalisation)."""
+    p, k = loadings.shape[-2:]
+    tables = loadings.reshape(-1, p, k)
+    rotation = np.tile(np.eye(k), (len(tables), 1, 1))
+    before, turning = np.zeros(len(tables)), np.arange(len(tables))
     for _ in range(iterations):
-        turned = loadings @ rotation
-        gradient = loadings.T @ (turned**3 - turned * (turned**2).sum(axis=0) / p)
+        own = tables[turning]
+        turned = own @ rotation[turning]
+        gradient = np.swapaxes(own, -1, -2) @ (turned**3 - turned * (turned**2).sum(axis=-2, keepdims=True) / p)
         u, s, vt = np.linalg.svd(gradient)
-        rotation = u @ vt
-        if s.sum() <= before * (1 + 1e-12):
+        rotation[turning] = u @ vt
+        reached = s.sum(axis=-1)
+        gained = reached > before[turning] * (1 + 1e-12)
+        before[turning] = reached
+        turning = turning[gained]
+        if not turning.size:
             break
-        before = float(s.sum())
-    return np.asarray(loadings @ rotation, dtype=np.float64)
+    return np.asarray((tables @ rotation).reshape(loadings.shape), dtype=np.float64)
 
 
 def weights_from_loadings(loadings: Floats) -> Floats:
-    """Weights of the Handbook's step 6: each indicator's squared loading on the factor it loads most on.
+    """Weights of the Handbook's step 6 from loadings (…, children, factors): squared loading on the factor loaded most.
 
     Squared loadings are scaled to sum to one within a factor, each indicator is given to the factor where this share is
     largest, and the share is multiplied by the factor's part of the explained variance; the result is scaled to one.
     """
     squared = loadings**2
-    explained = squared.sum(axis=0)
+    explained = squared.sum(axis=-2, keepdims=True)
     within = squared / explained
-    owner = within.argmax(axis=1)
-    raw = within[np.arange(len(owner)), owner] * explained[owner] / explained.sum()
-    return np.asarray(raw / raw.sum(), dtype=np.float64)
+    owner = within.argmax(axis=-1)[..., np.newaxis]
+    part = explained / explained.sum(axis=-1, keepdims=True)
+    raw = np.take_along_axis(within * part, owner, axis=-1)[..., 0]
+    return np.asarray(raw / raw.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
 def target_importance_weights(scores: Floats, targets: Sequence[float], group: str) -> Weights:

@@ -8,15 +8,15 @@ import polars as pl
 import pytest
 
 from pipelines.methods.index.definition import parse_system
+from pipelines.methods.index.rank_spread import rank_spread, ranks_of
 from pipelines.methods.index.robustness import (
     Inputs,
     Laboratory,
     RobustnessPlan,
+    choices_of,
     laboratory,
     leave_one_out,
     random_inputs,
-    rank_spread,
-    ranks_of,
     scores_of,
 )
 from pipelines.methods.index.score import prepare, score_years
@@ -108,10 +108,101 @@ def test_the_fast_way_equals_scoring_each_draw_by_itself() -> None:
     for k in (0, 13, 39):
         single = Inputs(
             {g: w[k : k + 1] for g, w in inputs.weights.items()},
-            *(getattr(inputs, f)[k : k + 1] for f in ("normalisation", "aggregation", "imputation")),
+            *(getattr(inputs, f)[k : k + 1] for f in ("normalisation", "aggregation", "imputation", "weighting")),
             errors=partial(lambda k, rows: inputs.errors(rows + k), k),
         )
         assert np.allclose(scores_of(own, single)[0], together[k], equal_nan=True)
+
+
+ESTIMATED = """
+title = "由数据定权"
+[normalisation]
+method = "minmax"
+[weights]
+method = "{method}"
+[[group]]
+id = "T"
+[[group]]
+id = "D"
+parent = "T"
+weight = 2
+[[indicator]]
+id = "a"
+parent = "D"
+weight = 1
+[[indicator]]
+id = "b"
+parent = "D"
+weight = 3
+[[indicator]]
+id = "c"
+parent = "D"
+weight = 1
+[[indicator]]
+id = "d"
+parent = "T"
+weight = 1
+"""
+SEVEN = pl.DataFrame(
+    {
+        "unit": list("ABCDEFG"),
+        "a": ["10", "8", "1", "5", "", "3", "7"],
+        "a.status": ["E"] * 4 + [""] + ["E"] * 2,
+        "b": ["10", "2", "9", "5", "4", "8", "1"],
+        "c": ["3", "6", "6", "1", "3", "2", "9"],
+        "c.status": ["A", "E"] + ["A"] * 5,
+        "d": ["7", "6", "2", "1", "3", "9", "4"],
+    }
+)
+
+
+def disturbed(own: Laboratory, inputs: Inputs, draw: int, imputation: str) -> pl.DataFrame:
+    """The table of one draw, as a statistician would write it: every uncertain figure times its log-normal error."""
+    filled = own.prepared[own.plan.imputation.index(imputation)].imputed.values
+    figures = {"unit": SEVEN["unit"].to_list()} | {x: filled[:, k].tolist() for k, x in enumerate("abcd")}
+    spread = own.spread[own.plan.imputation.index(imputation)]
+    noise = inputs.errors(np.array([draw]))[0]
+    for (row, column), z in zip(own.cells.tolist(), noise.tolist(), strict=True):
+        sigma = np.sqrt(np.log(1 + spread[row, column] ** 2))
+        figures["abcd"[column]][row] *= float(np.exp(sigma * z - sigma**2 / 2))
+    texts = {k: [v if isinstance(v, str) else "" if np.isnan(v) else repr(v) for v in c] for k, c in figures.items()}
+    return pl.DataFrame(texts)
+
+
+@pytest.mark.parametrize("method", ["entropy", "pca", "factor", "combined", "given", "equal"])
+def test_a_draw_is_the_index_of_its_own_table_with_the_weights_of_its_own_scores(method: str) -> None:
+    schemes = ["nominal", "entropy", "pca", "factor", "equal"]
+    plan = f"""[uncertainty]
+weights = "none"
+weighting = {schemes}
+normalisation = ["nominal", "percentile"]
+aggregation = ["nominal", "geometric"]
+imputation = ["nominal", "median"]
+errors = {{ E = 0.3, imputed = 0.2 }}
+"""
+    own = lab(ESTIMATED.format(method=method) + plan, SEVEN)
+    assert own.active == ("weighting", "normalisation", "aggregation", "imputation", "errors")
+    inputs = random_inputs(own, 24, np.random.default_rng(3))
+    drawn, chosen = scores_of(own, inputs), choices_of(own, inputs)
+    assert set(chosen["weighting"]) == set(schemes)
+    for k in range(24):
+        by = {name: options[k] for name, options in chosen.items()}
+        text = ESTIMATED.format(method=method if by["weighting"] == "nominal" else by["weighting"])
+        text = text if by["normalisation"] == "nominal" else text.replace('"minmax"', '"percentile"')
+        text += "" if by["aggregation"] == "nominal" else '[aggregation]\nmethod = "geometric"\n'
+        alone = nominal(lab(text, disturbed(own, inputs, k, by["imputation"])))
+        assert drawn[k] == pytest.approx(alone, rel=1e-9, nan_ok=True), by
+
+
+def test_scores_that_give_no_weights_leave_those_of_the_definition() -> None:
+    plan = '[uncertainty]\nweights = "none"\nerrors = {}\nweighting = ["METHOD"]\n'
+    text = ESTIMATED.format(method="given") + plan
+    few = lab(text.replace("METHOD", "entropy"), SEVEN[:4])  # fewer than five units
+    assert draw(few, 1)[0] == pytest.approx(nominal(few))
+    flat = lab(text.replace("METHOD", "pca"), SEVEN.with_columns(b=pl.lit("4")))  # b does not differ: no correlation
+    # two correlated parts have loadings √½ each, so the top weighs ½ and ½; below it the given weights stay
+    halves = (flat.year.means["D"].scores + flat.year.scores[:, 3]) / 2
+    assert draw(flat, 1)[0] == pytest.approx(halves)
 
 
 def test_errors_touch_only_the_cells_that_carry_them() -> None:
@@ -185,6 +276,7 @@ def test_the_blocks_of_a_laboratory_can_be_swapped_one_by_one() -> None:
         ("drows = 3", "drows"),
         ('normalisation = ["bounded_growth"]', "bounded_growth"),
         ("weight_share = 1.5", "超出范围"),
+        ('weighting = ["ahp"]', "ahp"),
     ],
 )
 def test_a_senseless_plan_is_refused(entry: str, message: str) -> None:
