@@ -214,9 +214,19 @@ def differences_frame(system: ScoringSystem, found: Sequence[Difference]) -> pl.
         rows += [
             (*head, "weights", "权重变动", "weights", item.weights, item.total, ""),
             (*head, "parameters", "目标柱与无量纲化参数变动", "parameters", item.parameters, item.total, ""),
-            (*head, "coverage", "只有一方有数的指标", "coverage", item.coverage, item.total, ""),
+            (*head, "coverage", "计入的指标不同", "coverage", item.coverage, item.total, _one_sided(system, item)),
         ]
     return frame_of(rows, columns)
+
+
+def _one_sided(system: ScoringSystem, item: Difference) -> str:
+    """The indicators that count on one side only, as a note: what the step of coverage is made of."""
+    sides = (("只有前者计入", item.before, item.after), ("只有后者计入", item.after, item.before))
+    said = []
+    for words, own, other in sides:
+        if names := [leaf.id for k, leaf in enumerate(system.leaves) if own.counted[k] and not other.counted[k]]:
+            said.append(f"{words}:{'、'.join(names)}")
+    return ";".join(said)
 
 
 def uncertainty_frame(system: ScoringSystem, year: ScoredYear, spread: RankSpread, level: float) -> pl.DataFrame:
