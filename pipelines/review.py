@@ -161,7 +161,7 @@ def accept_clean(office: Office, chosen: Sequence[str], *, now: datetime, actor:
     clean = [n for n in chosen if n in found and (check := found[n].check) is not None and not check.to_explain]
     effects: dict[str, Mapping[str, Any]] = {}
     with office.ledger.read() as session:
-        bounds = {n: bound_of(session, found[n].park) for n in clean}
+        bounds = {n: bound_of(session, n) for n in clean}
     # Only a bound above 0 asks for the effects of the round.
     for period in sorted({found[n].period for n, bound in bounds.items() if bound}):
         effects |= {row["number"]: row for row in what_matters(office, period).submissions.to_dicts()}

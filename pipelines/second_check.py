@@ -47,7 +47,7 @@ def second_check(
     not a small one: it needs two people wherever a bound is set.
     """
     with office.ledger.read() as session:
-        bound, opinion = bound_of(session, found.park), first_opinion(session, found.number)
+        bound, opinion = bound_of(session, found.number), first_opinion(session, found.number)
     if bound is None:
         return SecondCheck(False, None, None, 0, opinion)
     if bound == 0:

@@ -1,5 +1,8 @@
 """Acceptance by two people 复核: from which effect on it is asked for, and the opinion of the first of them.
 
+A bound that is lowered, or stated for the first time, counts at once; one that is raised or taken away only for what is
+received after it, so that nobody who would accept alone can do away with the second person by a new bound.
+
 An opinion is on one submission. It counts until a decision is made on it: after a withdrawn acceptance both start again.
 """
 
@@ -9,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.errors import RefusalError
 from warehouse.ledger import trail
-from warehouse.ledger.models import DecisionRow
+from warehouse.ledger.models import DecisionRow, SubmittedFileRow
 from warehouse.ledger.office_models import FirstOpinionRow, SecondCheckRuleRow
 from warehouse.ledger.states import State, require_step
 from warehouse.ledger.submissions import row_of
@@ -45,7 +48,8 @@ class FirstOpinion:
 def set_second_check(
     session: Session, above: str, *, park: str = "", reason: str, now: datetime, actor: str
 ) -> SecondCheckRule:
-    """State from which effect on two people accept; an empty ``above`` asks for one only. 0 is every submission.
+    """State from which effect on two people accept; an empty ``above`` asks for one only. 0 is every submission. For what has been
+    received already only a stricter bound counts (``bound_of``).
 
     Raises RefusalError without a reason, or for what is no number of 0 or more.
     """
@@ -83,11 +87,27 @@ def second_check_rules(session: Session) -> dict[str, SecondCheckRule]:
     }
 
 
-def bound_of(session: Session, park: str) -> Decimal | None:
-    """From which effect on the submissions of a park need two people: its own rule, else that of all; None: never."""
-    rules = second_check_rules(session)
-    rule = rules.get(park) or rules.get("")
-    return rule.above if rule else None
+def bound_of(session: Session, number: str) -> Decimal | None:
+    """From which effect on a submission needs two people; None: never.
+
+    The rule of its park, else that of all, as it stood when the submission was received; where it has been made stricter since,
+    the strictest. The order is that of the trail, never of the clock.
+    """
+    found = row_of(session, number)
+    received = session.scalar(
+        select(func.min(SubmittedFileRow.trail_seq)).where(SubmittedFileRow.submission_id == found.id)
+    )
+    rules: dict[str, SecondCheckRuleRow] = {}
+    bounds: list[Decimal | None] = [None]
+    for row in session.scalars(select(SecondCheckRuleRow).order_by(SecondCheckRuleRow.id)):
+        rules[row.park] = row
+        rule = rules.get(found.park) or rules.get("")
+        bound = Decimal(rule.above) if rule and rule.above else None
+        if received is None or row.trail_seq > received:
+            bounds.append(bound)
+        else:
+            bounds = [bound]
+    return min((one for one in bounds if one is not None), default=None)
 
 
 def record_first_opinion(session: Session, number: str, text: str, *, now: datetime, actor: str) -> FirstOpinion:

@@ -56,7 +56,7 @@ def second(
     park: Annotated[str, typer.Option("--park", help="只对一个园区")] = "",
     reason: Annotated[str, typer.Option()] = "",
 ) -> None:
-    """复核界限:从多大的影响起,验收须由两人作出。不带选项列出现行规定。"""
+    """复核界限:从多大的影响起,验收须由两人作出。不带选项列出现行规定。放宽或取消的只用于此后收到的报送。"""
     if above is not None and off:
         raise typer.BadParameter("--above 与 --off 只能写一个。")
     if above is not None or off:

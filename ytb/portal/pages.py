@@ -88,7 +88,7 @@ SAID = {
     "taken": "已领取,由您审核。",
     "given_back": "已交回。",
     "assigned": "已分派。",
-    "rule_set": "复核界限已更改。",
+    "rule_set": "复核界限已更改;放宽或取消的只用于此后收到的报送。",
     "returned": "已退回,园区可以看到退回原因。",
     "reopened": "已撤销验收。",
     "decided": "已处理。",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from schemas.errors import RefusalError
 from schemas.period import Period
 from tests.paper_office import ACTOR, PaperOffice, firm, paper_office, soft_finding
 from warehouse.ledger.assignments import assignments
-from warehouse.ledger.second_checks import first_opinion, set_second_check
+from warehouse.ledger.second_checks import bound_of, first_opinion, set_second_check
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
@@ -81,8 +82,8 @@ def test_a_large_effect_needs_two_people_and_a_small_one_does_not(paper: PaperOf
 
 
 def test_zero_is_every_submission_and_a_parks_own_rule_comes_first(paper: PaperOffice) -> None:
-    ask_for_two(paper, "0")
     ask_for_two(paper, "", park="LBJJ")
+    ask_for_two(paper, "0")
     assert accept(paper, SMALL, "li") is State.ACCEPTED
     assert accept(paper, LARGE, "li") is State.REPORTED
     with paper.office.ledger.read() as session:
@@ -131,9 +132,32 @@ def test_clean_ones_together_and_why_not_the_others(paper: PaperOffice) -> None:
     ask_for_two(paper, "0")
     done = review.accept_clean(paper.office, [WORDS, LARGE, "2015Q2-LBJJ-0009"], now=paper.at, actor="li")
     assert done.waiting == [WORDS] and set(done.refused) == {LARGE, "2015Q2-LBJJ-0009"}
-    ask_for_two(paper, "1")
-    done = review.accept_clean(paper.office, [WORDS, LARGE], now=paper.at, actor="li")
+    done = review.accept_clean(paper.office, [WORDS, LARGE], now=paper.at, actor="wang")
     assert done.accepted == [WORDS] and "逐份审" in done.refused[LARGE]
+
+
+@pytest.mark.parametrize("laxer", ["", "1000"])
+@pytest.mark.parametrize("park", ["", "LBGX"])
+def test_a_bound_taken_away_or_raised_does_not_free_what_has_been_received(
+    paper: PaperOffice, laxer: str, park: str
+) -> None:
+    ask_for_two(paper, "1")
+    ask_for_two(paper, laxer, park=park)
+    assert accept(paper, LARGE, "zhao") is State.REPORTED  # who changed the bound is still only the first of two
+    with pytest.raises(RefusalError, match=r"不低于复核界限 1,"):
+        accept(paper, LARGE, "zhao")
+    review.return_to_park(paper.office, LARGE, reason="请核实", now=paper.at, actor="li")
+    paper.file("LBGX", Q2, {u: firm(200) for u in GX[:-1]} | {"A6": firm(9001)}, findings=[LEAP], upto="reported")
+    assert accept(paper, "2015Q2-LBGX-0002", "li") is State.ACCEPTED
+
+
+def test_a_stricter_bound_counts_at_once_and_the_strictest_since_then_stays(paper: PaperOffice) -> None:
+    with paper.office.ledger.read() as session:
+        assert bound_of(session, LARGE) is None
+    for above, then in (("5", "5"), ("3", "3"), ("", "3"), ("4", "3"), ("2", "2")):
+        ask_for_two(paper, above)
+        with paper.office.ledger.read() as session:
+            assert bound_of(session, LARGE) == Decimal(then)
 
 
 @pytest.mark.parametrize("above", ["-1", "nan", "很大", "Infinity"])
