@@ -128,16 +128,32 @@ _KINDS = {
 
 @app.command()
 def decide(park: str, rung: str, period: PeriodOption, reason: Reason, document: Document) -> None:
-    """作出处置(只限有权角色;须写理由和文号,当时的证据一并留存)。"""
-    made = ladder_decisions.decide(
+    """提出处置(只限有权角色;须写理由和文号,当时的证据一并留存);另一人复核(confirm)后生效。"""
+    made = ladder_decisions.draft(
         CALL.office, _judgement(period), park, rung, year=Period.parse(period).year, reason=reason, document=document,
         now=CALL.now, actor=CALL.who,
     )  # fmt: skip
-    ladder = _ladder(Period.parse(period).year)
+    ladder = _ladder(made.year)
+    moved = f"{park} 由“{ladder.rung(made.from_rung).name}”转为“{ladder.rung(made.to_rung).name}”"
+    emit(made.__dict__, f"已提出:{moved}。须由另一人复核后生效。")
+
+
+@app.command()
+def confirm(park: str) -> None:
+    """复核另一人提出的处置,即日生效。"""
+    ladder = _current()
+    made = ladder_decisions.confirm(CALL.office, ladder, park, now=CALL.now, actor=CALL.who)
     term = f",期限 {made.step.due}" if made.step.due else ""
     _recorded(
         made, f"{park} 由“{ladder.rung(made.step.from_rung).name}”转为“{ladder.rung(made.step.to_rung).name}”{term}。"
     )
+
+
+@app.command()
+def drop(park: str, reason: Reason) -> None:
+    """撤下等待复核的处置,或不同意,须写原因。"""
+    made = ladder_decisions.drop(CALL.office, _current(), park, reason=reason, now=CALL.now, actor=CALL.who)
+    emit(made.__dict__, f"已撤下 {park} 等待复核的处置。")
 
 
 def _recorded(made: LadderRecord, text: str) -> None:

@@ -63,7 +63,7 @@ ACTIONS = {
     "second_check_set": "更改复核界限", "unit_data_asked": "申请个体数据", "unit_data_approved": "批准个体数据",
     "unit_data_declined": "不批准个体数据", "unit_data_served": "下载个体数据", "index_movers_served": "查看企业对指标的影响",
     "values_proposed": "提出更正建议",
-    "ladder_move": "等级变动", "ladder_task": "登记整改事项", "ladder_report": "报整改完成", "ladder_verify": "整改销号",
+    "ladder_move": "等级变动", "ladder_drafted": "提出等级变动", "ladder_dropped": "撤下等级变动", "ladder_task": "登记整改事项", "ladder_report": "报整改完成", "ladder_verify": "整改销号",
     "ladder_reject": "退回整改", "ladder_appeal": "申诉", "ladder_upheld": "申诉成立", "ladder_dismissed": "申诉驳回",
     "trial_asked": "试算指数", "role_changed": "更改角色", "records_imported": "导入部门记录", "records_withdrawn": "撤回部门记录",
 }  # fmt: skip

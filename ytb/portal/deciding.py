@@ -18,6 +18,7 @@ from pipelines.methods.ladder_definition import Ladder
 from schemas.errors import RefusalError, StatisticsError
 from schemas.period import Period
 from warehouse.ledger.evaluations import ladder_records
+from warehouse.ledger.ladder_drafts import pending_draft
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.submissions import submissions
 from warehouse.snapshots import current_snapshot, reader
@@ -87,6 +88,7 @@ def one(visit: Visit) -> Response:
     """One park on the ladder: where it stands, what is suggested, everything that was decided, the steps that can be taken."""
     park = visit.park
     assert park is not None
+    is_running = visit.portal.examiner.place(WORK) is not None  # before what has been found is read
     ladder, years = ladder_in_force(visit), _years(visit)
     asked = visit.form.get("year") or visit.query("year")
     year = int(asked) if asked.isascii() and asked.isdigit() and int(asked) in years else years[0] if years else None
@@ -95,26 +97,44 @@ def one(visit: Visit) -> Response:
     with visit.office.ledger.read() as session:
         standing = standings_on_file(session, ladder).get(park.code, Standing(park.code, ladder.normal))
         steps = ladder_records(session, park.code)
+        waiting = pending_draft(session, park.code)
     return pages.page(
-        visit, "ladder_park", park=park, ladder=ladder, standing=standing, records=steps[::-1], years=years, year=year,
+        visit, "ladder_park", waiting=waiting, park=park, ladder=ladder, standing=standing, records=steps[::-1], years=years, year=year,
         proposal=proposal, judged=isinstance(found, Judgement), why=found if isinstance(found, str) else "",
-        is_running=visit.portal.examiner.place(WORK) is not None, kinds={k.value: v for k, v in KINDS.items()},
+        is_running=is_running, kinds={k.value: v for k, v in KINDS.items()},
         states=TASK_STATES, rungs={rung.id: rung.name for rung in ladder.rungs}, today=visit.now.date(), typed=visit.form,
     )  # fmt: skip
 
 
 def decide(visit: Visit) -> Response:
-    """Move the park. What was suggested, and on which evidence, is recorded beside the reason."""
+    """Put a move forward. What was suggested, and on which evidence, is recorded beside the reason."""
     year, code = _year(visit), _code(visit)
     found = _judgement(visit, year)
     if not isinstance(found, Judgement):
         raise RefusalError(f"请先计算 {year} 年的建议和证据,再作处置:当时的证据要与处置一并留存。")
     form = visit.form
-    ladder_decisions.decide(
+    ladder_decisions.draft(
         visit.office, found, code, form.get("rung"), year=year, reason=form.get("reason"), document=form.get("document"),
         now=visit.now, actor=visit.who.name,
     )  # fmt: skip
-    return pages.go(f"/ladder/{code}?year={year}", "ladder_moved")
+    return pages.go(f"/ladder/{code}?year={year}", "ladder_drafted")
+
+
+def confirm(visit: Visit) -> Response:
+    """Move the park as another person put forward."""
+    if not visit.form.get("confirmed"):
+        raise RefusalError("请先核对理由、文号和证据,勾选后再复核同意。")
+    ladder_decisions.confirm(visit.office, ladder_in_force(visit), _code(visit), now=visit.now, actor=visit.who.name)
+    return pages.go(f"/ladder/{_code(visit)}", "ladder_moved")
+
+
+def drop(visit: Visit) -> Response:
+    """Do not move the park as was put forward, with the reason."""
+    ladder_decisions.drop(
+        visit.office, ladder_in_force(visit), _code(visit), reason=visit.form.get("reason"), now=visit.now,
+        actor=visit.who.name,
+    )  # fmt: skip
+    return pages.go(f"/ladder/{_code(visit)}", "ladder_dropped")
 
 
 def _code(visit: Visit) -> str:

@@ -220,6 +220,8 @@ ROUTES: tuple[Route, ...] = (
     _post("judge", "/ladder/proposals", deciding.start, STATISTICIAN, beside.ladder),
     _get("ladder_park", "/ladder/{park}", deciding.one, STATISTICIAN, owner=Owner.PARK),
     _post("ladder_decide", "/ladder/{park}/decide", deciding.decide, STATISTICIAN, deciding.one, owner=Owner.PARK),
+    _post("ladder_confirm", "/ladder/{park}/confirm", deciding.confirm, STATISTICIAN, deciding.one, owner=Owner.PARK),
+    _post("ladder_drop", "/ladder/{park}/drop", deciding.drop, STATISTICIAN, deciding.one, owner=Owner.PARK),
     _post("ladder_task", "/ladder/{park}/tasks", deciding.set_task, STATISTICIAN, deciding.one, owner=Owner.PARK),
     _post("ladder_handle", "/ladder/{park}/tasks/{number}", deciding.handle_task, STATISTICIAN, deciding.one, owner=Owner.PARK),
     _post("ladder_appeal", "/ladder/{park}/appeal", deciding.appeal, STATISTICIAN, deciding.one, owner=Owner.PARK),

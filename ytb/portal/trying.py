@@ -47,6 +47,8 @@ def _work(visit: Visit) -> str:
 
 def page(visit: Visit) -> Response:
     """The form, and the last trial of this person."""
+    # Asked first: a trial that ends in between is shown, not an older one without a word that another was on its way.
+    is_running = visit.portal.examiner.place(_work(visit)) is not None
     with _LOCK:
         tried = _TRIED.get((str(visit.portal.home.root), visit.who.name))
     rows = (
@@ -59,7 +61,7 @@ def page(visit: Visit) -> Response:
         visit, "what_if", tried=tried, rows=rows.head(ROWS_SHOWN).to_dicts() if rows is not None else [],
         count=rows.height if rows is not None else 0, periods=periods,
         indicators=indicators_of(visit.office.programme.edition_for(periods[0])) if periods else [],
-        parts=_parts(tried.trial) if tried and tried.trial else [], is_running=visit.portal.examiner.place(_work(visit)) is not None,
+        parts=_parts(tried.trial) if tried and tried.trial else [], is_running=is_running,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from schemas.errors import RefusalError, StorageError, SubmissionError
 from warehouse.home import create_home
 from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.evaluations import ladder_records, last_figure, provided_figures
+from warehouse.ledger.ladder_drafts import pending_draft
 from warehouse.ledger.migrate import create_ledger
+from warehouse.ledger.trail import events
 from warehouse.ledger.users import add_user, disable_user
 from warehouse.ledger.verify import referenced_blobs, verify_ledger
 from warehouse.vault import Vault
@@ -25,7 +28,7 @@ from warehouse.vault import Vault
 NOW = datetime(2017, 5, 31, 9, tzinfo=SHANGHAI)
 EDITION = programme().editions["2015"]
 LADDER = ladder_of(EDITION)
-PEOPLE = (("wang", "province_statistician", None), ("li", "province_statistician", None), ("chen", "reviewer", None),
+PEOPLE = (("wang", "province_statistician", None), ("li", "province_statistician", None), ("qian", "province_statistician", None), ("chen", "reviewer", None),
           ("zhao", "park_reporter", "LBGX"), ("sun", "park_reporter", "LBBY"))  # fmt: skip
 
 
@@ -46,10 +49,12 @@ def judgement(park: str, to: str = "warning") -> Judgement:
 
 
 def decide(office: Office, park: str, to: str, actor: str = "wang", now: datetime = NOW) -> int:
-    made = doing.decide(
-        office, judgement(park), park, to, year=2016, reason="产出强度低", document="文1", now=now, actor=actor
-    )
-    return made.id
+    put_forward(office, park, to, actor, now)
+    return doing.confirm(office, LADDER, park, now=now, actor="qian").id
+
+
+def put_forward(office: Office, park: str, to: str, actor: str = "wang", now: datetime = NOW) -> None:
+    doing.draft(office, judgement(park), park, to, year=2016, reason="产出强度低", document="文1", now=now, actor=actor)
 
 
 def standing(office: Office, park: str) -> Standing:
@@ -67,8 +72,46 @@ def test_only_the_role_of_the_ladder_moves_a_park_and_the_evidence_stays_with_it
     with blank.ledger.read() as session:
         (record,) = ladder_records(session, "LBXQ")
     assert record.step.evidence == ("建议:警告(约谈)", "土地低效:产出强度得分 49")
-    assert (record.recorded_by, record.step.definition, record.step.day) == ("wang", "1", date(2017, 5, 31))
+    assert (record.recorded_by, record.step.responsible) == ("qian", "wang")
+    assert (record.step.definition, record.step.day) == ("1", date(2017, 5, 31))
     assert standing(blank, "LBXQ").rung.id == "warning"
+
+
+def test_one_person_alone_neither_warns_a_park_nor_takes_the_warning_away(blank: Office) -> None:
+    with pytest.raises(RefusalError, match="没有等待复核的处置"):
+        doing.confirm(blank, LADDER, "LBXQ", now=NOW, actor="li")
+    put_forward(blank, "LBXQ", "watch")  # the warning of the test above would end
+    with blank.ledger.read() as session:
+        assert standings_on_file(session, LADDER)["LBXQ"].rung.id == "warning"
+        waiting = pending_draft(session, "LBXQ")
+    assert waiting is not None and (waiting.by, waiting.to_rung) == ("wang", "watch")
+    with pytest.raises(RefusalError, match="由您提出,须由另一人复核"):
+        doing.confirm(blank, LADDER, "LBXQ", now=NOW, actor="wang")
+    with pytest.raises(RefusalError, match="须由省级统计人员办理"):
+        doing.confirm(blank, LADDER, "LBXQ", now=NOW, actor="chen")
+    with pytest.raises(RefusalError, match="wang提出的处置等待复核"):
+        put_forward(blank, "LBXQ", "watch", "li")
+    with pytest.raises(RefusalError, match="须写明原因"):
+        doing.drop(blank, LADDER, "LBXQ", reason=" ", now=NOW, actor="li")
+    doing.drop(blank, LADDER, "LBXQ", reason="证据不足", now=NOW, actor="li")
+    with blank.ledger.read() as session:
+        assert pending_draft(session, "LBXQ") is None and len(ladder_records(session, "LBXQ")) == 1
+        told = [(e.action, e.actor, e.reason) for e in events(session, "park/LBXQ")]
+    assert told == [
+        ("ladder_drafted", "wang", "产出强度低"), ("ladder_move", "qian", "产出强度低"), ("ladder_drafted", "wang", "产出强度低"),
+        ("ladder_dropped", "li", "证据不足"),
+    ]  # fmt: skip
+
+
+def test_a_term_runs_from_the_confirmation_and_a_park_that_has_moved_since_is_not_moved_by_an_old_draft(
+    blank: Office,
+) -> None:
+    put_forward(blank, "LBXQ", "watch")
+    later = NOW + timedelta(days=3)
+    other = replace(LADDER, version="2")
+    with pytest.raises(RefusalError, match="有变化"):
+        doing.confirm(blank, other, "LBXQ", now=later, actor="li")
+    assert doing.confirm(blank, LADDER, "LBXQ", now=later, actor="li").step.day == date(2017, 6, 3)
 
 
 def test_a_disabled_person_decides_nothing(blank: Office) -> None:
@@ -81,7 +124,7 @@ def test_a_disabled_person_decides_nothing(blank: Office) -> None:
 
 def test_a_park_outside_the_evaluation_is_not_moved(blank: Office) -> None:
     with pytest.raises(RefusalError, match="不在 2016 年评价之内"):
-        doing.decide(
+        doing.draft(
             blank, judgement("LBJJ"), "GZGY", "watch", year=2016, reason="x", document="y", now=NOW, actor="wang"
         )
 
@@ -114,8 +157,9 @@ def test_an_appeal_is_decided_by_another_person_and_may_undo_the_move(blank: Off
     with pytest.raises(RefusalError, match="已过期"):
         doing.appeal(blank, LADDER, "LBGX", text="数据有误", document="", now=late, actor="zhao")
     doing.appeal(blank, LADDER, "LBGX", text="数据有误", document="", now=NOW, actor="zhao")
-    with pytest.raises(RefusalError, match="以外的人"):
-        doing.decide_appeal(blank, LADDER, "LBGX", upheld=True, reason="a", document="b", now=NOW, actor="wang")
+    for maker in ("wang", "qian"):
+        with pytest.raises(RefusalError, match="以外的人"):
+            doing.decide_appeal(blank, LADDER, "LBGX", upheld=True, reason="a", document="b", now=NOW, actor=maker)
     made = doing.decide_appeal(
         blank, LADDER, "LBGX", upheld=True, reason="核实属实", document="文3", now=NOW, actor="li"
     )

@@ -46,8 +46,9 @@ unit_measure = {value = "万元"}
 def inst(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     made = installation(tmp_path_factory.mktemp("portal") / "home", Pool(workers=1))
     with made.office.ledger.write() as session:
-        add_user(session, "other", title="另一位", role="province_statistician", now=made.at, actor="root")
-        access.set_password(session, "other", CHEAP.hash(PASSWORD), one_time=False, now=made.at, actor="root")
+        for name, title in (("other", "另一位"), ("third", "第三位")):
+            add_user(session, name, title=title, role="province_statistician", now=made.at, actor="root")
+            access.set_password(session, name, CHEAP.hash(PASSWORD), one_time=False, now=made.at, actor="root")
     return made
 
 
@@ -108,10 +109,8 @@ def judgement(inst: Installation, park: str, to: str) -> Judgement:
 def test_a_park_is_warned_rectifies_and_appeals_on_the_portal(
     inst: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office, other, clerk = (
-        signed_in(inst, "province_statistician"),
-        signed_in(inst, "other"),
-        signed_in(inst, user_of("park_reporter")),
+    office, other, third, clerk = (
+        signed_in(inst, one) for one in ("province_statistician", "other", "third", user_of("park_reporter"))
     )
     page, asked = (
         "/ladder/LBGX",
@@ -127,7 +126,17 @@ def test_a_park_is_warned_rectifies_and_appeals_on_the_portal(
     assert "建议转为“警告(约谈)”" in office.get(page).text and "产出强度得分 49" in office.get(page).text
     for wrong in ({"document": ""}, {"reason": " "}, {"rung": "leave"}, {"year": "x"}):
         assert office.post(f"{page}/decide", asked | wrong, page=page).status == 422, wrong
-    assert office.post(f"{page}/decide", asked, page=page).location == f"{page}?year=2014&done=ladder_moved"
+    assert office.post(f"{page}/decide", asked, page=page).location == f"{page}?year=2014&done=ladder_drafted"
+    assert "<h1>兰州高新区:正常</h1>" in office.get(page).text and "须由另一人复核" in office.get(page).text
+    ticked = {"confirmed": "1"}
+    alone = office.post(f"{page}/confirm", ticked, page=page)
+    assert alone.status == 422 and "由您提出" in alone.text
+    assert other.post(f"{page}/confirm", {}, page=page).status == 422
+    assert other.post(f"{page}/drop", {"reason": ""}, page=page).status == 422
+    assert other.post(f"{page}/drop", {"reason": "文号有误"}, page=page).location == f"{page}?done=ladder_dropped"
+    assert other.post(f"{page}/confirm", ticked, page=page).status == 422  # nothing waits any more
+    assert office.post(f"{page}/decide", asked, page=page).status == 303
+    assert other.post(f"{page}/confirm", ticked, page=page).location == f"{page}?done=ladder_moved"
     task = {"text": "盘活闲置用地", "responsible": "管委会国土处", "due": "2015-09-30"}
     assert office.post(f"{page}/tasks", task | {"due": "明天"}, page=page).status == 422
     assert office.post(f"{page}/tasks", task, page=page).status == 303
@@ -146,9 +155,10 @@ def test_a_park_is_warned_rectifies_and_appeals_on_the_portal(
     assert clerk.post("/standing/appeal", {"text": "口径有误"}, page="/standing").status == 303
     assert "等待办理" in clerk.get("/standing").text
     verdict = {"outcome": "uphold", "reason": "复核后口径确有误", "document": "甘科〔2015〕9号"}
-    own_verdict = office.post(f"{page}/appeal/decide", verdict, page=page)
-    assert own_verdict.status == 422 and "作出处置以外的人" in own_verdict.text
-    assert other.post(f"{page}/appeal/decide", verdict, page=page).status == 303
+    for maker in (office, other):
+        own_verdict = maker.post(f"{page}/appeal/decide", verdict, page=page)
+        assert own_verdict.status == 422 and "作出处置以外的人" in own_verdict.text
+    assert third.post(f"{page}/appeal/decide", verdict, page=page).status == 303
     assert "<h1>兰州高新区:正常</h1>" in office.get(page).text
     with inst.office.ledger.read() as session:
         kinds = [r.step.kind for r in ladder_records(session, "LBGX")]
@@ -161,6 +171,8 @@ def test_another_parks_matters_are_not_the_clerks(inst: Installation, monkeypatc
     monkeypatch.setattr("ytb.portal.deciding._judgement", lambda *_: judgement(inst, "LBJJ", "warning"))
     asked = {"year": "2014", "rung": "warning", "reason": "产出强度低", "document": "2号"}
     assert office.post("/ladder/LBJJ/decide", asked, page="/ladder/LBJJ").status == 303
+    confirmed = signed_in(inst, "other").post("/ladder/LBJJ/confirm", {"confirmed": "1"}, page="/ladder/LBJJ")
+    assert confirmed.status == 303
     assert office.post("/ladder/LBJJ/tasks", {"text": "整改", "responsible": "某处"}, page="/ladder/LBJJ").status in (
         303,
         422,
