@@ -16,7 +16,7 @@ from pipelines.operands import History
 from pipelines.proposing import choices_to_look_at, proposed_values
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
-from schemas.findings import NEEDS_EXPLANATION
+from schemas.findings import NEEDS_EXPLANATION, complete
 from schemas.model import Programme
 from schemas.observations import Observations
 from schemas.period import Period
@@ -334,7 +334,7 @@ def findings_of(vault: Vault, found: Submission) -> pl.DataFrame:
     """The recorded findings of the latest check. Raises RefusalError where nothing was checked."""
     if found.check is None or found.check.findings_blob is None:
         raise RefusalError(f"{found.number} 还没有审核结果。")
-    return pl.read_ipc(io.BytesIO(vault.read(found.check.findings_blob)))
+    return complete(pl.read_ipc(io.BytesIO(vault.read(found.check.findings_blob))))
 
 
 def observations_of(vault: Vault, found: Submission) -> Observations:

@@ -21,7 +21,7 @@ from pipelines.intake import Office, require_open
 from pipelines.operands import History
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
-from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings, complete
 from schemas.model import Edition
 from schemas.observations import ENTERPRISE_ROSTER, Observations
 from schemas.period import Period
@@ -239,7 +239,7 @@ def return_findings(office: Office, found: EnterpriseReturn) -> pl.DataFrame:
     """The recorded findings of the latest check. Raises RefusalError where nothing was checked."""
     if found.check is None or found.check.findings_blob is None:
         raise RefusalError(f"{found.number} 还没有审核结果;请把同一个文件再上传一次。")
-    return pl.read_ipc(io.BytesIO(office.vault.read(found.check.findings_blob)))
+    return complete(pl.read_ipc(io.BytesIO(office.vault.read(found.check.findings_blob))))
 
 
 def return_names(office: Office, found: EnterpriseReturn) -> dict[str, str]:

@@ -24,7 +24,7 @@ _CONTEXT = {
     "answer_status": "回答状态",
     "B03": "报告期",
 }
-_LISTS = {
+LISTS = {
     "unit_register": "单位名录库",
     "park": "园区名录",
     "sub_park": "分园名录",
@@ -152,7 +152,7 @@ class _Sentence:
     def _logic(self, node: Logic) -> str:
         if node.op == "and":
             return " 且 ".join(f"({self.say(o)})" if isinstance(o, Logic) else self.said_flag(o) for o in node.operands)
-        conditions = [o for o in node.operands[:-1] if _is_exception(o)]
+        conditions = [o for o in node.operands[:-1] if is_exception(o)]
         rest = [o for o in node.operands if o not in conditions]
         if not conditions:
             return " 或 ".join(f"({self.say(o)})" if isinstance(o, Logic) else self.said_flag(o) for o in node.operands)
@@ -220,14 +220,14 @@ class _Sentence:
     def _in_codelist(self, arguments: tuple[Node, ...]) -> str:
         key = f"({self.operand(arguments[2])} 之下)" if len(arguments) > 2 else ""
         name = self.say(arguments[1])
-        return f"{self.operand(arguments[0])} 在{_LISTS.get(name, f'代码表“{name}”')}{key}内"
+        return f"{self.operand(arguments[0])} 在{LISTS.get(name, f'代码表“{name}”')}{key}内"
 
     def _sum(self, arguments: tuple[Node, ...]) -> str:
         condition = f"“{self.say(arguments[1])}”的" if len(arguments) > 1 else "各"
         return f"{condition}单位 {self.operand(arguments[0])} 的合计"
 
 
-def _is_exception(node: Node) -> bool:
+def is_exception(node: Node) -> bool:
     """Whether an alternative reads as "unless": what follows is asked only where it does not hold."""
     match node:
         case Unary(op="not") | Binary(op="!=") | Call(function="isnull"):
@@ -235,7 +235,7 @@ def _is_exception(node: Node) -> bool:
         case Binary(op="==", right=Number(value=value)):
             return value == 0
         case Logic(op="and", operands=operands):
-            return all(_is_exception(o) for o in operands)
+            return all(is_exception(o) for o in operands)
     return False
 
 

@@ -1,4 +1,8 @@
-"""The columns every list of findings 审核问题 has, whoever produced it."""
+"""The columns every list of findings 审核问题 has, whoever produced it.
+
+``found`` is what stands there, ``expected`` what should (应不大于 100(营业收入)); empty where no single thing can be said, and
+for soft findings always: the bounds of what is only asked about are told to nobody. ``message`` says it all in a sentence.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ FINDING_COLUMNS: dict[str, pl.DataType] = {
     "column": pl.String(),
     "indicator": pl.String(),
     "found": pl.String(),
+    "expected": pl.String(),
     "message": pl.String(),
     "code": pl.String(),
     "outcome": pl.String(),
@@ -55,3 +60,13 @@ def as_findings(rows: list[dict[str, object]]) -> pl.DataFrame:
     """Rows with some of the columns, as a findings frame; missing columns are null."""
     complete = [{name: row.get(name) for name in FINDING_COLUMNS} for row in rows]
     return pl.DataFrame(complete, schema=FINDING_COLUMNS) if rows else no_findings()
+
+
+def complete(recorded: pl.DataFrame) -> pl.DataFrame:
+    """Findings on record with every column there is today; those recorded before a column existed have nothing in it."""
+    missing = {name: dtype for name, dtype in FINDING_COLUMNS.items() if name not in recorded.columns}
+    if not missing:
+        return recorded
+    return recorded.with_columns(pl.lit(None, dtype=t).alias(n) for n, t in missing.items()).select(
+        *FINDING_COLUMNS, *(c for c in recorded.columns if c not in FINDING_COLUMNS)
+    )

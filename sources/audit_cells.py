@@ -60,7 +60,11 @@ def _required_on(run: Run, planned: PlannedForm, known: set[tuple[str, str, str]
             continue
         remedy = "必填项未填;请补填,没有发生额的填 0。" if i.type is ValueType.NUMBER else "必填项未填;请补填。"
         units = frame["unit_id"].filter(masks[i.code])
-        rows += [on_cell(form, unit, i, "required", remedy) for unit in units if (form.code, unit, i.code) not in known]
+        rows += [
+            on_cell(form, unit, i, "required", remedy, expected="应填写")
+            for unit in units
+            if (form.code, unit, i.code) not in known
+        ]
     return rows
 
 
@@ -91,7 +95,7 @@ def _out_of_bounds_on(run: Run, planned: PlannedForm) -> list[dict[str, object]]
         code = bound.indicator.code
         hits = frame.filter(bound.broken.fill_null(False) & run.has_row(form)).select("unit_id", code)
         rows += [
-            on_cell(form, unit, bound.indicator, bound.code, bound.problem, str(value))
+            on_cell(form, unit, bound.indicator, bound.code, bound.problem, str(value), bound.expected)
             for unit, value in hits.iter_rows()
         ]
     return rows

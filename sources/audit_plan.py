@@ -12,6 +12,7 @@ from functools import lru_cache
 import polars as pl
 
 from schemas.environment import Environment, Same, environment_for
+from schemas.expected import Expectation, expectations
 from schemas.expression import Logic, Name, expand, functions, names, operand_column, operands, parse, walk
 from schemas.model import AuditRule, Edition, Form, Indicator, Programme, Severity
 from schemas.period import Period
@@ -39,10 +40,20 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class PlannedExpectation:
+    """What one part of a hard rule expects: whether the part holds (None: the rule as a whole), and the figures to put in."""
+
+    of: Expectation
+    holds: Condition | None
+    values: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
 class PlannedRule:
     """A rule with what is known of it: ``codes`` are its operands of the period itself, ``lagged`` those of other periods.
 
     ``parts``: where one rule checks the codes of several cells, each cell's column with its own condition.
+    ``expected``: of hard rules only; the bounds of soft ones are told to nobody.
     """
 
     rule: AuditRule
@@ -55,6 +66,7 @@ class PlannedRule:
     asks_register: bool
     asks_answers: bool
     parts: tuple[tuple[str, Condition], ...] = ()
+    expected: tuple[PlannedExpectation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ class Bound:
     code: str
     problem: str
     broken: pl.Expr
+    expected: str
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,18 @@ def _planned_rule(rule: AuditRule, edition: Edition, env: Environment) -> Planne
         REGISTER_LIST in rule.expression,
         ANSWER_STATUS in names(parse(rule.expression)),
         _parts(rule, edition, env),
+        _expected(rule, edition, env),
+    )
+
+
+def _expected(rule: AuditRule, edition: Edition, env: Environment) -> tuple[PlannedExpectation, ...]:
+    if rule.severity is not Severity.HARD:
+        return ()
+    return tuple(
+        PlannedExpectation(
+            one, _condition(one.part, env) if one.part else None, tuple(_condition(v, env) for v in one.values)
+        )
+        for one in expectations(rule, edition)
     )
 
 
@@ -177,11 +202,12 @@ def _bounds(asked: tuple[Indicator, ...], signed: set[str], listed: set[str]) ->
     bounds: list[Bound] = []
     for i in asked:
         if i.nonneg and i.code not in signed:
-            bounds.append(Bound(i, "sign", "不能为负数;请核对后更正。", pl.col(i.code) < 0))
+            bounds.append(Bound(i, "sign", "不能为负数;请核对后更正。", pl.col(i.code) < 0, "应不小于 0"))
         if i.options and i.code not in listed:
             options = "、".join(f"{k}{v}" for k, v in i.options.items())
             problem = f"代码无效;请从下列代码中选填:{options}。"
-            bounds.append(Bound(i, "domain", problem, ~pl.col(i.code).is_in(list(i.options))))
+            wanted = f"应为 {options} 之一"
+            bounds.append(Bound(i, "domain", problem, ~pl.col(i.code).is_in(list(i.options)), wanted))
     return bounds
 
 

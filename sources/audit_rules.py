@@ -11,6 +11,7 @@ from schemas.chinese_text import said_of_lag
 from schemas.model import Edition, Form, FormKind, Severity
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.polars_target import prepare_rows
+from sources.audit_expected import on_cell_of, wanted, with_expected
 from sources.audit_plan import Condition, PlannedForm, PlannedRule
 from sources.audit_run import Run, raw_findings
 
@@ -184,9 +185,13 @@ def _found(
     wrong = _wrong_cells(run, planned, frame, failing)
     shown = frame[["unit_id", *codes]]
     lagged = sorted(planned.lagged & set(frame.columns))
-    for finding in _failures(planned, frame[failing].select("unit_id", *codes, *lagged), codes, lagged):
-        cells = wrong.get(str(finding["unit_id"]), ())
-        yield from ({**finding, "column": column} for column in cells or (planned.column,))
+    expected = wanted(planned, frame[failing], run.env)
+    rows = _failures(planned, frame[failing].select("unit_id", *codes, *lagged), codes, lagged)
+    for n, finding in enumerate(rows):
+        for column in wrong.get(str(finding["unit_id"]), ()) or (planned.column,):
+            words, told = on_cell_of(expected[n], column, cell_by_cell=bool(planned.parts))
+            problem = with_expected(planned.rule.message, told)
+            yield {**finding, "column": column, "expected": words, "problem": problem}
     if planned.rule.severity is Severity.HARD and codes and planned.rule.kind != "conditional_required":
         unknown = places.undetermined[planned.rule.id]
         yield from _undetermined(planned, shown[unknown], codes, run.plan.edition, blank)
@@ -223,7 +228,6 @@ def _failures(
             | failed
             | {
                 "unit_id": row["unit_id"],
-                "problem": planned.rule.message + "。",
                 "found": found,
             }
         )

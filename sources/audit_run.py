@@ -15,7 +15,7 @@ from sources.audit_plan import AuditPlan, PlannedForm
 
 RAW = {
     "rule": pl.String, "severity": pl.String, "form": pl.String, "unit_id": pl.String, "column": pl.String,
-    "problem": pl.String, "found": pl.String, "code": pl.String, "outcome": pl.String, "absorbed_by": pl.String,
+    "problem": pl.String, "found": pl.String, "expected": pl.String, "code": pl.String, "outcome": pl.String, "absorbed_by": pl.String,
 }  # fmt: skip
 
 
@@ -58,9 +58,11 @@ def raw_findings(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=RAW) if rows else pl.DataFrame(schema=RAW)
 
 
-def on_cell(form: Form, unit: str, indicator: Indicator, code: str, problem: str, found: str = "") -> dict[str, object]:
+def on_cell(
+    form: Form, unit: str, indicator: Indicator, code: str, problem: str, found: str = "", expected: str = ""
+) -> dict[str, object]:
     """A hard finding on one cell that is no rule of its own."""
     return {
         "rule": code, "severity": "hard", "form": form.code, "unit_id": unit, "column": indicator.code, "problem": problem,
-        "found": found, "code": code, "outcome": "failed", "absorbed_by": "",
+        "found": found, "expected": expected, "code": code, "outcome": "failed", "absorbed_by": "",
     }  # fmt: skip

@@ -13,7 +13,10 @@ KINDS = {"hard": HARD, "soft": SOFT}
 
 _STOPS = "。;;,,"
 _REMEDY = re.compile(r"[。;;,,]\s*(?=请)")
-_PLACE = re.compile(r"^[^。;;]{0,120}?(?:单元格|工作表|第\d+行)[^。;;::]{0,120}[::]\s*")
+_PLACE = re.compile(
+    # The name of an indicator may have a colon of its own (其中:博士); its code behind it ends the place.
+    r"^[^。;;]{0,120}?(?:单元格|工作表|第\d+行)(?:[^。;;]{0,120}?”\([A-Z]\d\w*\)[::]|[^。;;::]{0,120}[::])\s*"
+)
 
 
 def problem_and_remedy(message: str, value: str = "") -> tuple[str, str]:

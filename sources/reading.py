@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.expected import expected_of
 from schemas.findings import as_findings, no_findings
 from schemas.layout import column_letter
 from schemas.model import Edition
@@ -91,7 +92,15 @@ class Reading:
         return pl.DataFrame(self._restated, schema=RESTATED_COLUMNS) if self._restated else no_restated()
 
     def finding(
-        self, code: str, place: Place, problem: str, *, rule: str = "", found: str = "", severity: str = "hard"
+        self,
+        code: str,
+        place: Place,
+        problem: str,
+        *,
+        rule: str = "",
+        found: str = "",
+        expected: str = "",
+        severity: str = "hard",
     ) -> None:
         """Something that is wrong or unclear; ``problem`` is the sentence without its place."""
         column = place.column
@@ -103,7 +112,7 @@ class Reading:
         self._findings.append({
             "rule": rule or code, "severity": severity, "form": place.form or None, "unit_id": place.unit, "park": self.park, "file": self.name,
             "sheet": place.sheet, "cell": place.cell, "row": place.row, "column": column or None, "indicator": indicator.name if indicator else None,
-            "found": found, "message": f"{where}{named}:{problem}", "code": code, "outcome": "failed",
+            "found": found, "expected": expected, "message": f"{where}{named}:{problem}", "code": code, "outcome": "failed",
         })  # fmt: skip
 
     def normalised(self, place: Place, code: str, found: str, value: str, message: str) -> None:
@@ -129,13 +138,15 @@ class Reading:
     ) -> None:
         """What typing one column had to tell; ``rows`` (0-based) and ``units`` say whose cells they are."""
         letter = column_letter(position)
+        indicator = self.edition.indicators.get(place.column.split("_")[0]) if place.column else None
+        expected = expected_of(indicator) if indicator else ""
 
         def at(index: int) -> Place:
             row = rows[index] + 1
             return Place(place.form, place.sheet, f"{letter}{row}", place.column, row, units[index])
 
         for p in problems:
-            self.finding(p.code, at(p.position), p.message, found=p.found)
+            self.finding(p.code, at(p.position), p.message, found=p.found, expected=expected)
         for n in normalised:
             self.normalised(at(n.position), n.code, n.found, n.value, n.message)
 

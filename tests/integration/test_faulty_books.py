@@ -32,7 +32,7 @@ from sources.template import write_template
 GOLDEN = Path(__file__).parents[1] / "golden" / "audit"
 PROGRAMME = programme()
 PARK = "LBGX"
-FROZEN = ("rule", "severity", "form", "unit_id", "sheet", "cell", "found", "code", "outcome", "absorbed_by")
+FROZEN = ("rule", "severity", "form", "unit_id", "sheet", "cell", "found", "expected", "code", "outcome", "absorbed_by")
 
 
 def credit_code(n: int) -> str:

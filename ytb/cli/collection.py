@@ -105,7 +105,7 @@ def as_json(path: Path | None, checked: Checked) -> dict[str, object]:
     findings = [
         {
             "rule": f["rule"], "severity": f["severity"], "form": f["form"], "sheet": f["sheet"], "cell": f["cell"], "row": f["row"], "unit_id": f["unit_id"],
-            "indicator": f["column"], "indicator_name": f["indicator"], "found": f["found"], "message": f["message"], "code": f["code"], "outcome": f["outcome"],
+            "indicator": f["column"], "indicator_name": f["indicator"], "found": f["found"], "expected": f["expected"] or "", "message": f["message"], "code": f["code"], "outcome": f["outcome"],
             "file": names.get(f["file"] or "", f["file"]), "cause": cause_of.get(n),
         }
         for n, f in enumerate(checked.findings.iter_rows(named=True)) if f["outcome"] != "absorbed"

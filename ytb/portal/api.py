@@ -27,7 +27,7 @@ from ytb.portal.multipart import BadFormError
 from ytb.portal.visit import BEIJING, Visit
 
 FINDING_COLUMNS = (
-    "rule", "severity", "form", "unit_id", "sheet", "cell", "row", "column", "indicator", "found", "message", "code", "outcome",
+    "rule", "severity", "form", "unit_id", "sheet", "cell", "row", "column", "indicator", "found", "expected", "message", "code", "outcome",
 )  # fmt: skip
 
 

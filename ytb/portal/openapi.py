@@ -71,7 +71,8 @@ SUBMISSION = _object(
 )  # fmt: skip
 FINDING = _object(
     rule=MAYBE_TEXT, severity={"enum": ["hard", "soft"]}, form=MAYBE_TEXT, unit_id=MAYBE_TEXT, sheet=MAYBE_TEXT,
-    cell=MAYBE_TEXT, row=MAYBE_COUNT, column=MAYBE_TEXT, indicator=MAYBE_TEXT, found=MAYBE_TEXT, message=TEXT,
+    cell=MAYBE_TEXT, row=MAYBE_COUNT, column=MAYBE_TEXT, indicator=MAYBE_TEXT, found=MAYBE_TEXT,
+    expected=MAYBE_TEXT, message=TEXT,
     code=MAYBE_TEXT, outcome=MAYBE_TEXT, explanation={"anyOf": [{"type": "null"}, _object(reason_code=TEXT, text=TEXT)]},
 )  # fmt: skip
 RETURN = _object(

@@ -15,6 +15,7 @@ from schemas.findings import as_findings
 from schemas.observations import CELL_MAP_COLUMNS, KEY_COLUMNS, Observations
 from schemas.period import Period
 from sources.audit import AuditResult, Operands, audit, rosters_of, rule_set_hash
+from sources.problems import problem_and_remedy
 
 PROGRAMME = programme()
 YEAR, QUARTER = Period.parse("2014"), Period.parse("2015-Q2")
@@ -91,6 +92,50 @@ def test_a_finding_says_what_the_figure_was_held_against() -> None:
     result = audited(QUARTER, finance={A: {"F01": 5_000_000, "F01_yoy": 4000}, B: {"F01": 5000, "F01_yoy": 4000}})
     (found,) = result.findings.filter(rule="AF15")["found"]
     assert found == "F01=5000000,上年同期F01=4000"
+
+
+EXPECTED = [
+    # one figure against another
+    ({"finance": {"F01": 100, "F02": 120}}, "AF02", "F02", "应不大于 100(营业收入)"),
+    # a total against its parts, with the difference that rounding may leave
+    ({"finance": {"F22": 140, "F25": 100, "F26": 50}}, "AF06", "F22", "应等于 150(=负债合计 + 所有者权益合计,容许相差 5)"),
+    # blank parts count as 0 where the rule says so
+    ({"basic": {"B07": "3921"}, "rd": {"R17": 100, "R18": 30, "R19": 20}}, "AR06", "R17", "应等于 50(=基础研究支出 + 应用研究支出 + 试验发展支出,容许相差 5)"),
+    # eight parts are not called by their names
+    ({"rd": {"R04": 100} | dict.fromkeys(("R05", "R06", "R07", "R08", "R09", "R10", "R11", "R16"), 10)}, "AR01", "R04",
+     "应等于 80(=8 项分项之和,容许相差 5)"),
+    # several figures against one: named, and what they come to now
+    ({"personnel": {"P06": 10, "P07": 4, "P08": 7}}, "AP02", "P07", "博士 + 硕士应不大于 10(研究生学历(位)人员),现为 11"),
+    ({"innovation": {"N01": True, "N05": Decimal("30.0"), "N06": Decimal("40.5")}, "personnel": {"P02": 10}, "finance": {"F01": 1}}, "AN01", "N05",
+     "市场新产品销售占比 + 企业新产品销售占比 + 未变或略改产品销售占比应等于 100(容许相差 0.5),现为 70.5"),
+    ({"finance": {"F01": -5}}, "AF01", "F01", "应不小于 0"),
+    # of two parts joined by "and" the one that fails; the other cell is named
+    ({"personnel": {"P01": 10, "P14": 12, "P15": 3}}, "AP07", "P15", "专业技术人员应不大于 10(从业人员期末人数)"),
+    # a cell by itself, and the same finding on the other
+    ({"personnel": {"P02": 10}, "innovation": {"N32": "7", "N33": "8", "N34": "1"}}, "AN09", "N33", "应为 0无、1低、2中、3高 之一"),
+    ({"basic": {"B01": "91620100224369270X"}}, "AB01", "B01", "应为 18 位统一社会信用代码,末位与前 17 位算出的校验码相符"),
+    ({"basic": {"B12": date(2015, 3, 1)}}, "AB14", "B12", "注册(成立)时间 的年份应不大于 2014(报告年),现为 2015"),
+    # several ways out of a contradiction: nothing single is expected
+    ({"ip": {"I16": 3, "I17": 0}}, "AI09", "I16", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("figures", "rule", "column", "expected"), EXPECTED, ids=[f"{e[1]}-{e[2]}" for e in EXPECTED])
+def test_a_finding_says_what_is_expected(
+    figures: Mapping[str, Mapping[str, object]], rule: str, column: str, expected: str
+) -> None:
+    result = audited(**{form: {A: row} for form, row in figures.items()})
+    (found,) = result.findings.filter(rule=rule, column=column).iter_rows(named=True)
+    assert found["expected"] == expected
+    problem, remedy = problem_and_remedy(found["message"], found["found"])
+    assert problem.endswith(expected) and remedy.startswith("请")
+
+
+def test_what_is_only_asked_about_tells_no_bound() -> None:
+    result = audited(basic={A: {"B15": "1"}}, finance={A: {"F22": 10_000, "F25": 20_000}})
+    soft = result.findings.filter(severity="soft", outcome="failed")
+    assert soft.height and set(soft["expected"].fill_null("")) == {""}
+    assert not soft["message"].str.contains("应不|应等于").any()
 
 
 def test_a_rule_does_not_apply_to_units_that_are_not_on_its_form() -> None:

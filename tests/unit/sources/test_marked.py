@@ -440,6 +440,8 @@ def test_the_list_alone_is_a_workbook_with_the_same_lines_and_the_same_bytes() -
             "1,2o0",
             ("填报为“1,2o0”,不是数字", "请填数字。"),
         ),
+        # The name of an indicator has a colon of its own.
+        ("工作表“人员” C8“其中:博士”(P07):填报 9,博士大于研究生;请核对。", "9", ("博士大于研究生", "请核对。")),
         ("出口大于进出口总额", "", ("出口大于进出口总额", "")),
         ("请核实", "", ("", "请核实")),
     ],
