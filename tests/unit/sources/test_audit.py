@@ -107,7 +107,7 @@ EXPECTED = [
     # several figures against one: named, and what they come to now
     ({"personnel": {"P06": 10, "P07": 4, "P08": 7}}, "AP02", "P07", "博士 + 硕士应不大于 10(研究生学历(位)人员),现为 11"),
     ({"innovation": {"N01": True, "N05": Decimal("30.0"), "N06": Decimal("40.5")}, "personnel": {"P02": 10}, "finance": {"F01": 1}}, "AN01", "N05",
-     "市场新产品销售占比 + 企业新产品销售占比 + 未变或略改产品销售占比应等于 100(容许相差 0.5),现为 70.5"),
+     "市场新产品销售占比 + 企业新产品销售占比 + 未变或略改产品销售占比应等于 100(容许相差 0.5),现为 70.50"),
     ({"finance": {"F01": -5}}, "AF01", "F01", "应不小于 0"),
     # of two parts joined by "and" the one that fails; the other cell is named
     ({"personnel": {"P01": 10, "P14": 12, "P15": 3}}, "AP07", "P15", "专业技术人员应不大于 10(从业人员期末人数)"),
