@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from pipelines.operands import History, operands_for
 from schemas.expression import operands, parse
 from schemas.findings import NEEDS_EXPLANATION
-from schemas.model import AuditRule, Edition, FormKind, Programme, Severity
+from schemas.model import AuditRule, Edition, FormKind, Programme, Severity, ValueType
 from schemas.observations import Observations
 from schemas.period import Period
 from sources.audit import audit
@@ -104,6 +104,28 @@ def weak_explanations(
         if why:
             found[key] = why
     return found
+
+
+NOT_SAID_WHY = "待核实:说明未提到原因或数字"
+
+
+def leaves_open(edition: Edition, key: str, text: str) -> bool:
+    """Whether an explanation of a figure that a rule asks about names neither a cause nor a figure, day, document or other body.
+
+    For the reviewer to look at (``NOT_SAID_WHY``), never refused: the words of causes are a list, and lists have gaps. Whether an
+    indicator is left empty, and what is text or code, may be explained in any words. Source: survey_system.md section 7 (a soft
+    finding takes a reason code and an explanation); the national practice of 情况说明 asks for cause and figures.
+    """
+    indicator = edition.indicators.get(_parts(key)[3])
+    return indicator is not None and indicator.type is ValueType.NUMBER and not edition.claims.says_why(text)
+
+
+def not_said_why(
+    edition: Edition, rows: Iterable[Mapping[str, object]], told: Mapping[str, Explanation]
+) -> frozenset[str]:
+    """The keys of findings of rules whose explanation leaves open why (``leaves_open``)."""
+    keys = (finding_key(row) for row in rows if row["code"] == "rule" and row["outcome"] == "failed")
+    return frozenset(key for key in keys if key in told and leaves_open(edition, key, told[key].text))
 
 
 def _parts(key: str) -> tuple[str, str, str, str]:

@@ -5,8 +5,9 @@ Format: docs/formats/claims.schema.json. A claim is contradicted only where its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from schemas.definitions import read_toml
@@ -30,6 +31,14 @@ class Claim:
         return any(w in text for w in self.words) and not any(w in text for w in self.unless)
 
 
+#: A figure with what it counts, a share, a day or period, the number of a document, a named body or paper.
+_NAMED = re.compile(
+    r"\d[\d,.]*\s*(?:[%%‰倍万亿千百元人户家个台套件吨项份笔宗亩号月日年天]|季度|公顷|平方|立方|度电|千瓦|小时)|\d{4}[-./]\d"
+    r"|[一二三四五六七八九十]+(?:月|季度|号|期|成|倍)|[两二三四五六七八九十百千几]+(?:[家个台套件项份笔宗条批户]|分之)|[一二三四五六七八九十]+(?:批|条线)"
+    r"|[〔《]|有限公司|集团|研究院|大学|学院|银行"
+)
+
+
 @dataclass(frozen=True)
 class Claims:
     """The claims of an edition by id, and the words that say a figure rose or fell."""
@@ -38,6 +47,16 @@ class Claims:
     up: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    def says_why(self, text: str) -> bool:
+        """Whether an explanation names a cause, a figure, a day, a document or another body; True where no causes are declared."""
+        if not self.causes or _NAMED.search(text) is not None:
+            return True
+        for phrase in sorted(self.beside, key=len, reverse=True):
+            text = text.replace(phrase, "、")
+        return any(w in text for w in self.causes)
 
     def direction(self, text: str) -> int:
         """1 where an explanation says the figure rose, −1 where it fell, 0 where it says both, neither or something else."""
@@ -59,7 +78,10 @@ def read_claims(path: Path, parent: Claims | None) -> Claims:
         )
         for entry in definition.data.get("claim", [])
     }  # fmt: skip
-    words = definition.data.get("direction")
+    words, causes = definition.data.get("direction"), definition.data.get("causes")
+    found = replace(before, items={**before.items, **own})
+    if causes is not None:
+        found = replace(found, causes=tuple(causes["words"]), beside=tuple(causes.get("beside", ())))
     if words is None:
-        return Claims({**before.items, **own}, before.up, before.down, before.unless)
-    return Claims({**before.items, **own}, tuple(words["up"]), tuple(words["down"]), tuple(words.get("unless", ())))
+        return found
+    return replace(found, up=tuple(words["up"]), down=tuple(words["down"]), unless=tuple(words.get("unless", ())))

@@ -9,7 +9,7 @@ import polars as pl
 import typer
 
 from pipelines import review
-from pipelines.explaining import earlier_explanations
+from pipelines.explaining import NOT_SAID_WHY, earlier_explanations, not_said_why
 from pipelines.matters import effect_of_findings, what_matters
 from pipelines.methods.signs import SIGNS
 from pipelines.signs_of_round import signs_of
@@ -112,6 +112,7 @@ def show(
         asked = queries.queries(session, park=s.park, period=s.period)
         restated = restatements_of(session, number)
     lines = [f"{number} {s.park} {s.period} 第 {s.revision} 次:{s.state.label}"]
+    unsaid = not_said_why(CALL.programme.edition_for(s.period), soft, file.explanations)
     below = 0
     for row in soft:
         effect = known[finding_key(row)]
@@ -123,6 +124,8 @@ def show(
         lines.append(f"  [核实] {row['message']}")
         lines.append(f"         影响:{_said(effect)}" if effect else "         影响:—(已验收或未报送)")
         lines.append(f"         说明:{given.reason_code} {given.text}({given.by})" if given else "         没有说明")
+        if finding_key(row) in unsaid:
+            lines.append(f"         [{NOT_SAID_WHY}]")
         if before := earlier.get(finding_key(row)):
             lines.append(f"         以前的说明:{before.reason_code} {before.text}({beijing(before.at)})")
     if below:
@@ -150,6 +153,7 @@ def show(
             "findings": file.findings.filter(pl.col("outcome") != "absorbed"),
             "effects": effects,
             "explanations": file.explanations,
+            "explanations_without_cause": sorted(unsaid),
             "earlier_explanations": {k: e for k, e in earlier.items() if k in known},
             "queries": asked,
             "restatements": restated,

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipelines.carrying_over import said_before
 from pipelines.comparing import compared
+from pipelines.explaining import leaves_open
 from pipelines.handing_back import marked_books
 from pipelines.intake import COLLATED, findings_of, observations_of
 from pipelines.proposing import proposal_texts
@@ -57,6 +58,8 @@ class Line:
     told: Explanation | None
     sort: str = ""
     shown: str = ""
+    leaves_open: bool = False
+    """Whether its explanation names neither a cause nor a figure: for reviewers."""
 
     @property
     def is_hard(self) -> bool:
@@ -124,7 +127,14 @@ def worded(
     groups = grouped(recorded, frame, words, edition)
     sorts = [sort_of(code) for code in frame["code"]]
     lines = [
-        Line(one, key, told.get(key), sort, with_names(one.found, edition))
+        Line(
+            one,
+            key,
+            told.get(key),
+            sort,
+            with_names(one.found, edition),
+            sort == "rule" and key in told and leaves_open(edition, key, told[key].text),
+        )
         for one, key, sort in zip(words, keys, sorts, strict=True)
     ]
     return lines, [group.cause for group in groups]

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from exports.safe_text import safe_csv
+from pipelines.explaining import NOT_SAID_WHY
 from schemas.findings import shown_rule
 from schemas.observations import shown_unit
 from schemas.period import Period
@@ -194,6 +195,7 @@ def environment() -> Environment:
         ),
         "return_chip": lambda state: RETURN_CHIPS[state] if state is not None else NOT_FILED,
         "ReturnState": ReturnState,
+        "NOT_SAID_WHY": NOT_SAID_WHY,
         "countdown": countdown,
         "urgency": urgency,
         "ROLES": ROLES,

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pipelines.carrying_over import Before, said_before, taken_over
+from pipelines.explaining import NOT_SAID_WHY
 from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import PASSWORD, UNIT, Installation, finding, installation
 from warehouse.ledger.explanations import Explanation, explanations_of
@@ -99,3 +100,21 @@ def test_a_cause_that_has_not_changed_at_all_comes_back_whole(inst: Installation
     form = clerk.get(page).text
     assert form.count(OFFERED) == 1 and form.count(f">{shared['text-1']}</textarea>") == 1
     assert clerk.post(page, shared, page=page).location == f"/submissions/{again}/report?done=explained"
+
+
+def test_what_leaves_open_why_is_marked_for_the_reviewer_and_not_for_the_park(
+    inst: Installation, clerk: Browser
+) -> None:
+    inst.at += timedelta(minutes=1)
+    number = inst.submission("LBGX", rows=[at(7, "F01=7,F02=9"), at(8, "F01=8,F02=9")], name="说明.xlsx")
+    page = f"/submissions/{number}/explanations"
+    told = {
+        "key": keys_of(clerk.get(page).text), "code": ["07", "19"], "text": [PLANT, "感谢各位领导长期以来的关心支持"],
+    }  # fmt: skip
+    assert "done=explained" in clerk.post(page, told, page=page).location
+    reviewer = Browser(inst.app)
+    reviewer.sign_in("reviewer", PASSWORD)
+    review = reviewer.get(f"/review/{number}").text
+    assert review.count(NOT_SAID_WHY) == 1 and "1 处说明没有提到原因或数字" in review
+    assert review.index("感谢各位领导") < review.index(NOT_SAID_WHY)
+    assert NOT_SAID_WHY not in clerk.get(f"/submissions/{number}").text
