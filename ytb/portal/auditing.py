@@ -65,7 +65,7 @@ ACTIONS = {
     "values_proposed": "提出更正建议",
     "ladder_move": "等级变动", "ladder_drafted": "提出等级变动", "ladder_dropped": "撤下等级变动", "ladder_task": "登记整改事项", "ladder_report": "报整改完成", "ladder_verify": "整改销号",
     "ladder_reject": "退回整改", "ladder_appeal": "申诉", "ladder_upheld": "申诉成立", "ladder_dismissed": "申诉驳回",
-    "trial_asked": "试算指数", "role_changed": "更改角色", "records_imported": "导入部门记录", "records_withdrawn": "撤回部门记录",
+    "trial_asked": "试算指数", "role_changed": "更改角色", "records_imported": "导入部门记录", "records_tried": "试运行部门记录", "records_withdrawn": "撤回部门记录",
 }  # fmt: skip
 
 

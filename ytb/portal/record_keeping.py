@@ -1,8 +1,18 @@
-"""Records of authorities taken in by the statistician 部门记录: tried first, kept when complete, withdrawn with a reason."""
+"""Records of authorities taken in by the statistician 部门记录: tried first, kept on the person's word, withdrawn with a reason.
+
+A trial puts the two files into the vault and shows what they would give. The button below it names them by their hashes and what was
+read from them, sealed for this person and one hour: what is kept is what was shown, and nothing is uploaded twice.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import secrets
 import tempfile
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.responses import Response
@@ -15,8 +25,11 @@ from pipelines.administrative_records import (
     withdraw_records,
 )
 from pipelines.checking import IncomingBook
+from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, StatisticsError
 from schemas.records_map import RecordsMap, read_records_map
+from warehouse.ledger import trail
+from warehouse.ledger.columns import read_instant, stored_instant
 from warehouse.ledger.intake import clean_file_name
 from ytb.portal import pages
 from ytb.portal.visit import UploadedFile, Visit
@@ -37,31 +50,85 @@ CONVERSION_HEADS = (
 )  # fmt: skip
 
 
+VALID_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a trial read: the files in the vault, their names, and the hash of the records; ``until`` it may be kept."""
+
+    book: str
+    book_name: str
+    mapping: str
+    mapping_name: str
+    records: str
+    until: str
+
+    def seal(self, visit: Visit) -> str:
+        """What only this portal can write, for this person."""
+        text = json.dumps([*vars(self).values(), visit.who.name], ensure_ascii=False)
+        return hmac.new(visit.portal.key, f"records|{text}".encode(), hashlib.sha256).hexdigest()
+
+
 def page(visit: Visit) -> Response:
     """The form, and what has been taken in."""
     return _page(visit, None)
 
 
-def _page(visit: Visit, plan: RecordsPlan | None) -> Response:
+def _page(visit: Visit, plan: RecordsPlan | None, tried: Tried | None = None) -> Response:
     return pages.page(
-        visit, "records_import", plan=plan, imports=list(listed(visit.office, withdrawn=True)),
+        visit, "records_import", plan=plan, tried=tried, seal=tried.seal(visit) if tried else "", imports=list(listed(visit.office, withdrawn=True)),
         rows_shown=ROWS_SHOWN, kind_words=KIND_WORDS,
         unmapped_heads=UNMAPPED_HEADS, conversion_heads=CONVERSION_HEADS,
     )  # fmt: skip
 
 
 def take(visit: Visit) -> Response:
-    """Read a file of an authority by its mapping; keep it where that is asked for and nothing is left open."""
+    """Read a file of an authority by its mapping and show what it would give. The files stay in the vault; no record is kept."""
     book, of_map = _files(visit)
-    plan = plan_records(visit.office, book, of_map, _mapping(of_map), visit.portal.pool)
-    if visit.form.get("step") != "keep":
-        return _page(visit, plan)
-    if plan.problems.height and not visit.form.get("without"):
-        raise RefusalError(
-            f"有 {plan.problems.height} 格不能采用。请先试运行看清是哪些;确认不要这些格的,勾选后再导入。"
+    plan = _planned(visit, book, of_map)
+    vault = visit.office.vault
+    tried = Tried(
+        vault.put(book.data).sha256, book.name, vault.put(of_map.data).sha256, of_map.name, _digest(plan),
+        stored_instant(visit.now + VALID_FOR),
+    )  # fmt: skip
+    with visit.office.ledger.write() as session:
+        trail.append(
+            session, at=visit.now, actor=visit.who.name, action="records_tried", subject="records",
+            payload={"files": [tried.book, tried.mapping], "rows": plan.records.height},
+        )  # fmt: skip
+    return _page(visit, plan, tried)
+
+
+def keep(visit: Visit) -> Response:
+    """Keep what a trial showed: the same files, read to the same records, by the same person, within the hour."""
+    form = visit.form
+    tried = Tried(*(form.get(name) for name in Tried.__dataclass_fields__))
+    if not secrets.compare_digest(form.get("seal").encode(), tried.seal(visit).encode()):
+        raise RefusalError("没有可以确认的试运行,请先试运行。")
+    if visit.now > read_instant(tried.until):
+        raise RefusalError("试运行已超过一小时,请再试运行一次后确认。")
+    vault = visit.office.vault
+    book = IncomingBook(tried.book_name, vault.read(tried.book))
+    plan = _planned(visit, book, IncomingBook(tried.mapping_name, vault.read(tried.mapping)))
+    if _digest(plan) != tried.records:
+        raise RefusalError("试运行以后名录或制度有变化,读出的数与试运行的不同,请再试运行一次。")
+    if plan.problems.height and not form.get("without"):
+        return _page(
+            replace(visit, error=f"有 {plan.problems.height} 格不能采用;确认不要这些格的,勾选后再导入。"), plan, tried
         )
     commit_records(visit.office, plan, now=visit.now, actor=visit.who.name)
     return pages.go("/records/import", "records_kept")
+
+
+def _planned(visit: Visit, book: IncomingBook, of_map: IncomingBook) -> RecordsPlan:
+    return plan_records(visit.office, book, of_map, _mapping(of_map), visit.portal.pool)
+
+
+def _digest(plan: RecordsPlan) -> str:
+    """The hash of everything a trial shows that keeping depends on."""
+    parts = (frame_bytes(one) for one in (plan.records, plan.problems, plan.unmapped))
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _files(visit: Visit) -> tuple[IncomingBook, IncomingBook]:

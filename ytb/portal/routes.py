@@ -213,6 +213,7 @@ ROUTES: tuple[Route, ...] = (
     _get("records", "/records", beside.records, OFFICE, reads=True, title="部门记录"),
     _get("records_import", "/records/import", record_keeping.page, STATISTICIAN),
     _post("take_records", "/records/import", record_keeping.take, STATISTICIAN, record_keeping.page, uploads=True),
+    _post("keep_records", "/records/import/keep", record_keeping.keep, STATISTICIAN, record_keeping.page),
     _post("withdraw_records", "/records/{number}/withdraw", record_keeping.withdraw, STATISTICIAN, record_keeping.page),
     _get("what_if", "/what-if", trying.page, STATISTICIAN),
     _post("try_what_if", "/what-if", trying.start, STATISTICIAN, trying.page, uploads=True),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
+from datetime import timedelta
 
 import openpyxl
 import polars as pl
@@ -67,31 +69,50 @@ def table(*rows: tuple[object, ...]) -> bytes:
     return out.getvalue()
 
 
-def test_records_are_tried_first_and_kept_when_nothing_is_open(inst: Installation) -> None:
+def test_records_are_tried_first_and_kept_when_nothing_is_open(
+    inst: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     office, page = signed_in(inst, "province_statistician"), "/records/import"
     good = table(("甲公司", 12), ("邻居公司", 34))
 
-    def take(step: str, *files: tuple[str, bytes], **fields: str) -> Answer:
-        return office.upload(page, list(files), page=page, fields={"step": step, **fields})
+    def take(*files: tuple[str, bytes], **fields: str) -> Answer:
+        return office.upload(page, list(files), page=page, fields=fields)
 
-    assert "请选择一个部门的表" in take("try", ("a.toml", MAP)).text
-    assert "请选择映射文件" in take("try", ("税.xlsx", good)).text
-    broken = take("try", ("税.xlsx", good), ("坏.toml", b"kind = "))
+    def keep(tried: Answer, who: Browser = office, **changed: str) -> Answer:
+        form = tried.text.partition('id="keep"')[2].partition("</form>")[0]
+        sealed = dict(re.findall(r'name="([a-z_]+)" value="([^"]*)"', form.replace('value="1" required', "")))
+        return who.post(f"{page}/keep", sealed | changed, page=page)
+
+    assert "请选择一个部门的表" in take(("a.toml", MAP)).text
+    assert "请选择映射文件" in take(("税.xlsx", good)).text
+    broken = take(("税.xlsx", good), ("坏.toml", b"kind = "))
     assert broken.status == 422 and "坏.toml" in broken.text and "/tmp" not in broken.text
-    tried = take("try", ("税.xlsx", good), ("a.toml", MAP))
+    tried = take(("税.xlsx", good), ("a.toml", MAP))
     assert tried.status == 200 and "试运行没有问题" in tried.text, tried.text.split("result")[1][:1500]
     assert "2 个单位,2 个数" in tried.text
     assert list(listed(inst.office)) == []
     stranger = table(("甲公司", 12), ("生面孔公司", 1))
-    assert "没有对应(1)" in take("try", ("税.xlsx", stranger), ("a.toml", MAP)).text
-    assert "不能导入" in take("keep", ("税.xlsx", stranger), ("a.toml", MAP)).text
+    open_ends = take(("税.xlsx", stranger), ("a.toml", MAP)).text
+    assert "没有对应(1)" in open_ends and 'id="keep"' not in open_ends
     odd = table(("甲公司", "约十二"), ("邻居公司", 34))
-    assert "不能采用的格(1)" in take("try", ("税.xlsx", odd), ("a.toml", MAP)).text
-    assert "不能采用" in take("keep", ("税.xlsx", odd), ("a.toml", MAP)).text and list(listed(inst.office)) == []
-    assert take("keep", ("税.xlsx", good), ("a.toml", MAP)).location == f"{page}?done=records_kept"
+    left = take(("税.xlsx", odd), ("a.toml", MAP))
+    assert "不能采用的格(1)" in left.text
+    assert "勾选后再导入" in keep(left).text and list(listed(inst.office)) == []
+    for forged in (
+        {"book": left.text.partition('name="book" value="')[2][:64]},
+        {"seal": "0" * 64},
+        {"until": "2099-01-01T00:00:00.000000Z"},
+    ):
+        assert "没有可以确认的试运行" in keep(tried, **forged).text, forged
+    assert "没有可以确认的试运行" in keep(tried, signed_in(inst, "other")).text  # another person's trial
+    with monkeypatch.context() as later:
+        later.setattr(inst, "at", inst.at + timedelta(minutes=61))
+        assert "超过一小时" in keep(tried, signed_in(inst, "province_statistician")).text
+    assert list(listed(inst.office)) == []
+    assert keep(tried).location == f"{page}?done=records_kept"
     (kept,) = listed(inst.office)
     assert (kept.authority, kept.by) == ("税务局", "province_statistician")
-    again = take("keep", ("税二.xlsx", table(("甲公司", 13))), map_of=str(kept.id))
+    again = keep(take(("税二.xlsx", table(("甲公司", 13))), map_of=str(kept.id)))
     assert again.location == f"{page}?done=records_kept" and len(list(listed(inst.office))) == 2
     refused = office.post(f"/records/{kept.id}/withdraw", {"reason": ""}, page=page)
     assert refused.status == 422

@@ -86,7 +86,7 @@ EXPECTED: dict[str, set[str]] = {
     **dict.fromkeys(["release_changes", "unit_data", "ask_unit_data", "unit_data_file"], WATCH),
     "decide_unit_data": STATISTICIAN,
     "ladder": WATCH | ASSESSOR,
-    **dict.fromkeys(["what_if", "try_what_if", "records_import", "take_records", "withdraw_records", "judge", "ladder_park", "ladder_decide", "ladder_confirm", "ladder_drop", "ladder_task"], STATISTICIAN),
+    **dict.fromkeys(["what_if", "try_what_if", "records_import", "take_records", "keep_records", "withdraw_records", "judge", "ladder_park", "ladder_decide", "ladder_confirm", "ladder_drop", "ladder_task"], STATISTICIAN),
     **dict.fromkeys(["ladder_handle", "ladder_appeal", "ladder_appeal_decide"], STATISTICIAN),
     **dict.fromkeys(["own_standing", "own_task", "own_appeal"], PARK),
     "records": OFFICE,
