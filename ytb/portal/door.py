@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from pipelines.letting_in import let_in
 from schemas.errors import DefinitionError, RefusalError, StatisticsError, StorageError, SubmissionError
@@ -120,6 +120,8 @@ class Door:
     async def _serve(self, visit: Visit) -> Response:
         if visit.request.headers.get("host", "").rsplit(":", 1)[0] not in self.portal.settings.hosts:
             raise problems.WRONG_HOST
+        if (onward := _to_https(visit)) is not None:
+            return onward
         entered = await run_in_threadpool(enter, visit)
         if isinstance(entered, Response):
             if visit.request.method not in SAFE and entered.headers.get("location") == SIGN_IN:
@@ -186,6 +188,22 @@ class Door:
         except TimeoutError:
             return answer
         return await run_in_threadpool(answer.then)
+
+
+def _to_https(visit: Visit) -> Response | None:
+    """To the encrypted address, for who came to a proxy without encryption, as the proxy says; None for everybody else.
+
+    Raises NOT_ENCRYPTED for a form or a program: what it sent has been on the way in clear, and is to be seen as known.
+    """
+    request = visit.request
+    came = request.headers.get("x-forwarded-proto", "https").split(",")[0].strip().lower()
+    if not visit.portal.settings.is_https or came != "http":
+        return None
+    if request.method not in SAFE or visit.route.is_api:
+        raise problems.NOT_ENCRYPTED
+    query = f"?{request.url.query}" if request.url.query else ""
+    host = request.headers["host"].rsplit(":", 1)[0]
+    return RedirectResponse(f"https://{host}{quote(request.url.path)}{query}", 308)
 
 
 def answered(visit: Visit, problem: PortalError) -> Response:

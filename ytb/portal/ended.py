@@ -65,4 +65,6 @@ def is_from_here(visit: Visit) -> bool:
     """Whether the form stood on a page of this portal, as the browser says."""
     headers = visit.request.headers
     at = urlsplit(headers.get("origin") or headers.get("referer") or "")
-    return at.netloc == headers.get("host", "") and at.scheme == visit.request.url.scheme
+    # Behind a proxy that does not say so the connection looks plain; what the browser shows is https all the same.
+    scheme = "https" if visit.portal.settings.is_https else visit.request.url.scheme
+    return at.netloc == headers.get("host", "") and at.scheme == scheme

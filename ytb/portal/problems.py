@@ -20,6 +20,9 @@ class PortalError(Exception):
 
 NOT_FOUND = PortalError(404, "not_found", "没有找到这一页", "网址不存在,或不属于您的单位。请从菜单重新进入。")
 WRONG_HOST = PortalError(400, "host", "网址不对", "请用系统公布的网址访问。")
+NOT_ENCRYPTED = PortalError(
+    403, "not_encrypted", "没有办理", "提交的内容没有经过加密的网址(https)。请用 https 网址重新登录后再试,并更改口令。"
+)
 NO_TOKEN = PortalError(401, "token", "须要令牌", "请在 Authorization 头中带上有效的令牌(Bearer)。")
 NO_SCOPE = PortalError(403, "scope", "令牌没有这项权限", "请在“账户”页新建带有所需权限的令牌。")
 FOREIGN_FORM = PortalError(403, "origin", "没有办理", "请求不是从本系统的页面发出的。请从菜单重新进入后再试。")

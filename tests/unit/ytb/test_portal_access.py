@@ -9,15 +9,17 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.unit.ytb.portal_browser import Browser, token_in
-from tests.unit.ytb.portal_office import NASTY, PASSWORD, START, UNIT, Installation, installation
+from sources.pool import Pool
+from tests.unit.ytb.portal_browser import HOST, Browser, token_in
+from tests.unit.ytb.portal_office import CHEAP, NASTY, PASSWORD, START, UNIT, Installation, installation
 from warehouse.ledger import access
 from warehouse.ledger.trail import events, verify_trail
 from warehouse.ledger.verify import verify_ledger
 from ytb.portal import passwords
 from ytb.portal.account import inside
+from ytb.portal.application import create_app, portal_of
 from ytb.portal.ended import typed_in
-from ytb.portal.visit import Form
+from ytb.portal.visit import Form, Settings
 
 CLERK = "park_reporter-LBGX"
 
@@ -35,6 +37,34 @@ def test_sign_in_leads_to_the_page_of_the_role_and_the_cookie_is_for_http_only(i
     assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie
     assert browser.get("/").location == "/park"
     assert "兰州高新区" in browser.get("/park").text
+
+
+def test_behind_a_proxy_cookies_are_secure_forms_are_of_the_encrypted_address_and_plain_ones_go_nowhere(
+    inst: Installation,
+) -> None:
+    settings = Settings(hasher=CHEAP, is_https=True, patience=60)
+    portal = portal_of(inst.home, lambda: inst.at, settings, office=inst.office, pool=Pool(workers=1))
+    browser = Browser(create_app(portal))
+    page = browser.get("/sign-in")
+    assert page.headers["strict-transport-security"] == "max-age=31536000"
+    form = {"name": CLERK, "password": PASSWORD, "_csrf": token_in(page.text)}
+    assert browser.post("/sign-in", form).status == 403  # its Origin is the plain address
+    answer = browser.post("/sign-in", form, Origin=f"https://{HOST}")
+    assert answer.status == 303
+    assert all(c.startswith("__Host-ytb") and "Secure" in c and "HttpOnly" in c for c in answer.set_cookies)
+    assert browser.get("/park").status == 200
+    plain = browser.get("/verify?code=a%2Fb&x=1", X_Forwarded_Proto="http")
+    assert (plain.status, plain.location) == (308, f"https://{HOST}/verify?code=a%2Fb&x=1")
+    assert plain.set_cookies == []
+    foreign = browser.get("//evil.example/%2e", X_Forwarded_Proto="http")
+    assert not foreign.location or foreign.location.startswith(f"https://{HOST}/")
+    in_clear = browser.post("/sign-in", form, Origin=f"https://{HOST}", X_Forwarded_Proto="http")
+    assert in_clear.status == 403 and "https" in in_clear.text
+    program = browser.get("/api/v1/submissions/x", Authorization="Bearer abc", X_Forwarded_Proto="http")
+    assert program.status == 403
+    assert (
+        Browser(inst.app).get("/verify", X_Forwarded_Proto="http").status == 200
+    )  # not behind a proxy: nothing to believe
 
 
 def test_a_wrong_name_and_a_wrong_password_get_the_same_words(inst: Installation) -> None:
