@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from pipelines.methods.disclosure import solver
-from pipelines.methods.disclosure.movable import COLUMNS_A_CALL, Movable, chunks, movable_cells, move
+from pipelines.methods.disclosure.movable import Movable, movable_cells, move
 from pipelines.methods.disclosure.table import AdditiveTable, Flags, Floats, Index, flags
 
 TOLERANCE = 1e-6  # relative to what is asked, against the rounding of the solver
@@ -194,47 +194,22 @@ def _single_moves(movable: Movable, numbers: Index, targets: Index, signs: Float
 def _extremes(table: AdditiveTable, movable: Movable, asked: Index) -> tuple[Floats, Floats]:
     """How far each of the columns ``asked`` can move down and up."""
     scale = _scales(table, movable)
-    reach = np.full((2, len(asked)), np.inf)
-    loose = ~movable.tied[movable.label[asked]]
-    reach[0, loose], reach[1, loose] = movable.below[asked[loose]], movable.above[asked[loose]]
-    jobs = np.repeat(np.flatnonzero(~loose), 2)
-    signs = np.where(np.arange(len(jobs)) % 2 == 0, -1.0, 1.0)
     bounds = _bounds(movable, scale)
-    blocks = {int(n): _block(movable, int(n)) for n in np.unique(movable.label[asked[jobs]])}
-    for chunk in chunks(movable.sizes()[movable.label[asked[jobs]]], COLUMNS_A_CALL):
-        here = list(zip(jobs[chunk].tolist(), signs[chunk].tolist(), strict=True))
-        for (job, sign), far in zip(here, _far(movable, blocks, bounds, asked, here), strict=True):
-            reach[int(sign > 0), job] = far / scale[movable.label[asked[job]]]
+    reach = np.full((2, len(asked)), np.inf)
+    for number in np.unique(movable.label[asked]).tolist():
+        here = np.flatnonzero(movable.label[asked] == number)
+        if not movable.tied[number]:
+            reach[:, here] = movable.below[asked[here]], movable.above[asked[here]]
+            continue
+        own = bounds[movable.starts[number] : movable.starts[number + 1]]
+        # A side without limit shows as a movement beyond all that the limited cells together could bring about.
+        cap = 100 * max(float(np.abs(own[np.isfinite(own)]).sum()), _LARGEST)
+        targets = asked[here] - movable.starts[number]
+        moved = solver.reaches(_block(movable, number), np.clip(own, -cap, cap), targets).T
+        reach[:, here] = np.where(moved > cap / 10, np.inf, moved / scale[number])
     return reach[0], reach[1]
 
 
 def _block(movable: Movable, number: int) -> sparse.csr_matrix:
     one = np.array([number], dtype=np.int64)
     return movable.matrix[movable.rows(one)][:, movable.columns(one)]
-
-
-def _far(
-    movable: Movable,
-    blocks: dict[int, sparse.csr_matrix],
-    bounds: Floats,
-    asked: Index,
-    jobs: list[tuple[int, float]],
-) -> list[float]:
-    """The scaled reach of each (column, sign), every one in a copy of its component, all in one call."""
-    numbers = [int(movable.label[asked[job]]) for job, _ in jobs]
-    starts = np.cumsum([0, *(movable.starts[n + 1] - movable.starts[n] for n in numbers)])
-    objective, limits = np.zeros(int(starts[-1])), np.zeros((int(starts[-1]), 2))
-    places, caps = [], []
-    for (job, sign), number, start in zip(jobs, numbers, starts, strict=False):
-        own = bounds[movable.starts[number] : movable.starts[number + 1]]
-        # A side without limit shows as a movement beyond all that the limited cells together could bring about.
-        cap = 100 * max(float(np.abs(own[np.isfinite(own)]).sum()), _LARGEST)
-        limits[start : start + len(own)] = np.clip(own, -cap, cap)
-        places.append(int(start + asked[job] - movable.starts[number]))
-        objective[places[-1]] = -sign
-        caps.append(cap)
-    found = solver.least(objective, sparse.csr_matrix(sparse.block_diag([blocks[n] for n in numbers])), limits)
-    if found is None:
-        return [0.0] * len(jobs) if len(jobs) == 1 else [_far(movable, blocks, bounds, asked, [j])[0] for j in jobs]
-    moved = np.abs(found.values[places])
-    return [float("inf") if far > cap / 10 else float(far) for far, cap in zip(moved, caps, strict=True)]

@@ -1,4 +1,4 @@
-"""The two calls of the HiGHS solver that suppression and attack share: a linear programme and a 0-1 programme."""
+"""The calls of the HiGHS solver that suppression and attack share: a linear programme, a 0-1 programme, a range of programmes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ import numpy as np
 import scipy
 from scipy import sparse
 
-from pipelines.methods.disclosure.table import Flags, Floats
+from pipelines.methods.disclosure.table import Flags, Floats, Index
 
+_FROM_THE_LAST_OPTIMUM: dict[str, Any] = {  # primal simplex: the last optimum stays feasible under another objective
+    "output_flag": False, "solver": "simplex", "simplex_strategy": 4, "presolve": "off", "threads": 1,
+}  # fmt: skip
 _NODES = 20_000  # a limit of work, not of time: the same input gives the same pattern
 
 
@@ -31,6 +34,13 @@ class Solution:
 def _optimize() -> Any:
     """scipy.optimize, imported when first needed; its type stubs know fewer arguments than it takes."""
     return scipy.optimize
+
+
+def _highspy() -> Any:
+    """HiGHS with its model kept between calls, which scipy does not offer; loaded when first needed."""
+    import highspy
+
+    return highspy
 
 
 def least(
@@ -54,6 +64,43 @@ def least(
     if found.status != 0:
         return None
     return Solution(found.x, float(found.fun), found.lower.marginals + found.upper.marginals)
+
+
+def reaches(equal: sparse.csr_matrix, bounds: Floats, targets: Index) -> Floats:
+    """How far each of ``targets`` can lie from 0, down and up, under ``equal @ x = 0`` and finite ``bounds``: targets × 2.
+
+    One programme a target and side. They differ in their objective alone, so each goes on from the optimum of the one
+    before: a few steps instead of a solution from the beginning. A programme that cannot be solved counts as no movement.
+    """
+    highspy = _highspy()
+    matrix, (rows, columns) = equal.tocsc(), equal.shape
+    programme = highspy.HighsLp()
+    programme.num_col_, programme.num_row_ = columns, rows
+    programme.col_cost_ = np.zeros(columns)
+    programme.col_lower_, programme.col_upper_ = bounds[:, 0], bounds[:, 1]
+    programme.row_lower_ = programme.row_upper_ = np.zeros(rows)
+    programme.a_matrix_.start_, programme.a_matrix_.index_ = matrix.indptr, matrix.indices
+    programme.a_matrix_.value_ = matrix.data
+    highs = highspy.Highs()
+    for option, value in _FROM_THE_LAST_OPTIMUM.items():
+        highs.setOptionValue(option, value)
+    highs.passModel(programme)
+    found = np.zeros((len(targets), 2))
+    for k, target in enumerate(targets.tolist()):
+        for side, cost in enumerate((1.0, -1.0)):
+            highs.changeColCost(target, cost)
+            found[k, side] = abs(_value(highs, target))
+        highs.changeColCost(target, 0.0)
+    return found
+
+
+def _value(highs: Any, target: int) -> float:
+    highs.run()
+    if highs.getModelStatus().name != "kOptimal":
+        highs.clearSolver()
+        highs.run()
+    optimal = highs.getModelStatus().name == "kOptimal"
+    return float(highs.getSolution().col_value[target]) if optimal else 0.0
 
 
 def choose(cost: Floats, rows: list[Floats], wanted: list[float], must: Flags, may: Flags) -> Flags | None:

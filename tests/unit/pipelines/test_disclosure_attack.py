@@ -11,6 +11,7 @@ import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from pipelines.methods.disclosure import Layout, Rules, Spec, attack, attacked, complement, protect, solver
 from pipelines.methods.disclosure.movable import chunks, movable_cells, move
@@ -210,6 +211,22 @@ def test_a_part_without_a_least_movement_does_not_spoil_the_others() -> None:
 def test_stretches_of_parts_stay_under_the_limit_where_they_can() -> None:
     assert list(chunks(np.array([3, 3, 9, 1, 1]), 6)) == [slice(0, 2), slice(2, 3), slice(3, 5)]
     assert list(chunks(np.array([], dtype=np.int64), 6)) == []
+
+
+@given(st.integers(0, 10_000))
+def test_reaches_from_the_last_optimum_are_those_of_programmes_solved_alone(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows, columns = int(random.integers(1, 6)), int(random.integers(2, 12))
+    equal = sparse.csr_matrix(random.choice([-1.0, 0.0, 1.0], p=[0.3, 0.4, 0.3], size=(rows, columns)))
+    bounds = np.column_stack([-random.integers(0, 20, columns), random.integers(0, 20, columns)]).astype(float)
+    targets = np.arange(columns)
+    alone = np.zeros((columns, 2))
+    for k in targets:
+        for side, sign in enumerate((1.0, -1.0)):
+            found = solver.least(np.where(targets == k, sign, 0.0), equal, bounds)
+            assert found is not None
+            alone[k, side] = abs(found.values[k])
+    assert solver.reaches(equal, bounds, targets) == pytest.approx(alone, abs=1e-6)
 
 
 def release(zones: int, categories: int, parts: int) -> AdditiveTable:
