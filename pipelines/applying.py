@@ -18,6 +18,7 @@ from sources.pool import Pool
 from warehouse.ledger.applications import Application, NewApplication, apply_to_register
 from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.register import NAME, park_of
+from warehouse.ledger.restructurings import RESTRUCTURING_KINDS
 
 MOST_PAPERS = 10
 CAN_BE_ASKED = (NAME, "B06", "B07", "B08", "B09", "B12")
@@ -47,17 +48,20 @@ def apply_for(
         pool.run(inspect_evidence, data, name)
     with office.ledger.write() as session:
         if of_park is not None:
-            _require_own(asked, of_park, park_of(session, asked.unit_id, day))
+            others_in = [park_of(session, unit, day) for unit in asked.others]
+            _require_own(asked, of_park, park_of(session, asked.unit_id, day), others_in)
         return apply_to_register(office.vault, session, asked, evidence, now=now, actor=actor)
 
 
-def _require_own(asked: NewApplication, of_park: str, now_in: str | None) -> None:
+def _require_own(asked: NewApplication, of_park: str, now_in: str | None, others_in: Sequence[str | None] = ()) -> None:
     if asked.park != of_park:
         raise RefusalError("只能为本园区申请。")
     if asked.kind == "entry" and asked.to_park != of_park:
         raise RefusalError("新增的企业只能归入本园区。")
     if asked.kind in ("change", "exit") and now_in != of_park:
         raise RefusalError(f"{asked.unit_id[:30]} 现在不在本园区的名录库,不能由本园区申请。")
+    if asked.kind in RESTRUCTURING_KINDS and of_park not in (now_in, *others_in):
+        raise RefusalError(f"{asked.unit_id[:30]} 和所写的单位都不在本园区的名录库,不能由本园区申请。")
     if asked.kind == "move" and of_park not in (now_in, asked.to_park):
         raise RefusalError(f"{asked.unit_id[:30]} 不在本园区的名录库,也不迁入本园区,不能由本园区申请。")
 

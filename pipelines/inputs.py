@@ -27,6 +27,7 @@ from warehouse.ledger.evaluations import FIGURE_COLUMNS, last_figure, provided_f
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import registers_as_of
 from warehouse.ledger.releases import releases
+from warehouse.ledger.restructurings import SUCCESSIONS, last_restructuring, restructurings, successions_frame
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 from warehouse.vault import Vault
@@ -46,6 +47,8 @@ class Inputs:
     provided: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FIGURE_COLUMNS))
     provided_through: int = 0
     records: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RECORD_COLUMNS))
+    successions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUCCESSIONS))
+    restructured_through: int = 0
     _populations: dict[tuple[str, datetime | None], Population] = field(default_factory=dict, repr=False)
     _recent: Recent = field(default_factory=Recent, repr=False)
 
@@ -95,9 +98,12 @@ def live_inputs(office: Office, con: duckdb.DuckDBPyConnection) -> Inputs:
         released = {str(r.period): r.released_at for r in releases(session) if not r.is_withdrawn}
         provided, through = provided_figures(session), last_figure(session)
         records = kept_records(office.vault, session)
+        linked, last = successions_frame(restructurings(session)), last_restructuring(session)
     findings = {s.number: findings_of(office.vault, s) for s in standing}
     kept = {p: d for p, d in deadlines.items() if d}
-    return Inputs(con, office.programme, register, findings, standing, kept, released, provided, through, records)
+    return Inputs(
+        con, office.programme, register, findings, standing, kept, released, provided, through, records, linked, last
+    )
 
 
 def findings_of(vault: Vault, submission: Submission) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from schemas.period import Period
 from warehouse import facts
 from warehouse.ledger.columns import SHANGHAI
 from warehouse.ledger.releases import releases
+from warehouse.ledger.restructurings import restructurings, successions_frame
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submissions
 
@@ -51,6 +52,7 @@ def computed_as_known(
             if r.released_at < instant and not (r.withdrawn_at is not None and r.withdrawn_at < instant)
         }
         register = register_frames(session, sorted({s.period for s in listed}, key=str), known=instant)
+        linked = successions_frame(restructurings(session, known=instant))
     if not any(s.period == period for s in listed):
         raise RefusalError(f"{period} 到那时还没有报送;请换较晚的日期或别的报告期。")
     with facts.in_memory() as con:
@@ -58,7 +60,7 @@ def computed_as_known(
         now = live_inputs(office, con)
         inputs = Inputs(
             con, office.programme, register, {s.number: findings_of(office.vault, s) for s in listed}, listed,
-            now.deadlines, released, now.provided, now.provided_through, now.records,
+            now.deadlines, released, now.provided, now.provided_through, now.records, linked,
         )  # fmt: skip
         return compute(inputs, period, products, progress)
 

@@ -45,6 +45,7 @@ from warehouse import facts
 from warehouse.home import Home, load_config
 from warehouse.ledger.evaluations import provided_figures
 from warehouse.ledger.releases import Release, next_release_id, record_release, releases
+from warehouse.ledger.restructurings import restructurings, successions_frame
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import Submission, submission
 from warehouse.snapshots import publish_snapshot
@@ -262,6 +263,8 @@ def release_meta(
     }
     if inputs.provided_through:
         parameters["evaluation_figures"] = inputs.provided_through
+    if inputs.restructured_through:
+        parameters["restructurings"] = inputs.restructured_through
     if (imputed := imputed_values(inputs, period)).height:
         known = imputed.filter(pl.col("value").is_not_null())
         parameters["imputed"] = {
@@ -361,6 +364,8 @@ def reproduce(
         listed = tuple(_as_then(submission(session, ref["id"]), ref["state"]) for ref in document["submissions"])
         through = int(document["parameters"].get("evaluation_figures", 0))
         provided = provided_figures(session, through)
+        linked_through = int(document["parameters"].get("restructurings", 0))
+        linked = successions_frame(restructurings(session, through=linked_through))
     with facts.in_memory() as con:
         load_listed(office, con, listed)
         register = {
@@ -376,6 +381,8 @@ def reproduce(
             _instants(document["parameters"]["released_at"]),
             provided,
             through,
+            successions=linked,
+            restructured_through=linked_through,
         )
         found = compute(inputs, period, progress=progress, to_publish=True)
         released_at = datetime.fromisoformat(document["released_at"])

@@ -52,6 +52,7 @@ def round_of(inputs: Inputs, population: Population, period: Period, *, with_imp
     return MonitoringRound(
         figures(population, period), there(previous), as_published(previous), accepted, as_published(earlier),
         found.filter(pl.col("value").is_not_null()).select("unit_id", "indicator", "method"),
+        inputs.successions,
     )  # fmt: skip
 
 

@@ -165,6 +165,7 @@ def _has_changed(office: Office, home: Home, standing: Release) -> bool:
     return (
         any(document.get(key) != value for key, value in basis.items())
         or document["parameters"].get("evaluation_figures", 0) != inputs.provided_through
+        or document["parameters"].get("restructurings", 0) != inputs.restructured_through
         or registers.keys() != inputs.register.keys()
         or any(
             not pl.read_ipc(io.BytesIO(office.vault.read(sha))).equals(inputs.register[period])

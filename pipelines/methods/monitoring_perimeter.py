@@ -2,7 +2,7 @@
 
 Between two quarters of a year, and between this quarter and the same one of last year as published: the difference of the totals is
 what continuing units did, and what the register and the answers did. Who entered, left or moved is read from the registers of the two
-periods as they stand in the rosters. Source: survey_system.md 8.6; docs/methods/monitoring.md, "Perimeter effects".
+periods as they stand in the rosters; who merged or split, from the register's events. Source: survey_system.md 8.6; docs/methods/monitoring.md, "Perimeter effects".
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipelines.methods.monitoring import areas_present
 from pipelines.methods.monitoring_names import names_of
 from pipelines.methods.monitoring_sides import MonitoringRound, portions_of, sides_of
 from pipelines.methods.product import Product, administrative_parts, product_of
+from pipelines.methods.successions import FOR_NOBODY
 from schemas.environment import environment_for
 from schemas.marts import row_key
 from schemas.model import Indicator, Programme
@@ -32,6 +33,7 @@ CAUSES: Final = {
     "moved_out": "迁出单位",
     "answered": "上次未报、本次报送",
     "unanswered": "上次报送、本次未报",
+    "restructured": "合并分立、未全部报送",
 }
 BY: Final = ("area", "indicator", "cause")
 
@@ -40,8 +42,8 @@ def monitoring_perimeter(round_: MonitoringRound, programme: Programme) -> Produ
     """Cells of the internal mart ``monitoring_perimeter``: by area and zone, indicator and cause the amount and the units.
 
     Table ``quarter``: flows against the quarter before of the same year (as revised); the causes but ``continuing`` add up to the
-    published perimeter. Table ``year``: against last year as published; all causes add up to the difference behind nominal growth. A
-    merger or split is an exit and entries in the register, each with its basis.
+    published perimeter. Table ``year``: against last year as published; all causes add up to the difference behind nominal growth.
+    Units that merged or split continue: their earlier figures stand under the units that report now (``successions``).
     """
     edition = programme.edition_for(round_.now.period)
     areas = areas_of(programme.codelists["parks"].valid(round_.now.period.end))
@@ -53,10 +55,12 @@ def monitoring_perimeter(round_: MonitoringRound, programme: Programme) -> Produ
         sides = sides_of(round_, edition, env, portion)
         for table, term in TABLES.items():
             before = others[table]
-            if before is None or term not in sides.others:
+            if before is None or term not in sides.compared:
                 continue
             now = sides.units if table == "year" else sides.units.filter("flow")
-            rows = effects(now, sides.others[term], round_.now, before, chosen)
+            handed = sides.compared[term]
+            earlier = handed.amounts if table == "year" else handed.amounts.filter("flow")
+            rows = effects(now, earlier, round_.now, before, chosen, handed.apart)
             found.append(rows.with_columns(pl.lit(table).alias("table")))
     if not found:
         return product_of([], [])
@@ -66,11 +70,17 @@ def monitoring_perimeter(round_: MonitoringRound, programme: Programme) -> Produ
 
 
 def effects(
-    now: pl.DataFrame, earlier: pl.DataFrame, data: PeriodData, before: PeriodData, areas: Sequence[Area]
+    now: pl.DataFrame,
+    earlier: pl.DataFrame,
+    data: PeriodData,
+    before: PeriodData,
+    areas: Sequence[Area],
+    apart: pl.DataFrame = FOR_NOBODY,
 ) -> pl.DataFrame:
     """``BY``, amount (whole last decimals) and units, of the amounts ``now`` against ``earlier`` (unit_id, park, indicator, sheet,
     amount) by area. Within an area a unit counts once, wherever in it it stood; figures of sheets are left out. One that moved in
-    brings its earlier figure (moved_in), what it did since is continuing: as the discrete quarter has it."""
+    brings its earlier figure (moved_in), what it did since is continuing: as the discrete quarter has it; so does a merged unit the
+    figures of predecessors elsewhere. ``apart``: unit_id, indicator of merged or split units that cannot be compared."""
     member = memberships(areas).select("park", "area")
 
     def of_area(frame: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -92,14 +102,21 @@ def effects(
         inside = member.select("area", pl.col("park").alias(column), pl.lit(True).alias(f"{column}_inside"))
         both = both.join(inside, on=["area", column], how="left")
     here = {c: pl.col(f"{c}_inside").fill_null(False) for c in ("park_now", "park_then")}
+    both = both.join(apart.with_columns(apart=True), on=["unit_id", "indicator"], how="left")
+    is_apart = pl.col("apart").fill_null(False)
     cause = (
-        pl.when(pl.col("now").is_not_null() & pl.col("then").is_not_null())
+        pl.when(is_apart)
+        .then(pl.lit("restructured"))
+        .when(pl.col("now").is_not_null() & pl.col("then").is_not_null())
         .then(pl.lit("continuing"))
         .when(pl.col("now").is_not_null())
         .then(_cause("park_then", here["park_then"], "answered", "moved_in", "entry"))
         .otherwise(_cause("park_now", here["park_now"], "unanswered", "moved_out", "exit"))
     )
-    brought = pl.when(pl.col("then").is_null() & pl.col("now").is_not_null()).then("brought")
+    from_elsewhere = pl.col("brought") - pl.col("then").fill_null(0)
+    brought = pl.when(
+        pl.col("now").is_not_null() & ~is_apart & (pl.col("then").is_null() | (from_elsewhere != 0))
+    ).then(from_elsewhere)
     caused = both.with_columns(
         cause=cause, change=pl.col("now").fill_null(0) - pl.col("then").fill_null(0), brought=brought
     )
@@ -110,7 +127,7 @@ def effects(
         moved.select(
             "area", "indicator", pl.lit("continuing").alias("cause"), pl.lit(None, dtype=pl.String).alias("unit_id"),
             amount=pl.col("change") - pl.col("brought"),
-        ),
+        ),  # its change is the present figure less what it had here
     ]  # fmt: skip
     counted = pl.col("unit_id").drop_nulls().n_unique()
     return pl.concat(parts).group_by(BY).agg(pl.col("amount").sum(), units=counted).sort(BY)

@@ -16,6 +16,7 @@ import polars as pl
 
 from pipelines.methods.area_figures import classified, surveyed
 from pipelines.methods.growth import carried_over, net_changes
+from pipelines.methods.successions import HandedOver, handed_over, linked_units, with_members
 from schemas.environment import Environment
 from schemas.expression import operand_column
 from schemas.model import Edition, FormKind, Indicator, ValueType
@@ -36,6 +37,7 @@ AMOUNTS: Final = {
     "weight": pl.Float64(),
     "amount": pl.Int128(),
 }
+SUCCESSIONS: Final = {"effective": pl.Date(), "predecessor": pl.String(), "successor": pl.String()}
 METHODS: Final = {"unit_id": pl.String(), "indicator": pl.String(), "method": pl.String()}
 UNITS: Final = {
     **AMOUNTS,
@@ -58,7 +60,8 @@ class MonitoringRound:
     ``previous``: the quarter before in the same year as it stands now (revised), ``previous_published`` as it stood when
     that quarter was released; ``year_earlier`` and ``year_earlier_published`` likewise for the same quarter of last year.
     None where there is none; a first quarter has no previous one. ``imputed``: unit_id, indicator, method of the values
-    that were put in for units without an answer.
+    that were put in for units without an answer. ``successions``: the mergers and splits of the register, a row a pair
+    (effective, predecessor, successor).
     """
 
     now: PeriodData
@@ -67,17 +70,20 @@ class MonitoringRound:
     year_earlier: PeriodData | None = None
     year_earlier_published: PeriodData | None = None
     imputed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=METHODS))
+    successions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUCCESSIONS))
 
 
 @dataclass(frozen=True)
 class Sides:
     """``units``: one row a unit and indicator of this quarter (``UNITS``). ``others``: term → amounts (``AMOUNTS``) of other
     periods (published, previous, printed) and of differences (leavers, perimeter, correction), under their own groups.
+    ``compared``: published and previous as merged and split units of now stand for them.
     """
 
     units: pl.DataFrame
     others: Mapping[str, pl.DataFrame]
     weighted: bool
+    compared: Mapping[str, HandedOver]
 
 
 def additive_indicators(edition: Edition) -> dict[str, tuple[Indicator, ...]]:
@@ -152,19 +158,38 @@ def sides_of(
     earlier, published = amounts(round_.year_earlier), amounts(round_.year_earlier_published)
     later = round_.now.period.previous() is not None
     previous, printed = (amounts(d) if later else None for d in (round_.previous, round_.previous_published))
+    yearly = linked_units(round_.successions, round_.now.period.year_earlier(), round_.now.period)
+    quarterly = linked_units(round_.successions, round_.now.period.previous() or round_.now.period, round_.now.period)
+    answers, compared = units, {}
     if earlier is not None:
-        units = _looked_up(units, earlier, "accepted").with_columns(
+        handed = handed_over(earlier, answers, yearly)
+        units = _looked_up(_restated_themselves(units, earlier, yearly), handed.comparable, "accepted").with_columns(
             pl.coalesce("restated", "accepted").alias("restated")
         )
+    if published is not None:
+        compared["published"] = handed_over(published, answers, yearly)
     if previous is not None:
-        previous = _with_late_entries(previous, units)
-        units = _looked_up(units, previous, "before")
-    units = _with_methods(units, round_)
+        previous = _with_late_entries(previous, units, quarterly)
+        compared["previous"] = handed_over(previous, answers, quarterly)
+        units = _looked_up(units, compared["previous"].comparable, "before")
+    units = _with_methods(units, round_, yearly)
     weighted = bool((units["weight"] != 1.0).any())
-    return Sides(units, _others(units, published, previous, printed), weighted)
+    return Sides(units, _others(units, published, previous, printed, compared), weighted, compared)
 
 
-def _with_methods(units: pl.DataFrame, round_: MonitoringRound) -> pl.DataFrame:
+def _restated_themselves(units: pl.DataFrame, earlier: pl.DataFrame, groups: Mapping[str, str]) -> pl.DataFrame:
+    """The units without a restated figure that is only the unit's own earlier one, where it has merged or split since: that
+    is what was looked up for a blank, and no restatement of the whole."""
+    if not groups:
+        return units
+    own = earlier.select("unit_id", "indicator", "sheet", pl.col("amount").alias("own"))
+    linked = pl.col("unit_id").is_in(list(groups)) & ~pl.col("sheet")
+    joined = units.join(own, on=["unit_id", "indicator", "sheet"], how="left", validate="m:1", maintain_order="left")
+    stated = pl.when(linked & (pl.col("restated") == pl.col("own"))).then(None).otherwise("restated")
+    return joined.with_columns(stated.alias("restated")).select(*UNITS)
+
+
+def _with_methods(units: pl.DataFrame, round_: MonitoringRound, groups: Mapping[str, str]) -> pl.DataFrame:
     """How each estimate came about, and whether a unit was estimated in a period it is compared with."""
     others = (round_.previous, round_.previous_published, round_.year_earlier_published)
     estimated = [
@@ -175,6 +200,8 @@ def _with_methods(units: pl.DataFrame, round_: MonitoringRound) -> pl.DataFrame:
         if "imputed" in frame.columns
     ]
     before = pl.concat(estimated).unique() if estimated else pl.Series("unit_id", [], dtype=pl.String)
+    if groups:
+        before = pl.Series("unit_id", sorted(with_members(before, groups)), dtype=pl.String)
     if before.is_empty() and round_.imputed.is_empty():
         return units
     methods = round_.imputed.select(pl.col(c).cast(t) for c, t in METHODS.items())
@@ -274,18 +301,25 @@ def _looked_up(units: pl.DataFrame, source: pl.DataFrame, name: str) -> pl.DataF
     return units.drop(name).join(figures, on=keys, how="left", validate="m:1", maintain_order="left").select(*UNITS)
 
 
-def _with_late_entries(previous: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+def _with_late_entries(previous: pl.DataFrame, units: pl.DataFrame, groups: Mapping[str, str]) -> pl.DataFrame:
     """The revised previous quarter with the earlier cumulative figures that late entrants reported afterwards.
 
-    A unit the previous quarter already has keeps what it has there. Source: survey_system.md 8.6.
+    A unit the previous quarter already has keeps what it has there; what merged or split units did before stands under their
+    predecessors. Source: survey_system.md 8.6.
     """
     known = previous.select("unit_id", "sheet").unique()
-    late = units.filter(pl.col("before").is_not_null()).join(known, on=["unit_id", "sheet"], how="anti")
+    late = units.filter(pl.col("before").is_not_null() & ~pl.col("unit_id").is_in(list(groups))).join(
+        known, on=["unit_id", "sheet"], how="anti"
+    )
     return pl.concat([previous, late.with_columns(pl.col("before").alias("amount")).select(*AMOUNTS)])
 
 
 def _others(
-    units: pl.DataFrame, published: pl.DataFrame | None, previous: pl.DataFrame | None, printed: pl.DataFrame | None
+    units: pl.DataFrame,
+    published: pl.DataFrame | None,
+    previous: pl.DataFrame | None,
+    printed: pl.DataFrame | None,
+    compared: Mapping[str, HandedOver],
 ) -> dict[str, pl.DataFrame]:
     by = [*GROUPS, "indicator", "sheet", "flow"]
     summed = ~pl.col("sheet")
@@ -298,11 +332,11 @@ def _others(
     if published is not None:
         found["published"] = published
         base = pl.when(pl.col("amount").is_not_null()).then("accepted")
-        difference("leavers", published, units.with_columns(base.alias("amount")))
+        difference("leavers", compared["published"].amounts, units.with_columns(base.alias("amount")))
     if previous is not None:
         found["previous"] = previous.filter("flow")
         carried = units.filter("flow").with_columns(carried_over(pl.col("amount"), pl.col("before")).alias("amount"))
-        difference("perimeter", carried, found["previous"])
+        difference("perimeter", carried, compared["previous"].amounts.filter("flow"))
     if previous is not None and printed is not None:
         found["printed"] = printed.filter("flow")
         difference("correction", found["previous"], found["printed"])

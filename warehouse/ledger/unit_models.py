@@ -14,7 +14,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from warehouse.ledger.columns import CanonicalJson
 from warehouse.ledger.models import UNIT_EVENTS, Base
 
-_KINDS = ", ".join(f"'{kind}'" for kind in UNIT_EVENTS)
+RESTRUCTURINGS = ("merger", "split")
+_KINDS = ", ".join(f"'{kind}'" for kind in (*UNIT_EVENTS, *RESTRUCTURINGS))
+_MADE = ", ".join(f"'{kind}'" for kind in RESTRUCTURINGS)
 
 
 class ApplicationRow(Base):
@@ -45,6 +47,23 @@ class ApplicationRow(Base):
     decided_by: Mapped[str | None]
     reason: Mapped[str | None]
     event_id: Mapped[int | None] = mapped_column(ForeignKey("unit_events.id"))
+    others: Mapped[Any] = mapped_column(CanonicalJson)  # the other units of a merger or split
+
+
+class RestructuringRow(Base):
+    """A merger or split of units of the register. ``predecessors`` and ``successors``: lists of unit ids."""
+
+    __tablename__ = "unit_restructurings"
+    __table_args__ = (CheckConstraint(f"kind IN ({_MADE})", name="kind"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    effective: Mapped[date] = mapped_column(index=True)
+    predecessors: Mapped[Any] = mapped_column(CanonicalJson)
+    successors: Mapped[Any] = mapped_column(CanonicalJson)
+    basis: Mapped[str]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+    trail_seq: Mapped[int] = mapped_column(index=True)
 
 
 class ConfirmationRow(Base):

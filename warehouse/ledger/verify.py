@@ -58,7 +58,7 @@ from warehouse.ledger.return_models import (
 )
 from warehouse.ledger.submissions import submission_number_of
 from warehouse.ledger.trail import Head, Rows, TrailReport, verify_trail
-from warehouse.ledger.unit_models import ApplicationRow, ConfirmationRow
+from warehouse.ledger.unit_models import ApplicationRow, ConfirmationRow, RestructuringRow
 
 _RECORDED: tuple[type[Base], ...] = (
     SubmittedFileRow,
@@ -66,6 +66,7 @@ _RECORDED: tuple[type[Base], ...] = (
     ExplanationRow,
     DecisionRow,
     UnitEventRow,
+    RestructuringRow,
     RegisterSnapshotRow,
     AnswerStatusRow,
     RoundEventRow,

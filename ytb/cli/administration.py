@@ -21,8 +21,9 @@ from warehouse.ledger import answers, parks, periods, proposals, users
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.columns import shown_deadline
 from warehouse.ledger.migrate import current_revision, existing_ledger, upgrade
+from warehouse.ledger.restructurings import record_restructurings, restructurings
 from warehouse.ledger.session import ledger_of, reachable
-from ytb.cli import applications, people, programmes
+from ytb.cli import applications, people, programmes, restructuring
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import BEIJING, CALL
 
@@ -39,6 +40,7 @@ def register(root: typer.Typer) -> None:
     root.add_typer(people.user_app, name="user")
     root.add_typer(period_app, name="period")
     applications.hang_on(register_app)
+    restructuring.hang_on(register_app)
     root.add_typer(register_app, name="register")
 
 
@@ -283,6 +285,7 @@ def register_import(
     found = read_register_file(file, CALL.programme, known, basis=basis, effective=effective)
     with CALL.office.ledger.write() as session:
         entered = unit_register.record_unit_events(session, found.events, now=CALL.now, actor=CALL.who)
+        entered += record_restructurings(session, found.restructurings, now=CALL.now, actor=CALL.who)
     lines = [f"已登记 {entered} 条名录变动。"]
     if found.doubtful:
         shown = "、".join(found.doubtful[:5]) + (" 等" if len(found.doubtful) > 5 else "")
@@ -345,14 +348,22 @@ def register_history(unit: str) -> None:
     """一个单位的入库、变更、迁移、退出。"""
     with CALL.office.ledger.read() as session:
         found = unit_register.unit_history(session, unit)
+        made = restructurings(session, unit_id=unit)
     if not found:
         raise RefusalError(f"名录库里没有 {unit};请核对代码。")
     emit(
-        found,
+        [*found, *made],
         table(
             unit,
             ["生效", "变动", "园区", "分园", "事项", "依据"],
-            [(e.effective, e.kind, e.park, e.sub_park, dict(e.attributes) or "", e.basis) for e in found],
+            sorted(
+                [(e.effective, e.kind, e.park, e.sub_park, dict(e.attributes) or "", e.basis) for e in found]
+                + [
+                    (m.effective, m.kind, "", "", f"{'、'.join(m.predecessors)} → {'、'.join(m.successors)}", m.basis)
+                    for m in made
+                ],
+                key=lambda row: str(row[0]),
+            ),
         ),
     )
 

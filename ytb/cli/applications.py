@@ -12,7 +12,7 @@ import typer
 from pipelines.applying import apply_for
 from schemas.errors import DefinitionError
 from warehouse.ledger import applications as papers
-from warehouse.ledger.register import EVENT_KINDS
+from warehouse.ledger.restructurings import REGISTER_KINDS
 from ytb.cli.incoming import taken_in
 from ytb.cli.output import beijing, emit, table
 from ytb.cli.session import CALL
@@ -50,7 +50,7 @@ def pairs_of(items: Iterable[str]) -> dict[str, str | None]:
 
 
 def register_apply(
-    kind: Annotated[str, typer.Argument(help="entry 新增、change 变更、move 迁移、exit 退出")],
+    kind: Annotated[str, typer.Argument(help="entry 新增、change 变更、move 迁移、exit 退出、merger 合并、split 分立")],
     unit: Annotated[str, typer.Argument(help="统一社会信用代码")],
     park: Annotated[str, typer.Option(help="申请的园区")],
     basis: Annotated[str, typer.Option(help="依据,如批复文号")],
@@ -58,15 +58,16 @@ def register_apply(
     to_park: Annotated[str, typer.Option(help="归入的园区;新增时缺省为申请的园区")] = "",
     sub_park: Annotated[str, typer.Option(help="归入的分园")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="登记事项,代码=值,如 B02=某公司")] = None,
+    other: Annotated[list[str] | None, typer.Option(help="合并:被合并的单位;分立:分立后的单位;可多个")] = None,
 ) -> None:
     """申请名录变动:附证明文件,等待统计人员认定;认定前名录不变。"""
     files = [(paper.name, paper.data) for paper in taken_in(evidence, "证明文件")]
     values = pairs_of(set_ or ())
     asked = papers.NewApplication(
-        kind, unit, park, basis, to_park or (park if kind == "entry" else ""), sub_park, values
+        kind, unit, park, basis, to_park or (park if kind == "entry" else ""), sub_park, values, tuple(other or ())
     )
     made = apply_for(CALL.office, asked, files, CALL.pool, now=CALL.now, actor=CALL.who)
-    emit(made, f"已提交第 {made.id} 号{EVENT_KINDS[kind]}申请({unit}),等待统计人员认定。")
+    emit(made, f"已提交第 {made.id} 号{REGISTER_KINDS[kind]}申请({unit}),等待统计人员认定。")
 
 
 def register_applications(
@@ -79,10 +80,12 @@ def register_applications(
     rows = [
         (
             a.id,
-            EVENT_KINDS[a.kind],
+            REGISTER_KINDS[a.kind],
             a.unit_id,
             a.park,
-            " ".join(filter(None, (a.to_park, a.sub_park, *(f"{c}={v or ''}" for c, v in a.attributes.items())))),
+            " ".join(
+                filter(None, (a.to_park, a.sub_park, *(f"{c}={v or ''}" for c, v in a.attributes.items()), *a.others))
+            ),
             a.basis,
             "、".join(name for _, name in a.evidence),
             beijing(a.applied_at),
@@ -102,7 +105,7 @@ def register_approve(
     day = day_of(effective, "--effective")
     with CALL.office.ledger.write() as session:
         made = papers.approve_application(session, number, day, now=CALL.now, actor=CALL.who, reason=reason)
-    emit(made, f"已同意第 {number} 号申请:{made.unit_id} {EVENT_KINDS[made.kind]},{day} 起生效。")
+    emit(made, f"已同意第 {number} 号申请:{made.unit_id} {REGISTER_KINDS[made.kind]},{day} 起生效。")
 
 
 def register_decline(

@@ -58,7 +58,7 @@ ACTIONS = {
     "message_dropped": "作废消息", "backed_up": "备份", "backup_verified": "核对备份", "verified": "核验", "trail_verified": "核验全部留痕",
     "infected_refused": "拒收未通过病毒检查的文件", "figures_provided": "录入文件提供的数", "first_opinion": "初审",
     "preview_asked": "计算发布预览", "query_ask": "发出查询", "query_asked": "发出查询", "query_answer": "答复查询",
-    "query_close": "了结查询", "query_reopen": "追问", "register_events": "名录变动", "register_frozen": "锁定本期名录",
+    "query_close": "了结查询", "query_reopen": "追问", "register_events": "名录变动", "restructurings": "登记合并分立", "register_frozen": "锁定本期名录",
     "release_announced": "登记发布日程", "reminded": "催报", "restatements": "登记上年同期数更正", "review_assigned": "分派审核",
     "second_check_set": "更改复核界限", "unit_data_asked": "申请个体数据", "unit_data_approved": "批准个体数据",
     "unit_data_declined": "不批准个体数据", "unit_data_served": "下载个体数据", "index_movers_served": "查看企业对指标的影响",

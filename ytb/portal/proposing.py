@@ -16,6 +16,7 @@ from warehouse.ledger import proposals
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.applications import applications as every_application
 from warehouse.ledger.proposals import Proposal
+from warehouse.ledger.restructurings import REGISTER_KINDS
 from ytb.portal import pages
 from ytb.portal.naming import park_names
 from ytb.portal.visit import BEIJING, Visit
@@ -88,7 +89,7 @@ def listing(visit: Visit) -> Response:
         open_count=sum(one.decision is None for one in every), names=names, labels=labels, parks=park_names(visit),
         filed_by=sorted({one.park for one in every}), codes=sorted({one.code for one in every}), asking=asked, at_page=at,
         page_count=pages_in_all, states=STATES, asked=[one for one in applied if one.decision is None],
-        decided=[one for one in applied if one.decision][::-1][:20], kinds=unit_register.EVENT_KINDS, held=held,
+        decided=[one for one in applied if one.decision][::-1][:20], kinds=REGISTER_KINDS, held=held,
         typed={n: visit.form.get(n) for n in ("effective", "reason")}, at=visit.application.id if visit.application else 0,
         at_proposal=visit.request.path_params.get("number", "") if visit.route.name == "decide_proposal" else "",
     )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import date
 from starlette.responses import Response
 
 from pipelines.applying import CAN_BE_ASKED, apply_for
+from pipelines.register_file import LISTED
 from schemas.errors import RefusalError
 from sources.evidence import KINDS
 from warehouse.ledger.applications import (
@@ -18,13 +19,15 @@ from warehouse.ledger.applications import (
 from warehouse.ledger.intake import clean_file_name
 from warehouse.ledger.parks import park as park_on
 from warehouse.ledger.parks import parks
-from warehouse.ledger.register import EVENT_KINDS, register_as_of
+from warehouse.ledger.register import register_as_of
+from warehouse.ledger.restructurings import REGISTER_KINDS, RESTRUCTURING_KINDS
 from ytb.portal import pages, problems
 from ytb.portal.proposing import attribute_names
 from ytb.portal.visit import BEIJING, Visit
 
 MOST_CHANGES = 3
-FIELDS = ("kind", "unit_id", "basis", "to_park", "sub_park")
+FIELDS = ("kind", "unit_id", "basis", "to_park", "sub_park", "others")
+MOST_OTHERS = 50
 
 
 def listing(visit: Visit) -> Response:
@@ -41,7 +44,7 @@ def listing(visit: Visit) -> Response:
     typed["unit_id"] = typed["unit_id"] or visit.query("unit")
     typed["kind"] = typed["kind"] or visit.query("kind")
     return pages.page(
-        visit, "applications", park=park, found=mine[::-1], kinds=EVENT_KINDS, names=names, labels=attribute_names(visit),
+        visit, "applications", park=park, found=mine[::-1], kinds=REGISTER_KINDS, names=names, labels=attribute_names(visit),
         zones=[one for one in every if one.kind == "zone"], below=[one for one in every if one.zone == code],
         asked=CAN_BE_ASKED, typed=typed, most_changes=MOST_CHANGES, accept=",".join(KINDS),
     )  # fmt: skip
@@ -55,10 +58,19 @@ def apply(visit: Visit) -> Response:
     asked = NewApplication(
         kind, form.get("unit_id").upper(), park, form.get("basis")[:300], to_park,
         form.get("sub_park") if kind in ("entry", "move") else "", _attributes(visit, kind),
+        _others(form.get("others")) if kind in RESTRUCTURING_KINDS else (),
     )  # fmt: skip
     papers = [(clean_file_name(one.name), one.read()) for one in form.files]
     apply_for(visit.office, asked, papers, visit.portal.pool, now=visit.now, actor=visit.who.name, of_park=park)
     return pages.go("/applications", "applied")
+
+
+def _others(text: str) -> tuple[str, ...]:
+    """The codes of the other units of a merger or split, one a line or with marks between them."""
+    found = tuple(code.upper() for code in LISTED.split(text.strip()) if code)
+    if len(found) > MOST_OTHERS:
+        raise RefusalError(f"一次最多写 {MOST_OTHERS} 个单位。")
+    return found
 
 
 def _attributes(visit: Visit, kind: str) -> dict[str, str | None]:

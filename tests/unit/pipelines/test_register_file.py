@@ -116,3 +116,32 @@ def test_the_column_of_the_form_and_the_column_of_the_file_may_not_disagree(tmp_
     (tmp_path / "名录.csv").write_text(f"unit_id,park,B04\n{VALID},LBGX,LBJJ\n", encoding="utf-8")
     with pytest.raises(DefinitionError, match=r"名录.csv:2:B04 写的是“LBJJ”,与本行的单位、园区或分园“LBGX”不一致"):
         parsed(tmp_path / "名录.csv")
+
+
+def test_mergers_and_splits_stand_in_a_file_with_the_units_before_and_after(tmp_path: Path) -> None:
+    text = (
+        "unit_id,park,kind,effective,predecessors,successors,B02\n"
+        f"{VALID},LBGX,entry,2020-05-06,,,新厂\n{VALID},,merger,2020-05-06,a;b、c,,\nx,,split,2021-01-01,,x d,\n"
+    )
+    (tmp_path / "名录.csv").write_text(text, encoding="utf-8")
+    found = parsed(tmp_path / "名录.csv")
+    assert [e.kind for e in found.events] == ["entry"]
+    assert [(m.kind, m.predecessors, m.successors, str(m.effective)) for m in found.restructurings] == [
+        ("merger", ("a", "b", "c"), (VALID,), "2020-05-06"), ("split", ("x",), ("x", "d"), "2021-01-01"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("x,,merger,,x;y,,", "2:单位 x 的合并:被合并的单位中有它自己"),
+        ("x,,split,,,y,", "2:单位 x 的分立:分立后的单位.*不足两个"),
+        ("x,,split,,y,x;y,", "2:分立只写 successors,不写 predecessors"),
+        ("x,,merger,,y,,甲", "2:合并不写登记事项 B02;请另写一行 entry 或 change"),
+        ("x,LBGX,entry,,y,,甲", "2:kind“entry”不写 predecessors、successors;合并写 merger,分立写 split"),
+    ],
+)
+def test_a_wrong_merger_or_split_is_named_by_its_line(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "名录.csv").write_text(f"unit_id,park,kind,effective,predecessors,successors,B02\n{row}\n", "utf-8")
+    with pytest.raises(DefinitionError, match=said):
+        parsed(tmp_path / "名录.csv")

@@ -76,7 +76,7 @@ def test_change_move_and_exit_are_applied_for_in_the_same_way(office: Any) -> No
         (NewApplication("entry", UNIT[:-1] + "B", "LBXQ", "批复", "LBXQ"), LICENCE, "校验不通过"),
         (NewApplication("entry", UNIT, "LBXQ", "批复"), LICENCE, "归入哪个园区"),
         (NewApplication("exit", UNIT, "LBXQ", "注销"), LICENCE, "不在名录库内"),
-        (NewApplication("split", UNIT, "LBXQ", "分立"), LICENCE, "没有“split”"),
+        (NewApplication("close", UNIT, "LBXQ", "关闭"), LICENCE, "没有“close”"),
     ],
 )
 def test_what_can_never_be_approved_is_refused_at_once(office: Any, asked: Any, evidence: Any, said: str) -> None:

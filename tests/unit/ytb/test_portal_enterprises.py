@@ -23,6 +23,7 @@ from tests.unit.ytb.portal_office import (
 )
 from warehouse.ledger import trail
 from warehouse.ledger.register import park_of
+from warehouse.ledger.restructurings import restructurings
 from warehouse.ledger.users import user
 
 LIST = "/park/LBGX/2015-Q1/enterprises"
@@ -191,6 +192,22 @@ def test_a_park_applies_with_a_paper_and_the_statistician_dates_it_into_the_regi
             [("a.pdf", PDF)],
             "也不迁入本园区",
         ),
+        ({"kind": "merger", "unit_id": UNIT, "basis": "协议"}, [("a.pdf", PDF)], "须写明被合并的单位"),
+        (
+            {"kind": "merger", "unit_id": UNIT, "basis": "协议", "others": f" {UNIT}\r\n{NEW_UNIT}"},
+            [("a.pdf", PDF)],
+            "有它自己",
+        ),
+        (
+            {"kind": "split", "unit_id": UNIT, "basis": "协议", "others": f"{UNIT};{NEW_UNIT}"},
+            [("a.pdf", PDF)],
+            "请先申请新增",
+        ),
+        (
+            {"kind": "split", "unit_id": UNIT_ELSEWHERE, "basis": "协议", "others": f"{UNIT_ELSEWHERE} {NEW_UNIT}"},
+            [("a.pdf", PDF)],
+            "不能由本园区申请",
+        ),
         ({"kind": "nothing", "unit_id": UNIT, "basis": "x"}, [("a.pdf", PDF)], "没有"),
     ],
 )
@@ -207,6 +224,24 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Browser:
     found = Browser(installation(tmp_path_factory.mktemp("refusing") / "home").app)
     found.sign_in("park_reporter-LBGX", PASSWORD)
     return found
+
+
+def test_a_split_is_applied_for_shown_and_dated(inst: Installation, park: Browser) -> None:
+    files = [("批复.pdf", PDF)]
+    park.upload("/applications", files, page="/applications", fields=ENTRY)
+    split = {"kind": "split", "unit_id": UNIT, "basis": "分立协议", "others": f"{UNIT.lower()}\n{NEW_UNIT}"}
+    assert park.upload("/applications", files, page="/applications", fields=split).status == 303
+    assert "分立后:" in park.get("/applications").text
+    office = Browser(inst.app)
+    office.sign_in("province_statistician", PASSWORD)
+    assert "分立后的企业" in office.get("/register").text
+    made = {"decision": "approve", "effective": "2015-02-01"}
+    early = office.post("/applications/2/decide", made, page="/register")
+    assert early.status == 422 and "请先登记它的新增" in early.text
+    for number in (1, 2):
+        assert office.post(f"/applications/{number}/decide", made, page="/register").status == 303
+    with inst.office.ledger.read() as session:
+        assert [(m.predecessors, m.successors) for m in restructurings(session)] == [((UNIT,), (UNIT, NEW_UNIT))]
 
 
 def test_an_enterprise_that_moves_in_is_asked_for_by_its_new_park(inst: Installation, park: Browser) -> None:

@@ -62,3 +62,32 @@ def test_the_workbook_of_one_enterprise_without_a_home(capsys: pytest.CaptureFix
     assert code == 0, said
     sheet = openpyxl.load_workbook(book)["财务状况"]
     assert UNIT in [row[0].value for row in sheet.iter_rows(max_col=1)]
+
+
+def test_a_merger_by_command_by_application_and_in_the_history(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    home, paper, units = tmp_path / "home", tmp_path / "协议.pdf", tmp_path / "名录.csv"
+    assert main(["--home", str(home), "init"]) == 0
+    capsys.readouterr()
+    paper.write_bytes(b"%PDF-1.4\n%%EOF\n")
+    one, two, three = "91620100MA7000018H", "91620100MA7000026C", "91620100MA70000347"
+    rows = [f"{u},LBGX,entry,2020-01-01,," for u in (UNIT, one, two, three)] + [f"{one},,merger,2021-01-01,{two},"]
+    units.write_text("unit_id,park,kind,effective,predecessors,successors\n" + "\n".join(rows) + "\n", "utf-8")
+    code, made, said = ytb(capsys, home, "register", "import", str(units), "--basis", "批复")
+    assert code == 0 and made == {"entered": 5, "doubtful": []}, said
+    dated = ("--effective", "2022-01-01", "--basis", "协议")
+    code, _, said = ytb(capsys, home, "register", "merge", UNIT, "--predecessor", two, *dated)
+    assert code == 1 and f"被合并的单位 {two} 在 2022-01-01 之前不在名录库" in said
+    code, _, said = ytb(capsys, home, "register", "split", one, "--successor", three, *dated)
+    assert code == 1 and "只有一个承继单位的不是分立" in said
+    code, made, said = ytb(capsys, home, "register", "merge", UNIT, "--predecessor", one, *dated)
+    assert code == 0 and isinstance(made, dict) and made["predecessors"] == [one], said
+    words = ("register", "apply", "split", UNIT, "--park", "LBGX", "--basis", "协议", "--evidence", str(paper))
+    code, asked, said = ytb(capsys, home, *words, "--other", UNIT, "--other", three)
+    assert code == 0 and isinstance(asked, dict) and asked["others"] == [UNIT, three], said
+    code, _, said = ytb(capsys, home, "register", "approve", str(asked["id"]), "--effective", "2023-01-01")
+    assert code == 0, said
+    assert main(["--home", str(home), "register", "history", UNIT]) == 0
+    told = capsys.readouterr().out
+    assert f"{one}、{UNIT} → {UNIT}" in told and f"{UNIT} → {UNIT}、{three}" in told
