@@ -238,7 +238,7 @@ ROUTES: tuple[Route, ...] = (
     _get("figures_of", "/figures/{product}", published.product, READERS),
     _get("figures_csv", "/figures/{product}/csv", published.product_csv, READERS),
     _get("release", "/releases/{release}", releasing.one, READERS),
-    _post("withdraw", "/releases/{release}/withdraw", releasing.withdraw, RELEASERS, releasing.releases_page),
+    _post("withdraw", "/releases/{release}/withdraw", releasing.withdraw, RELEASERS, releasing.one),
     _get("release_file", "/releases/{release}/files/{path:path}", releasing.file, READERS),
     # three administrators kept apart: accounts and rights, operation, trail
     _get("users", "/users", administration.users_page, SECURITY, menu="用户"),

@@ -206,6 +206,11 @@ def test_published_figures_are_chosen_drawn_and_downloaded(desk: Desk) -> None:
     lines = file.body.decode("utf-8-sig").splitlines()
     assert lines[0].startswith("发布,表,") and any("LBGX" in line and ",101," in line for line in lines[1:])
     assert assessor.get("/queue").status == 404 and assessor.get(f"/releases/{SECOND}/trace").status == 404
+    page_of = f"/releases/{SECOND}"
+    hasty = desk.who["publisher"].post(f"{page_of}/withdraw", {"reason": "练习撤回"}, page=page_of)
+    assert (
+        hasty.status == 422 and "须勾选确认" in hasty.text and 'value="练习撤回"' in hasty.text
+    )  # on the release's own page
     with desk.paper.office.ledger.write() as session:
         withdraw_release(session, SECOND, reason="练习", now=desk.paper.at, actor=ACTOR)
     assert SECOND not in assessor.get(page).text and FIRST in assessor.get(page).text

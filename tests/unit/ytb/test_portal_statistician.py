@@ -97,6 +97,7 @@ def test_above_the_bound_the_first_gives_an_opinion_and_another_accepts(desk: De
     reviewer, office, page = desk.who["reviewer"], desk.who["province_statistician"], f"/review/{LARGE}"
     assert office.post("/queue/second-check", {"above": "0,5", "reason": ""}, page="/queue").status == 422
     assert office.post("/queue/second-check", {"above": "0,5", "reason": "内控"}, page="/queue").status == 303
+    assert 'data-check-all="number"' in reviewer.get("/queue").text
     assert "不低于 0.5" in reviewer.get("/queue").text and "须两人审核" in reviewer.get(page).text
     assert reviewer.post(f"{page}/accept", {"reason": "新厂投产"}, page=page).location == f"{page}?done=waiting"
     assert desk.state(LARGE) is State.REPORTED

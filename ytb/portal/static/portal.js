@@ -1,5 +1,5 @@
 "use strict";
-// Every page works without this file. It adds: no second click while a file is on its way, dropping files, printing,
+// Every page works without this file. It adds: no second click while a file is on its way, dropping files, printing, choosing all,
 // the focus on an error, and looking whether a check is done.
 (() => {
   const errors = document.getElementById("errors");
@@ -7,6 +7,16 @@
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", () => window.print());
+  }
+  for (const button of document.querySelectorAll("[data-check-all]")) {
+    const boxes = () => button.closest("form").querySelectorAll(`input[type=checkbox][name="${button.dataset.checkAll}"]`);
+    button.hidden = boxes().length < 2;
+    button.addEventListener("click", () => {
+      const all = button.getAttribute("aria-pressed") !== "true";
+      for (const box of boxes()) box.checked = all;
+      button.setAttribute("aria-pressed", String(all));
+      button.textContent = all ? "全不选" : "全选";
+    });
   }
   for (const form of document.querySelectorAll("form")) {
     form.addEventListener("submit", (event) => {
