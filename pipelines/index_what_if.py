@@ -1,4 +1,4 @@
-"""What the development index and the evaluations of a year would be with some indicator values of some parks changed.
+"""What the development index and the evaluations of a year would be with some indicator values or reported figures changed.
 
 A trial 试算 for the statistical office: read from the warehouse, computed twice by the same methods, nothing stored, no release
 reads it. Scores of internal schemes may be in it, so its files stay inside.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,16 +24,20 @@ from pipelines.intake import Office
 from pipelines.methods.areas import Area
 from pipelines.methods.evaluation import standings
 from pipelines.methods.evaluation_scheme import UNIT, Scheme
+from pipelines.methods.index.bounded import Floats
 from pipelines.methods.index.cells import dimension_code
 from pipelines.methods.index.decompose import difference, standing
 from pipelines.methods.index.development import AreaChain, indicator_contributions
 from pipelines.methods.index.results import differences_frame
 from pipelines.methods.index.score_tables import frame_of
 from pipelines.methods.index.table import MARKS
+from pipelines.population import Population
 from pipelines.production import evaluation_sources
+from pipelines.trial_figures import standing_figure, with_figures
 from schemas.errors import DefinitionError, RefusalError
 from schemas.model import Edition
 from schemas.period import Period
+from warehouse.ledger import trail
 from warehouse.ledger.evaluations import permitted
 
 TRIAL: Final = "试算"
@@ -42,7 +47,8 @@ PROVINCE: Final = ("province_statistician", "analyst")
 NEEDED: Final = ("unit", "indicator", "value")
 NOISE: Final = 1e-9
 SAME: Final = "与原值相同,不算改动"
-NOT_ADDED_UP: Final = "汇总数中含 {changed}:试算不重新汇总,园区的改动不进入本区域的数"
+FIGURES: Final = "figures"  # the product of a row that changes a reported figure
+NOT_ADDED_UP: Final = "汇总数中含 {changed}:所改的是指标值(比率),分子、分母各变了多少并不知道,本区域的数不能跟着重算"
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,12 @@ def moved() -> pl.Expr:
     return (pl.col("before") != pl.col("after")).fill_null(pl.col("before").is_null() != pl.col("after").is_null())
 
 
-def trial_for(office: Office, inputs: Inputs, period: Period, path: Path, *, actor: str) -> ParkTrial:
-    """``park_what_if`` for a person of the province. Raises RefusalError for anybody else, and as ``park_what_if``."""
-    with office.ledger.read() as session:
+def trial_for(office: Office, inputs: Inputs, period: Period, path: Path, *, now: datetime, actor: str) -> ParkTrial:
+    """``park_what_if`` for a person of the province; that it was asked goes to the trail. Raises RefusalError for anybody else,
+    and as ``park_what_if``."""
+    with office.ledger.write() as session:
         permitted(session, actor, PROVINCE, "试算园区指数")
+        trail.append(session, at=now, actor=actor, action="trial_asked", subject=f"index/{period}")
     return park_what_if(inputs, period, path)
 
 
@@ -112,12 +120,21 @@ def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
     known = {INDEX: {i.id for i in index.system.indicators}} | {
         name: {leaf.id for leaf in schemes[name].system.leaves} for name in before
     }
-    changes = tuple(_placed(c, tables, known) for c in read)
+    edition = population.edition(period)
+    changes = tuple(
+        _placed_figure(c, population) if _is_figure(c, known, edition) else _placed(c, tables, known) for c in read
+    )
     if not any(c.products for c in changes):
         raise DefinitionError(
             "没有一行改动能用", where=path.name, remedy=";".join(f"第 {c.line} 行:{c.problem}" for c in changes[:5])
         )
-    chains = index.again(_put(index.values, changes, INDEX, "area"))
+    written = [(c.unit, c.indicator, c.year, c.value) for c in changes if FIGURES in c.products]
+    values = index.values
+    if written:
+        population = with_figures(population, written)
+        sources = evaluation_sources(inputs, population)
+        values = index_chains(population, inputs.programme, period).values
+    chains = index.again(_put(values, changes, INDEX, "area"))
     after = evaluated_schemes(
         population,
         period,
@@ -132,7 +149,8 @@ def park_what_if(inputs: Inputs, period: Period, path: Path) -> ParkTrial:
     results = frame_of(rows, RESULT_COLUMNS).with_columns(note=pl.col("area").replace_strict(stale, default=""))
     shown = {a for a in results["area"].unique() if a in stale}
     said += [
-        f"{index.areas[a].short_name or a}({a})的{stale[a]};要看其影响,请在文件中同时写本区域的指标值。"
+        f"{index.areas[a].short_name or a}({a})的{stale[a]};要看其影响,请改填报数(product 写 {FIGURES},如 K04、F01),"
+        "或在文件中同时写本区域的指标值。"
         for a in sorted(shown)
     ]
     return ParkTrial(str(period), changes, results, parts, tuple(said))
@@ -153,9 +171,10 @@ def indicators_of(edition: Edition) -> list[tuple[str, str, tuple[str, ...]]]:
 def not_added_up(changes: Sequence[ParkChange], areas: Mapping[str, Area]) -> dict[str, str]:
     """Areas whose figures are added up from a park that was changed (zone → area, sub-park → zone), with what is to be said.
 
-    A trial changes values of indicators, which are no sums: what they would make the values of a larger area cannot be told.
+    Values of indicators are no sums: what a changed ratio of a park would make the ratio of a larger area hangs on which side of
+    it has changed. Changed figures (``FIGURES``) are added up anew and need no such word.
     """
-    changed = {c.unit for c in changes if c.products and c.unit in areas}
+    changed = {c.unit for c in changes if c.products and FIGURES not in c.products and c.unit in areas}
     found = {}
     for code, area in areas.items():
         parts = {*area.zones, *(s.code for s in areas.values() if s.is_sub_park and s.zone == code)} - {code}
@@ -199,7 +218,7 @@ def _placed(change: ParkChange, tables: Mapping[str, pl.DataFrame], known: Mappi
     there = [n for n in having if change.unit in set(tables[n]["unit"]) and change.year in set(tables[n]["year"])]
     problem = ""
     if not wanted:
-        problem = f"没有产品“{change.product}”,可写 {'、'.join(tables)}"
+        problem = f"没有产品“{change.product}”,可写 {'、'.join((*tables, FIGURES))}"
     elif not having:
         problem = f"没有指标“{change.indicator}”"
     elif not there:
@@ -216,6 +235,19 @@ def _placed(change: ParkChange, tables: Mapping[str, pl.DataFrame], known: Mappi
     return ParkChange(
         change.line, change.unit, change.indicator, change.year, change.value, change.product, change.reason, tuple(moved_in), now, problem
     )  # fmt: skip
+
+
+def _is_figure(change: ParkChange, known: Mapping[str, set[str]], edition: Edition) -> bool:
+    """Whether a row is about a reported figure: it says so, or its code is of a form and no product has an indicator of it."""
+    free = not change.product and not any(change.indicator in ids for ids in known.values())
+    return change.product == FIGURES or (free and change.indicator in edition.indicators)
+
+
+def _placed_figure(change: ParkChange, population: Population) -> ParkChange:
+    found = standing_figure(population, change.unit, change.indicator, change.year, change.value)
+    problem = found.problem or (SAME if found.value == change.value else "")
+    products = () if problem else (FIGURES,)
+    return replace(change, products=products, before=found.value, problem=problem)
 
 
 def _put(values: pl.DataFrame, changes: Sequence[ParkChange], product: str, unit: str) -> pl.DataFrame:
@@ -307,16 +339,24 @@ def _scheme_rows(
         old, new = before[name].evaluated, after[name].evaluated
         places = {s.unit: s.rank for s in standings(old)}, {s.unit: s.rank for s in standings(new)}
         system = old.scheme.system
+        place = {unit: k for k, unit in enumerate(new.latest.table.units)}
         for row, unit in enumerate(old.latest.table.units):
             head = (name, old.scheme.title, unit, areas[unit].short_name if unit in areas else unit)
             for group in reversed(system.groups):
                 is_total = group.id == system.root.id
                 ranks = (places[0].get(unit), places[1].get(unit)) if is_total else (None, None)
-                was, is_ = (float(y.latest.means[group.id].scores[row]) for y in (old, new))
+                was, is_ = _both(
+                    old.latest.means[group.id].scores, new.latest.means[group.id].scores, row, place.get(unit)
+                )
                 yield _row(head, (group.id, group.name), is_total, was, is_, ranks)
             for k, leaf in enumerate(system.leaves):
-                was, is_ = (float(y.latest.scores[row, k]) for y in (old, new))
+                was, is_ = _both(old.latest.scores[:, k], new.latest.scores[:, k], row, place.get(unit))
                 yield _row(head, (leaf.id, leaf.name), False, was, is_, (None, None))
+
+
+def _both(old: Floats, new: Floats, row: int, there: int | None) -> tuple[float, float]:
+    """A score before and after; none after where the unit has no figure left."""
+    return float(old[row]), math.nan if there is None else float(new[there])
 
 
 def _scheme_parts(before: Mapping[str, Found], after: Mapping[str, Found]) -> pl.DataFrame:
@@ -324,8 +364,10 @@ def _scheme_parts(before: Mapping[str, Found], after: Mapping[str, Found]) -> pl
     for name in sorted(before.keys() & after.keys()):
         old, new = before[name].evaluated, after[name].evaluated
         system, found = old.scheme.system, []
+        place = {unit: k for k, unit in enumerate(new.latest.table.units)}
         for row, unit in enumerate(old.latest.table.units):
-            was, is_ = (float(y.latest.means[system.root.id].scores[row]) for y in (old, new))
+            root = system.root.id
+            was, is_ = _both(old.latest.means[root].scores, new.latest.means[root].scores, row, place.get(unit))
             if not math.isnan(was + is_) and abs(is_ - was) >= NOISE:
                 found.append(difference(system, standing(system, old.latest, unit), standing(system, new.latest, unit)))
         parts = differences_frame(system, [d for d in found if d is not None])

@@ -33,7 +33,8 @@ V = TypeVar("V")
 class Population:
     """Period data by period, each read once while it is recent. ``source`` is ``in_force`` or ``effective`` (see ``warehouse.facts``).
 
-    ``register``: period → the units of the register: (unit_id, park, sub_park, status, B codes as text).
+    ``register``: period → the units of the register: (unit_id, park, sub_park, status, B codes as text). ``put``: figures that stand in
+    for what was reported (period, unit, code, value), in trials only.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -42,6 +43,7 @@ class Population:
     as_of: datetime | None = None
     register: Callable[[Period], pl.DataFrame] | None = None
     recent: Recent = field(default_factory=Recent, repr=False)
+    put: pl.DataFrame | None = field(default=None, repr=False)
     _has: dict[Period, bool] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -110,14 +112,27 @@ class Population:
                 if form.shown(period):
                     frames[form.code] = facts.facts(self.con, form, str(period), source=self.source, as_of=self.as_of)
         observations = Observations(frames)
-        rosters = {name: wide_roster(observations, edition, name, period) for name in ROSTERS}
+        rosters = {
+            name: self._put_in(wide_roster(observations, edition, name, period), "unit_id", period) for name in ROSTERS
+        }
         rosters = {name: self._derived(frame, edition, name, period) for name, frame in rosters.items()}
         rosters[ENTERPRISE] = self._with_register(rosters[ENTERPRISE], edition, period)
         context = frames.get("context", pl.DataFrame(schema={"Y01": pl.String, "Y02": pl.Int64})).drop(
             "submission_id", *KEY_COLUMNS, strict=False
         )
-        data = PeriodData(period, rosters, self._parks(observations, edition, period), context)
+        parks = self._put_in(self._parks(observations, edition, period), "park", period)
+        data = PeriodData(period, rosters, parks, context)
         return replace(data, parks=self._derived_parks(data, edition, period))
+
+    def _put_in(self, frame: pl.DataFrame, key: str, period: Period) -> pl.DataFrame:
+        """The frame with the figures of a trial, each in the type of its column."""
+        if self.put is None or key not in frame.columns:
+            return frame
+        for unit, code, value in self.put.filter(period=str(period)).select("unit", "code", "value").iter_rows():
+            if code in frame.columns:
+                figure = pl.lit(value).cast(frame.schema[code])
+                frame = frame.with_columns(pl.when(pl.col(key) == unit).then(figure).otherwise(code).alias(code))
+        return frame
 
     def _derived(self, frame: pl.DataFrame, edition: Edition, roster: str, period: Period) -> pl.DataFrame:
         """Computed indicators. One made of cumulative figures (the size class) is a matter of whole years: a quarter takes

@@ -31,12 +31,15 @@ def register(index: typer.Typer) -> None:
 
 def index_what_if(
     period: PeriodOption,
-    changes: Annotated[Path, typer.Option(help="改动值的 CSV:unit,indicator,value[,year,product,reason]")],
+    changes: Annotated[
+        Path, typer.Option(help="改动值的 CSV:unit,indicator,value[,year,product,reason];填报数写表内代码")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="结果目录")],
 ) -> None:
-    """试算:园区的指标值改成文件所写,发展指数和评价会变成多少。不保存、不发布,仅供内部使用。"""
+    """试算:指标值或填报数改成文件所写,发展指数和评价会变成多少。不保存、不发布,仅供内部使用。"""
     with reader(CALL.home.snapshots) as con:
-        trial = trial_for(CALL.office, live_inputs(CALL.office, con), Period.parse(period), changes, actor=CALL.who)
+        inputs = live_inputs(CALL.office, con)
+        trial = trial_for(CALL.office, inputs, Period.parse(period), changes, now=CALL.now, actor=CALL.who)
     write_trial(output, trial)
     totals = trial.results.filter(is_total=True).filter(moved()).sort("product", "area")
     lines = [f"试算(不保存、不发布,仅供内部使用):{period},采用 {sum(bool(c.products) for c in trial.changes)} 处改动"]

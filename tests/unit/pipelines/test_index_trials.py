@@ -168,13 +168,44 @@ def test_a_changed_value_moves_the_index_as_the_formula_says(
     assert trial.findings[:2] == ("第 4 行未采用:没有“QQ”的 2016 年。", "第 5 行未采用:没有指标“X77”。")
     assert trial.findings[2].startswith("第 6 行未采用:没有产品“nix”,可写 index、")
     assert trial.findings[3:] == (
-        "兰白试验区(LBSYQ)的汇总数中含 LBGX:试算不重新汇总,园区的改动不进入本区域的数;要看其影响,请在文件中同时写本区域的指标值。",
+        "兰白试验区(LBSYQ)的汇总数中含 LBGX:所改的是指标值(比率),分子、分母各变了多少并不知道,本区域的数不能跟着重算;"
+        "要看其影响,请改填报数(product 写 figures,如 K04、F01),或在文件中同时写本区域的指标值。",
     )
     assert set(trial.results.filter(pl.col("note") != "")["area"]) == {"LBSYQ"}
     scored = trial.results.filter(product="parks", area="LBGX", node="X02").row(0, named=True)
     assert scored["after"] > scored["before"]
     write_trial(tmp_path / "out", trial)
     assert set(pl.read_csv(tmp_path / "out" / "what_if.csv")["mark"]) == {"试算"}
+
+
+def test_a_changed_figure_is_added_up_anew_at_every_level(inputs: Inputs, chains: IndexChains, tmp_path: Path) -> None:
+    """A1's R&D 8 → 9: X02 of the park 10/400 → 11/400, of the combined area (with C1, 1 of 50) 11/450 → 12/450."""
+    usual = chains
+    firm = "A1"
+    trial = park_what_if(inputs, YEAR, changes(tmp_path, f"{firm},R04,9,,,\nLBGX,K04,5,,,\n{firm},B07,1,,,\nA1,R04,1,2099,,\nA1,F01,1.5,,,\nA9,R04,1,,figures,\n"))  # fmt: skip
+    assert [c.products for c in trial.changes[:1]] == [("figures",)] and trial.changes[0].before == 8
+    said = {c.line: c.problem for c in trial.changes if c.problem}
+    assert (
+        "不是数值" in said[4]
+        and "没有 2099 年的年报" in said[5]
+        and "最多 0 位小数" in said[6]
+        and "没有“A9”填报的 R04" in said[7]
+    )
+    k = [i.id for i in usual.system.indicators].index("X02")
+    for area, before, after in (("LBGX", 10 / 400, 11 / 400), ("LBSYQ", 11 / 450, 12 / 450)):
+        chain = next(c for c in usual.chains if c.area == area)
+        level = trial.results.filter(product="index", area=area, node="X02").row(0, named=True)
+        last = usual.values.filter(area=area, indicator="X02", year=2015)["value"][0] / 100
+
+        def grown(value: float, start: float = last, base: float = float(chain.indicator_levels[-2, k])) -> float:
+            v = (value - start) / (value + start) * 200
+            return base * (200 + v) / (200 - v)
+
+        assert usual.values.filter(area=area, indicator="X02", year=2016)["value"][0] == pytest.approx(before * 100)
+        assert level["after"] == pytest.approx(grown(after)) and level["before"] == pytest.approx(grown(before))
+        parts = trial.parts.filter(product="index", area=area)
+        assert parts["points"].sum() == pytest.approx(parts["total"][0])
+    assert set(trial.results["note"]) == {""} and not any("汇总数" in f for f in trial.findings)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +251,7 @@ def test_only_people_of_the_province_see_them_and_the_trail_says_so(
     with pytest.raises(RefusalError, match="省级统计人员"):
         movers_for(paper.office, inputs, tmp_path, YEAR, "LBGX", [], now=paper.at, actor="yuan")
     with pytest.raises(RefusalError, match="省级统计人员"):
-        trial_for(paper.office, inputs, YEAR, tmp_path / "none.csv", actor="yuan")
+        trial_for(paper.office, inputs, YEAR, tmp_path / "none.csv", now=paper.at, actor="yuan")
     with paper.office.ledger.read() as session:
         assert [(e.actor, e.action) for e in events(session, "index/2016/LBGX")] == [("sheng", "index_movers_served")]
     assert found.parts.filter(kind="revised").is_empty()  # nothing was released
