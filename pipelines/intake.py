@@ -189,18 +189,24 @@ def require_not_collated(session: Session, park: str, period: Period, hashes: Se
     stands = any(s.files_digest == digest and s.state in STANDING for s in before)
     if any(s.channel == COLLATED for s in before) and not stands:
         raise RefusalError(
-            f"{park} 的 {period} 由企业自行填报、园区汇集,园区不能另报一份;改正的请企业改自己的工作簿,再汇集一次(“企业”页,或 ytb collate)。"
+            f"{park} 的 {period} 由企业自行填报、园区汇集,园区不能另报一份;改正的请企业改自己的工作簿,再汇集一次。",
+            command="汇集用 ytb collate。",
+            page="汇集在“企业”页办理。",
         )
 
 
-def require_open(current: Round | None, period: Period, park: str | None = None, now: datetime | None = None) -> None:
-    """Raise RefusalError where the round is not open; for a ``park`` it may be, ``now``, though it is closed for others."""
+def require_open(
+    current: Round | None, period: Period, park: str | None = None, now: datetime | None = None, *, to: str = "报送"
+) -> None:
+    """Raise RefusalError where the round is not open; for a ``park`` it may be, ``now``, though it is closed for others.
+    ``to``: what cannot be done then."""
     if current is None:
-        raise RefusalError(f"{period} 尚未开网,不能报送;请与统计机构联系。")
+        raise RefusalError(f"{period} 尚未开网,不能{to};请与统计机构联系。")
     granted = park is not None and now is not None and current.is_open_for(park, now)
     if not current.is_open and not granted:
         raise RefusalError(
-            f"{period} 已关网,不能报送;确需补报、更正的,请在该期页面提出关网后更正申请,或与统计机构联系。"
+            f"{period} 已关网,不能{to};确需补报、更正的,请提出关网后更正申请,或与统计机构联系。",
+            page="申请在“我的报表”的该期页面提出。",
         )
 
 
@@ -225,7 +231,8 @@ def attributed(readings: Sequence[FileReading], park: str | None, period: Period
     if not parks or not periods:
         raise SubmissionError(
             "unattributed",
-            "文件里找不到园区代码或报告期;请用本期下发的模板填报,或在报送时写明园区和报告期(--park、--period)。",
+            "文件里找不到园区代码或报告期;请用本期下发的模板填报,或在报送时写明园区和报告期。",
+            command="园区和报告期写在 --park、--period。",
         )
     return parks.pop(), periods.pop()
 

@@ -133,7 +133,7 @@ def write_heads(session: Session, *, sender: str, now: datetime) -> int:
         outbox.enqueue(
             session, key=f"head/{day}/{one.name}", channel="mail", user=one.name, address=one.email,
             subject=f"{sender}:留痕链头 {day}", now=now, actor="系统",
-            body=f"{one.title}:\n{day} 留痕链头:\n\n    {last.seq}:{last.hash}\n\n请另行保存。以后核对:ytb verify --head {last.seq}:{last.hash}\n"
+            body=f"{one.title}:\n{day} 留痕链头:\n\n    {last.seq}:{last.hash}\n\n请另行保存。以后核对,在服务器上执行:ytb verify --head {last.seq}:{last.hash}\n"
             "核验不通过的,此条或之前的留痕已被改动、删除。\n",
         )
         for one in users(session)

@@ -102,7 +102,7 @@ def examine_return(office: Office, number: str, pool: Pool, *, now: datetime, ac
     if found.state is ReturnState.CLEAN and found.check and found.check.to_explain:
         told = typed_explanations([(book.name, book.data)], pool)
         if told:
-            explain_return(office, found.number, told, now=now, actor=actor)
+            _explained(office, found.number, told, now=now, actor=actor)
     return found
 
 
@@ -123,7 +123,7 @@ def settle_return(
         return found
     left = 0
     if found.check and found.check.to_explain:
-        left = explain_return(office, number, explanations, now=now, actor=actor).left
+        left = _explained(office, number, explanations, now=now, actor=actor).left
     if left or signatories is None:
         return found
     return confirm_own(office, number, signatories, on=now.astimezone(SHANGHAI).date(), now=now, actor=actor)
@@ -263,7 +263,17 @@ def explain_return(
     office: Office, number: str, given: Mapping[str, tuple[str, str]], *, now: datetime, actor: str
 ) -> ReturnExplained:
     """Enter explanations (finding key → reason code and words); those that say nothing are not taken. Keys that are no finding
-    of this return are ignored. Raises RefusalError where it is not waiting for explanations."""
+    of this return are ignored. Raises RefusalError where it is not waiting for explanations, or the round is closed."""
+    with office.ledger.read() as session:
+        found = enterprise_return(session, number)
+        require_open(round_of(session, found.period), found.period, found.park, now, to="再填写情况说明")
+    return _explained(office, number, given, now=now, actor=actor)
+
+
+def _explained(
+    office: Office, number: str, given: Mapping[str, tuple[str, str]], *, now: datetime, actor: str
+) -> ReturnExplained:
+    """As ``explain_return``, for what came with the workbook: it was there in time, whenever it is looked at."""
     with office.ledger.read() as session:
         found = enterprise_return(session, number)
         on_record = {k: (e.reason_code, e.text) for k, e in return_explanations_of(session, number).items()}

@@ -356,7 +356,7 @@ def reproduce(
     Submissions and the register come from the vault as the manifest names them; nothing of today enters.
     """
     if not (home.releases / release_id / MANIFEST).is_file():
-        raise RefusalError(f"没有发布 {release_id};见 ytb releases。")
+        raise RefusalError(f"没有发布 {release_id}。", command="全部发布见 ytb releases。", page="全部发布见“发布”页。")
     kept = read_manifest(home.releases / release_id)
     document = kept.document
     period = Period.parse(document["period"])

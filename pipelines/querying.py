@@ -38,7 +38,9 @@ def ask(office: Office, number: str, about: str, question: str, *, due: date, no
     if len(parts) == 4:
         keys = {finding_key(row) for row in findings_of(office.vault, found).iter_rows(named=True)}
         if about not in keys:
-            raise RefusalError(f"{number} 没有“{about}”这一条问题;请用 ytb review show {number} --json 查看。")
+            raise RefusalError(
+                f"{number} 没有“{about}”这一条问题。", command=f"各条问题见 ytb review show {number} --json。"
+            )
         form, unit, column = parts[1:]
         key = about
     elif len(parts) == 3:
@@ -46,9 +48,13 @@ def ask(office: Office, number: str, about: str, question: str, *, due: date, no
         key = ""
         frame = observations_of(office.vault, found).frames.get(form)
         if frame is None or column not in frame.columns or unit not in set(frame["unit_id"].to_list()):
-            raise RefusalError(f"{number} 没有“{about}”这一格;请写成 表|单位代码|指标代码,如 finance|9162…|F01。")
+            raise RefusalError(
+                f"{number} 没有“{about}”这一格,请核对。",
+                command="写成 表|单位代码|指标代码,如 finance|9162…|F01。",
+                page="单位代码和指标代码照报表所写。",
+            )
     else:
-        raise RefusalError("请写明问的是哪一格:规则|表|单位代码|指标代码,或 表|单位代码|指标代码。")
+        raise RefusalError("请写明问的是哪一格。", command="写成 规则|表|单位代码|指标代码,或 表|单位代码|指标代码。")
     with office.ledger.write() as session:
         return queries.ask(
             session, number, form=form, unit_id=unit, column=column, question=question, due=due, now=now, actor=actor,

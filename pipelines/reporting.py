@@ -49,10 +49,11 @@ def explain(
     """Enter explanations (finding key → reason code and words); those that say nothing are not taken.
 
     Keys that are no finding of this submission are ignored. When the last one has its explanation the submission is
-    ready to be reported. Raises RefusalError where it is not waiting for explanations.
+    ready to be reported. Raises RefusalError where it is not waiting for explanations, or the round is closed for the park.
     """
     with office.ledger.read() as session:
         found = submission(session, number)
+        require_open(round_of(session, found.period), found.period, found.park, now, to="再填写情况说明")
     keys = to_explain(office, found)["key"].to_list() if found.check and found.check.to_explain else []
     mine = {key: told for key, told in given.items() if key in keys}
     weak = weak_among(office, found, mine) if mine else {}

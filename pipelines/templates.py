@@ -104,7 +104,9 @@ def _require_known(office: Office | None, programme: Programme, period: Period, 
         with office.ledger.read() as session:
             known |= {p.code for p in parks(session, period.end)}
     if code not in known:
-        raise RefusalError(f"{period} 期末没有园区或区域“{code}”;请核对代码,或先用 ytb park add 登记。")
+        raise RefusalError(
+            f"{period} 期末没有园区或区域“{code}”,请核对代码。", command="新的园区先用 ytb park add 登记。"
+        )
 
 
 def _other_periods(

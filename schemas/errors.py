@@ -4,7 +4,25 @@ from __future__ import annotations
 
 
 class StatisticsError(Exception):
-    """Root of all errors this project raises on purpose."""
+    """Root of all errors this project raises on purpose.
+
+    The message is for everybody. ``command`` is one more sentence for those at the command line (which command or option to
+    use), ``page`` one for those at the portal (which page or button); each is told only where it can be followed.
+    """
+
+    def __init__(self, message: str = "", *, command: str = "", page: str = "") -> None:
+        self.command, self.page = command, page
+        super().__init__(message)
+
+    @property
+    def at_the_command_line(self) -> str:
+        """The message with what helps at the command line."""
+        return f"{self}{self.command}"
+
+    @property
+    def on_a_page(self) -> str:
+        """The message with what helps on the portal."""
+        return f"{self}{self.page}"
 
 
 class DefinitionError(StatisticsError):
@@ -23,9 +41,9 @@ class DefinitionError(StatisticsError):
 class SubmissionError(StatisticsError):
     """A file cannot be taken in; it goes back to the park. ``code`` is stable, the message is for the clerk."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, command: str = "", page: str = "") -> None:
         self.code = code
-        super().__init__(message)
+        super().__init__(message, command=command, page=page)
 
 
 class StorageError(StatisticsError):

@@ -53,7 +53,11 @@ def current_snapshot(folder: Path) -> Path:
     """The file readers open. Raises StorageError where nothing has been computed yet."""
     pointer = folder / POINTER
     if not pointer.exists():
-        raise StorageError("还没有可读的快照,请先执行 ytb run。")
+        raise StorageError(
+            "还没有可读的快照。",
+            command="请先执行 ytb run。",
+            page="验收数据后由系统计算,请稍后再看,或与系统维护人员联系。",
+        )
     return folder / pointer.read_text(encoding="utf-8").strip()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.served_portal import DESK, PHONE, chromium, pages_by_links, serving
+from tests.unit.ytb.portal_browser import commands_told
 from tests.unit.ytb.portal_office import PASSWORD, Installation, installation, user_of
 from tests.unit.ytb.portal_story import fill
 from warehouse.ledger.models import ROLES
@@ -55,6 +56,7 @@ class Looked:
             page.goto(self.address + path)
             found += [f"{path} [{v['impact']}] {v['id']}: {v['nodes'][0]['html'][:160]}"
                       for v in self.axe.run(page).response["violations"] if v["impact"] in GRAVE]  # fmt: skip
+            found += [f"{path} tells a command: {line[:120]}" for line in commands_told(page.inner_text("body"))]
             self._shot(page, shots, path, "desk")
             for size in (DESK, PHONE):
                 page.set_viewport_size(size)

@@ -46,7 +46,9 @@ def withdraw_import(session: Session, number: int, *, reason: str, now: datetime
     """Take an import back, with the reason; its files stay."""
     standing = {one.id: one for one in imports(session)}
     if number not in standing:
-        raise RefusalError(f"没有第 {number} 号导入,或已撤回;编号见 ytb records list。")
+        raise RefusalError(
+            f"没有第 {number} 号导入,或已撤回。", command="编号见 ytb records list。", page="已导入的见“部门记录”页。"
+        )
     if not reason.strip():
         raise RefusalError("撤回须写明原因。")
     of = standing[number]

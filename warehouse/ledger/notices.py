@@ -54,7 +54,9 @@ def withdraw_notice(session: Session, number: int, *, reason: str, now: datetime
     """Take a notice back, with the reason; parks do not see it any more, the record does."""
     standing = {one.id: one for one in notices(session)}
     if number not in standing:
-        raise RefusalError(f"没有第 {number} 号通知,或已撤回;编号见 ytb notice list。")
+        raise RefusalError(
+            f"没有第 {number} 号通知,或已撤回。", command="编号见 ytb notice list。", page="现行的通知见“通知”页。"
+        )
     if not reason.strip():
         raise RefusalError("撤回通知须写明原因。")
     of = standing[number]

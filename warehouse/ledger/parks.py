@@ -99,7 +99,9 @@ def park(session: Session, code: str, day: date) -> Park:
     for found in (Park(*row) for row in session.execute(_OF_CODE, {"of": code})):
         if found.is_there_on(day):
             return found
-    raise RefusalError(f"园区代码“{code}”在 {day} 不在园区名录内:请核对代码,或先用 ytb park add 登记。")
+    raise RefusalError(
+        f"园区代码“{code}”在 {day} 不在园区名录内,请核对代码。", command="新的园区先用 ytb park add 登记。"
+    )
 
 
 def place_problem(known: Iterable[Park], park: str, sub_park: str, day: date) -> str:
@@ -107,14 +109,14 @@ def place_problem(known: Iterable[Park], park: str, sub_park: str, day: date) ->
     there = {one.code: one for one in known if one.is_there_on(day)}
     found = there.get(park)
     if found is None:
-        return f"园区代码“{park}”在 {day} 不在园区名录内,请核对代码(ytb park list)"
+        return f"园区代码“{park}”在 {day} 不在园区名录内,请核对代码"
     if found.kind in BELOW:
         return f"园区代码“{park}”是 {found.zone} 的分园,园区请写 {found.zone},分园代码写在 sub_park"
     if found.kind != "zone":
-        return f"园区代码“{park}”是汇总区域,不是园区,单位不能归入,请核对代码(ytb park list)"
+        return f"园区代码“{park}”是汇总区域,不是园区,单位不能归入,请核对代码"
     below = there.get(sub_park)
     if sub_park and (below is None or below.kind not in BELOW or below.zone != park):
-        return f"分园代码“{sub_park}”在 {day} 不是园区 {park} 的分园,请核对代码(ytb park list)"
+        return f"分园代码“{sub_park}”在 {day} 不是园区 {park} 的分园,请核对代码"
     return ""
 
 

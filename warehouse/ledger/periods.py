@@ -71,7 +71,9 @@ def open_round(
     if period.year > now.astimezone(SHANGHAI).year + 1:
         raise RefusalError(f"{period} 还很远:最早在前一年开网,请核对年份。")
     if deadline <= now:
-        raise RefusalError(f"截止时间 {shown_deadline(deadline)} 已过,请另定截止日期。")
+        raise RefusalError(
+            f"截止时间 {shown_deadline(deadline)} 已过,请另定截止日期。", command="截止时间用 --deadline 写明。"
+        )
     return _record(session, period, "open", edition=edition, deadline=deadline, reason=reason, now=now, actor=actor)
 
 
@@ -100,7 +102,9 @@ def extend_round(
         raise RefusalError("延长期限须写明原因。")
     current = before.deadline_of(park) if park else before.deadline
     if deadline <= current:
-        raise RefusalError(f"新的截止时间须晚于现在的截止时间 {shown_deadline(current)}。")
+        raise RefusalError(
+            f"新的截止时间须晚于现在的截止时间 {shown_deadline(current)}。", command="用 --deadline 写明。"
+        )
     return _record(
         session,
         period,
@@ -169,7 +173,9 @@ def timeliness(
     register of parks at the end of the period. Raises RefusalError where the round was never opened."""
     current = round_of(session, period)
     if current is None:
-        raise RefusalError(f"{period} 尚未开网,请先运行 ytb period open {period}。")
+        raise RefusalError(
+            f"{period} 尚未开网。", command=f"开网用 ytb period open {period}。", page="开网在“报告期”页办理。"
+        )
     names = {one.code: one.name for one in parks(session, period.end) if owing is not None or one.kind == "zone"}
     every = submissions(session, period=period)
     newest = {one.park: one for one in every}
@@ -209,7 +215,9 @@ def _open_round(session: Session, period: Period) -> Round:
     found = round_of(session, period)
     if found is None or not found.is_open:
         raise RefusalError(
-            f"{period} {'尚未开网' if found is None else '已关网'};各期状态见 ytb period status,开网用 ytb period open。"
+            f"{period} {'尚未开网' if found is None else '已关网'}。",
+            command="各期状态见 ytb period status,开网用 ytb period open。",
+            page="各期状态和开网见“报告期”页。",
         )
     return found
 

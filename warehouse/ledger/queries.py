@@ -144,7 +144,9 @@ def query(session: Session, number: int) -> Query:
     """One thread with its messages. Raises RefusalError for an unknown number."""
     row = session.get(QueryThreadRow, number)
     if row is None:
-        raise RefusalError(f"没有编号为 {number} 的查询;编号见 ytb query list。")
+        raise RefusalError(
+            f"没有编号为 {number} 的查询。", command="编号见 ytb query list。", page="各条查询见“查询”页。"
+        )
     return _complete(session, [row])[0]
 
 

@@ -120,7 +120,9 @@ def current_release(session: Session, period: Period) -> Release | None:
 def _row(session: Session, release_id: str) -> ReleaseRow:
     row = session.get(ReleaseRow, release_id)
     if row is None:
-        raise RefusalError(f"没有发布“{release_id}”,ytb releases 列出全部发布。")
+        raise RefusalError(
+            f"没有发布“{release_id}”。", command="全部发布见 ytb releases。", page="全部发布见“发布”页。"
+        )
     return row
 
 

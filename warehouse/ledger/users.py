@@ -18,7 +18,10 @@ ENTERPRISE = "enterprise"
 """The role of an enterprise's own account."""
 KEPT: Final = ("security_administrator", "administrator", "auditor", "province_statistician")
 """Roles an installation is never without, once it has somebody in them."""
-NOBODY: Final = "没有用户“{name}”。请用 --user 写明以谁的名义办理(不写时是操作系统的用户名);现有账户见 ytb user list,新账户用 ytb user add。"
+NOBODY: Final = "没有用户“{name}”。"
+HOW_TO_NAME: Final = (
+    "请用 --user 写明以谁的名义办理(不写时是操作系统的用户名);现有账户见 ytb user list,新账户用 ytb user add。"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TELEPHONE = re.compile(r"\+?[0-9]{5,20}")
@@ -113,7 +116,7 @@ def disable_user(session: Session, name: str, *, now: datetime, actor: str, reas
     """
     row = session.get(UserRow, name)
     if row is None:
-        raise RefusalError(NOBODY.format(name=name))
+        raise RefusalError(NOBODY.format(name=name), command=HOW_TO_NAME)
     if not row.disabled:
         if name == actor:
             raise RefusalError("不能停用自己,请由另一位安全管理员办理。")
@@ -138,7 +141,9 @@ def set_contact(session: Session, name: str, *, email: str, telephone: str, now:
     """Where mail and short messages for a person go; empty: nowhere. The trail says that it changed, not to what."""
     row = session.get(UserRow, name)
     if row is None or row.disabled:
-        raise RefusalError(f"用户“{name}”不存在或已停用;现有账户见 ytb user list。")
+        raise RefusalError(
+            f"用户“{name}”不存在或已停用。", command="现有账户见 ytb user list。", page="现有账户见“用户”页。"
+        )
     row.email, row.telephone = _email(email) or None, _telephone(telephone) or None
     session.flush()
     trail.append(session, at=now, actor=actor, action="contact_set", subject=f"user/{name}")
@@ -161,7 +166,7 @@ def user(session: Session, name: str) -> User:
     """One person. Raises RefusalError for an unknown name."""
     row = session.get(UserRow, name)
     if row is None:
-        raise RefusalError(NOBODY.format(name=name))
+        raise RefusalError(NOBODY.format(name=name), command=HOW_TO_NAME)
     return person_of(row)
 
 

@@ -102,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
     except COMMAND_LINE_ERROR as error:
         return complaints.complain(complaints.of_usage(error), USAGE)
     except StatisticsError as error:
-        return complaints.complain(f"错误:{error}", exit_code_of(error))
+        return complaints.complain(f"错误:{error.at_the_command_line}", exit_code_of(error))
     except BrokenPipeError:
         return 0
     except OSError as error:

@@ -65,7 +65,7 @@ def records(visit: Visit) -> Response:
             with reader(visit.portal.home.snapshots) as con:
                 found = reconciliation(visit.office, con, period)
         except StatisticsError as error:
-            why = str(error)
+            why = error.on_a_page
     frame = found if found is not None else pl.DataFrame(schema={"indicator": pl.String, "outcome": pl.String})
     indicators = frame["indicator"].unique().sort().to_list()
     code = visit.query("indicator") if visit.query("indicator") in indicators else ""
@@ -77,7 +77,7 @@ def records(visit: Visit) -> Response:
         labels = {c: i.name for c, i in visit.office.programme.edition_for(period).indicators.items()}
     return pages.page(
         visit, "records", period=period, periods=sorted(every, reverse=True), imports=list(listed(visit.office)), why=why,
-        indicators=indicators, code=code, counts=counts, rows=to_verify.head(ROWS_SHOWN).to_dicts(), count=to_verify.height,
+        indicators=indicators, code=code, counts=counts, rows=to_verify.head(pages.most_rows(visit, ROWS_SHOWN)).to_dicts(), count=to_verify.height,
         outcomes=OUTCOMES, names=names, labels=labels, chart=_chart(shown, labels.get(code, code)) if code else "",
     )  # fmt: skip
 

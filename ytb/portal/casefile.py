@@ -53,7 +53,10 @@ def case_of(visit: Visit, found: Submission, names: dict[str, str]) -> Case | No
     ]
     title = f"{names.get(code, code)}:本期与上年同期"
     listed = [{**r, "name": units.get(r["unit_id"], "")} for r in frame.head(POINTS_LISTED).to_dicts()]
-    shown = [{**r, "name": units.get(r["unit_id"], "")} for r in outliers.head(OUTLIERS_SHOWN).to_dicts()]
+    shown = [
+        {**r, "name": units.get(r["unit_id"], "")}
+        for r in outliers.head(pages.most_rows(visit, OUTLIERS_SHOWN)).to_dicts()
+    ]
     return Case(
         growth, shown, outliers.height, code, codes,
         scatter_chart("scatter", title, dots, "上年同期", "本期"), listed, frame.height,

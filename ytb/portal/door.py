@@ -425,17 +425,19 @@ def act(visit: Visit) -> Response:
     except (RefusalError, SubmissionError, DefinitionError) as refused:
         if visit.route.back is None:
             raise
-        return visit.route.back(replace(visit, error=str(refused)))
+        return visit.route.back(replace(visit, error=refused.on_a_page))
 
 
 def problem_of(error: StatisticsError) -> PortalError:
     """What a visitor reads for an error of ours."""
     match error:
         case SubmissionError():
-            return PortalError(422, error.code, "文件不能接收", str(error))
+            return PortalError(422, error.code, "文件不能接收", error.on_a_page)
         case RefusalError() | DefinitionError():
-            return PortalError(409, "refused", "没有办理", str(error))
+            return PortalError(409, "refused", "没有办理", error.on_a_page)
         case StorageError():
             LOG.error("storage: %s", error)
-            return PortalError(503, "storage", "系统暂时不能办理", f"{error}文件没有收下,请稍后再试。")
+            return PortalError(
+                503, "storage", "系统暂时不能办理", f"{error.on_a_page}没有办理,上传的文件没有收下,请稍后再试。"
+            )
     return problems.ours(type(error).__name__)

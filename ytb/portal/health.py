@@ -98,13 +98,13 @@ def _warnings(backup: Care | None, verified: Care | None, free: int, now: dateti
     if free < LOW_DISK:
         found.append("磁盘剩余空间不足,请清理或扩容,否则不能接收文件。")
     if verified is not None and not verified.is_sound:
-        found.append("上一次核验发现问题:请运行 ytb verify 查看,必要时从备份恢复。")
+        found.append("上一次核验发现问题:请在服务器上执行 ytb verify 查看,必要时从备份恢复。")
     if backup is None:
-        found.append("还没有备份过:请运行 ytb backup。")
+        found.append("还没有备份过:请在服务器上执行 ytb backup。")
     elif now - backup.at > BACKUP_AGE:
         found.append(f"上一次备份在 {pages.beijing(backup.at)},已超过 {BACKUP_AGE.days} 天。")
     if verified is None or now - verified.at > VERIFY_AGE:
-        found.append(f"最近 {VERIFY_AGE.days} 天没有核验过:请运行 ytb verify。")
+        found.append(f"最近 {VERIFY_AGE.days} 天没有核验过:请在服务器上执行 ytb verify。")
     return found
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -35,6 +35,8 @@ from ytb.portal.visit import BEIJING, Portal, Visit
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 SEE_OTHER = 303
+EVERY_ROW = 20_000
+"""More rows than this are on no page: a browser does not bear them."""
 
 
 class Chip(NamedTuple):
@@ -235,11 +237,23 @@ def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTML
         "here": visit.request.url.path,
         "said": SAID.get(visit.query("done"), ""),
         "error": visit.error,
+        "every_row_at": every_row_at(visit),
         "waiting_at": lambda path: _waiting_at(visit, path),
         "who_is": People(visit.office.ledger),
     }
     text = environment().get_template(f"{template}.html.j2").render({**shared, **data})
     return HTMLResponse(text, status_code=422 if visit.error and status == 200 else status)
+
+
+def most_rows(visit: Visit, first: int) -> int:
+    """How many rows of a long list are shown: the ``first``, or every one where the visitor asked for that."""
+    return EVERY_ROW if visit.query("rows") == "all" else first
+
+
+def every_row_at(visit: Visit) -> str:
+    """The address of this page with every row of its long list."""
+    kept = [(name, value) for name, value in visit.request.query_params.multi_items() if name not in ("rows", "done")]
+    return f"?{urlencode([*kept, ('rows', 'all')])}"
 
 
 def _waiting_at(visit: Visit, path: str) -> int:

@@ -86,7 +86,7 @@ def changes(visit: Visit) -> Response:
         frame = revision_table(*(released_marts(folder) for folder in folders))
     return pages.page(
         visit, "release_changes", release=wanted, against=against, others=others, kinds=KINDS, mart_title=mart_title,
-        rows=frame.head(CHANGES_SHOWN).to_dicts() if frame is not None else [], count=frame.height if frame is not None else 0,
+        rows=frame.head(pages.most_rows(visit, CHANGES_SHOWN)).to_dicts() if frame is not None else [], count=frame.height if frame is not None else 0,
     )  # fmt: skip
 
 
@@ -105,11 +105,11 @@ def trace_figure(visit: Visit) -> Response:
         with reader(visit.portal.home.snapshots) as con:
             found = trace(con, visit.office.programme, folder, table, cell)
     except StatisticsError as why:
-        return pages.page(visit, "trace", **shared, found=None, why=str(why), rows=[], names={}, submissions=[])
+        return pages.page(visit, "trace", **shared, found=None, why=why.on_a_page, rows=[], names={}, submissions=[])
     with visit.office.ledger.read() as session:
         listed = [submission(session, number) for number in found.submissions]
     places = {file.sha256: (one.number, n, file.name) for one in listed for n, file in enumerate(one.files, start=1)}
     return pages.page(
-        visit, "trace", **shared, found=found, why="", rows=found.sources.head(CELLS_SHOWN).to_dicts(), names=places,
+        visit, "trace", **shared, found=found, why="", rows=found.sources.head(pages.most_rows(visit, CELLS_SHOWN)).to_dicts(), names=places,
         submissions=listed, units=unit_names(visit, visit.now.date()),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from pipelines import querying
 from schemas.errors import RefusalError
 from warehouse.ledger import queries
 from warehouse.ledger.queries import OUTCOMES, Query, QueryState
+from warehouse.ledger.submissions import Submission
 from ytb.portal import pages, problems
 from ytb.portal.findings import lines_of
 from ytb.portal.naming import park_names, unit_names
@@ -42,19 +44,28 @@ def of_submission(visit: Visit) -> Response:
     lines = [] if is_park else lines_of(visit, found)[:ASKABLE]
     return pages.page(
         visit, "queries", found=found, park=visit.park, queries=_of(visit), is_park=is_park, lines=lines, outcomes=OUTCOMES,
+        forms={code: title for code, title in pages.form_titles(visit, found.period).items() if code in _forms_in(found)},
         names={code: i.name for code, i in edition.indicators.items()}, today=_today(visit),
         units=unit_names(visit, found.period.end, found.park), due=_today(visit) + timedelta(days=DAYS_TO_ANSWER), QueryState=QueryState,
     )  # fmt: skip
 
 
+def _forms_in(found: Submission) -> Sequence[str]:
+    return found.check.forms if found.check else ()
+
+
 def ask(visit: Visit) -> Response:
-    """Ask about a finding of the submission."""
+    """Ask about a finding of the submission, or about any of its cells."""
     try:
         due = date.fromisoformat(visit.form.get("due"))
     except ValueError:
         raise RefusalError("请填写答复期限,如 2025-04-20。") from None
+    form = visit.form
+    cell = "|".join(form.get(name) for name in ("form", "unit", "column"))
+    if not form.get("about") and "" in cell.split("|"):
+        raise RefusalError("请写明问的是哪一格:表、单位代码和指标代码。")
     querying.ask(
-        visit.office, visit.found.number, visit.form.get("about"), visit.form.get("question"), due=due, now=visit.now,
+        visit.office, visit.found.number, form.get("about") or cell, visit.form.get("question"), due=due, now=visit.now,
         actor=visit.who.name,
     )  # fmt: skip
     return pages.go(f"/submissions/{visit.found.number}/queries", "asked")

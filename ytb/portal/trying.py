@@ -58,7 +58,7 @@ def page(visit: Visit) -> Response:
     )
     periods = _periods(visit)
     return pages.page(
-        visit, "what_if", tried=tried, rows=rows.head(ROWS_SHOWN).to_dicts() if rows is not None else [],
+        visit, "what_if", tried=tried, rows=rows.head(pages.most_rows(visit, ROWS_SHOWN)).to_dicts() if rows is not None else [],
         count=rows.height if rows is not None else 0, periods=periods,
         indicators=indicators_of(visit.office.programme.edition_for(periods[0])) if periods else [],
         parts=_parts(tried.trial) if tried and tried.trial else [], is_running=is_running,
@@ -98,7 +98,7 @@ def start(visit: Visit) -> Response:
                 with reader(portal.home.snapshots) as con:
                     trial = park_what_if(live_inputs(portal.office, con), period, path)
             except StatisticsError as error:
-                why = str(error).replace(str(path), name).replace(path.name, name)
+                why = error.on_a_page.replace(str(path), name).replace(path.name, name)
         with _LOCK:
             _TRIED[str(portal.home.root), who] = Tried(name, period.title, portal.clock(), trial, why)
 

@@ -127,3 +127,8 @@ class Browser:
 def token_in(text: str) -> str:
     found = re.search(r'name="_csrf" value="([0-9a-f]+)"', text)
     return found[1] if found else ""
+
+
+def commands_told(page: str) -> list[str]:
+    """The lines of a page that tell a person in a browser a command; what is done on the server only must say so."""
+    return [line for line in page.splitlines() if re.search(r"\bytb [a-z]", line) and "在服务器上执行" not in line]

@@ -148,6 +148,8 @@ def test_a_period_nobody_reported_has_no_products_and_the_complaint_says_what_to
         code, out, err = run(capsys, *home, "run", "all", "--period", period)
         assert code == 1 and "已计算" not in out
         assert f"{period} 没有在册的报送" in err and "请先接收本期的报送" in err and "还没有任何报告期的报送" in err
+    code, _, err = run(capsys, *home, "period", "open", "2019", "--deadline", "2019-04-15")
+    assert code == 1 and "已过,请另定截止日期。截止时间用 --deadline 写明。" in err
     words = ("evaluation", "appeal", "LBGX", "--reason", "r")
     code, _, err = run(capsys, *home, "--user", "nobody", *words)
     assert code == 1 and "没有用户“nobody”" in err and "--user" in err and "ytb user list" in err

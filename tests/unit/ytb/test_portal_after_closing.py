@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
+from pipelines.own_returns import explain_return
+from pipelines.reporting import explain
+from schemas.errors import RefusalError
 from tests.unit.ytb import portal_office
 from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import PASSWORD, Q1, UNIT, Installation, finding, installation
 from warehouse.ledger import queries
+from warehouse.ledger.enterprise_returns import return_explanations_of
+from warehouse.ledger.explanations import explanations_of
 from warehouse.ledger.periods import close_round, grant_time
 
 
@@ -78,3 +84,31 @@ def test_a_workbook_without_a_marked_cell_is_not_said_to_have_red_ones(
     assert "按下面列出的问题改正" in park.get(f"/submissions/{wrong}").text
     text = own.get(f"/returns/{empty}").text
     assert "是不是本期、本单位的工作簿" in text and "红色格子" not in text and "下载标注工作簿" not in text
+
+
+def test_after_closing_no_explanation_is_taken_by_whatever_door(tmp_path: Path) -> None:
+    inst = installation(tmp_path / "home")
+    clerk, own = signed_in(inst, "park_reporter-LBJJ"), signed_in(inst, "enterprise")
+    draft, returned = inst.submission("LBJJ", soft=1), inst.returned("LBGX", UNIT, soft=1)
+    key = f"AF26|finance|{UNIT[:14]}0000|F02"
+    form = {"key": key, "code": "01", "text": "新厂房二季度投产,订单比上年同期增加"}
+    pages = (clerk, f"/submissions/{draft}/explanations"), (own, f"/returns/{returned}/explanations")
+    assert all("<textarea" in browser.get(page).text for browser, page in pages)
+    with inst.office.ledger.write() as session:
+        close_round(session, Q1, now=inst.at, actor="province_statistician")
+    for browser, page in pages:
+        # The form that was opened before the closing is sent after it.
+        answer = browser.post(page, form, page="/account")
+        assert answer.status == 422 and "2015-Q1 已关网,不能再填写情况说明" in answer.text
+    for call in (
+        lambda: explain(inst.office, draft, {key: ("01", form["text"])}, now=inst.at, actor="x"),
+        lambda: explain_return(inst.office, returned, {key: ("01", form["text"])}, now=inst.at, actor="x"),
+    ):
+        with pytest.raises(RefusalError, match="不能再填写情况说明"):
+            call()
+    with inst.office.ledger.read() as session:
+        assert not explanations_of(session, draft) and not return_explanations_of(session, returned)
+    until = inst.at + timedelta(days=5)
+    with inst.office.ledger.write() as session:
+        grant_time(session, Q1, "LBJJ", until=until, reason="更正", now=inst.at, actor="province_statistician")
+    assert explain(inst.office, draft, {key: ("01", form["text"])}, now=inst.at, actor="x").taken == 1

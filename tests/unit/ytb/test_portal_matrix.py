@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ytb.portal_browser import Browser
+from tests.unit.ytb.portal_browser import Browser, commands_told
 from tests.unit.ytb.portal_office import (
     OTHER_UNIT,
     PASSWORD,
@@ -155,7 +155,9 @@ def ask(browser: Browser, route: Route, path: str, inst: Installation, role: str
         token = inst.token(user_of(role), route.scope)
         return browser.ask(route.method, path, Authorization=f"Bearer {token}").status
     if route.method == "GET":
-        return browser.get(path).status
+        answer = browser.get(path)
+        assert not commands_told(answer.text), path
+        return answer.status
     # Without a form token nothing happens: what is asked is only whether the door would have gone on.
     return browser.post(path, {}).status
 

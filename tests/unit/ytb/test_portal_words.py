@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,11 +11,22 @@ import pytest
 
 from schemas.observations import shown_unit
 from tests.unit.ytb.portal_browser import Browser
-from tests.unit.ytb.portal_office import OTHER_UNIT, PASSWORD, Q1, UNIT, Installation, finding, installation, user_of
+from tests.unit.ytb.portal_office import (
+    OTHER_UNIT,
+    PASSWORD,
+    Q1,
+    UNIT,
+    UNIT_ELSEWHERE,
+    Installation,
+    finding,
+    installation,
+    user_of,
+)
 from warehouse.ledger.explanations import explanations_of
 from warehouse.ledger.intake import IncomingFile, record_received
 from warehouse.ledger.steps import record_check
 from warehouse.ledger.submissions import CheckResult, submission
+from ytb.portal.pages import environment
 from ytb.portal.people import People
 
 APPROVED = {
@@ -162,3 +175,60 @@ def test_the_menu_of_a_phone_is_never_pushed_sideways() -> None:
     style = Path("ytb/portal/static/portal.css").read_text(encoding="utf-8")
     menu = style.split(".nav ul {", 1)[1].split("}", 1)[0]
     assert "flex-wrap: wrap" in menu and ".nav ul { flex-wrap: nowrap" not in style
+
+
+SERVER_ONLY = {
+    "warehouse/backup.py",  # seen where a backup is made or restored, on the server
+    "warehouse/home.py",  # a home that is none: no portal starts on it
+    "warehouse/ledger/migrate.py",  # an old ledger: no portal starts on it
+    "pipelines/correcting.py",  # the report of ytb correct
+    "schemas/definitions.py",  # what is wrong with a rule file, for its author
+}
+
+
+def test_what_is_said_to_everybody_names_no_command() -> None:
+    """Commands stand in what is told at the command line only (``command=``), or are said to be run on the server."""
+    told = []
+    for folder in ("schemas", "sources", "warehouse", "pipelines", "exports", "ytb/portal"):
+        for file in sorted(Path(folder).rglob("*.py")):
+            if str(file) in SERVER_ONLY:
+                continue
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            aside = {
+                id(n) for k in ast.walk(tree) if isinstance(k, ast.keyword) and k.arg == "command" for n in ast.walk(k)
+            }
+            aside |= {
+                id(n)
+                for k in ast.walk(tree)
+                if isinstance(k, ast.Expr) and isinstance(k.value, ast.Constant)
+                for n in ast.walk(k)
+            }
+            aside |= {
+                id(n)
+                for k in ast.walk(tree)
+                if isinstance(k, ast.AnnAssign) and ast.unparse(k.target) == "HOW_TO_NAME"
+                for n in ast.walk(k)
+            }
+            told += [f"{file}:{n.lineno} {n.value}" for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+                     and id(n) not in aside and re.search(r"\bytb [a-z]", n.value) and "在服务器上执行" not in n.value]  # fmt: skip
+    assert told == []
+
+
+def test_a_long_list_is_listed_whole_by_a_link(inst: Installation, who: dict[str, Browser]) -> None:
+    macro = environment().get_template("parts.html.j2").module.rest_of
+    assert str(macro(300, 300, "条", "?rows=all")) == ""
+    assert '<a href="?period=2015-Q1&amp;rows=all">列出全部 301 条</a>' in macro(
+        301, 300, "条", "?period=2015-Q1&rows=all"
+    )
+
+
+def test_a_reviewer_asks_about_a_cell_that_has_no_finding(inst: Installation, who: dict[str, Browser]) -> None:
+    number = inst.submission("LBJJ", name="没有问题.xlsx", reported=True)
+    page, reviewer = f"/submissions/{number}/queries", who["reviewer"]
+    assert ">问哪一格</legend>" in reviewer.get(page).text
+    cell = {"form": "basic", "unit": UNIT_ELSEWHERE, "column": "B02", "question": "名称为什么改?", "due": "2015-04-20"}
+    wrong = reviewer.post(f"{page}/ask", cell | {"column": "F09"}, page=page)
+    assert wrong.status == 422 and "没有“basic|" in wrong.text and "名称为什么改?" in wrong.text
+    assert "请写明问的是哪一格" in reviewer.post(f"{page}/ask", cell | {"unit": ""}, page=page).text
+    assert reviewer.post(f"{page}/ask", cell, page=page).status == 303
+    assert "名称为什么改?" in who["park_reporter-LBJJ"].get(page).text
