@@ -84,6 +84,7 @@ def collate(
     explanations: Mapping[str, tuple[str, str]] | None = None,
     leave_out: bool = False,
     report_at_once: bool = True,
+    gaps_reason: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Collation:
     """Take in the workbooks of a park's enterprises, and its own for the park's forms, all the way they can go.
@@ -118,7 +119,7 @@ def collate(
     ready = _with_findings(prepared, _on_two_parks(two_parks, prepared, edition, the_park), the_park)
     outcome = carry_on(
         office, received, ready, now=now, actor=actor, explanations=explanations, leave_out=leave_out,
-        report_at_once=report_at_once, progress=progress,
+        report_at_once=report_at_once, gaps_reason=gaps_reason, progress=progress,
     )  # fmt: skip
     return _told(office, outcome, prepared, two_parks, before)
 

@@ -227,6 +227,8 @@ def _take_submission(
         return replace(_quarantine(home, books, OUR_FAULT, now), fault=str(fault))
     found = outcome.submission
     slip = _receipt(office, home, found.number)
+    if outcome.gap:
+        slip += f"\n没有报送:{outcome.gap}请登录门户,在这一份的页面上写明缺报的原因后报送。\n"
     _answer(office, home, found, slip)
     if found.state is State.UNREADABLE:
         reason = found.check.unreadable if found.check and found.check.unreadable else "文件无法读取。"

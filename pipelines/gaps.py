@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 from sqlalchemy.orm import Session
 
-from pipelines.intake import Office, observations_of
+from pipelines.office import Office, observations_of
 from schemas.catalog import edition_for_filer
 from schemas.errors import RefusalError
 from schemas.model import Form, FormKind
@@ -132,15 +132,22 @@ def _absent(
     ]
 
 
+def lacks_statement(gap: Gap, *, is_confirmed: bool, reason: str) -> str:
+    """Why what is left out is not stated well enough to report, as a sentence; empty where it is, or nothing is left out."""
+    if not gap.is_open:
+        return ""
+    if not is_confirmed:
+        return f"本次报送不全({gap.said})。请补齐后重新报送;确需先报的,请确认缺报并写明原因。"
+    if len("".join(reason.split())) < SHORTEST_REASON:
+        return f"本次报送不全({gap.said}):请写明缺报的原因,不少于 {SHORTEST_REASON} 个字。"
+    return ""
+
+
 def require_stated(gap: Gap, *, is_confirmed: bool, reason: str) -> GapStatement | None:
     """The statement on what is left out; None where nothing is.
 
     Raises RefusalError where something is and the park has not said so itself, or gives no reason.
     """
-    if not gap.is_open:
-        return None
-    if not is_confirmed:
-        raise RefusalError(f"本次报送不全({gap.said})。请补齐后重新上传;确需先报的,请勾选“确认缺报”并写明原因。")
-    if len("".join(reason.split())) < SHORTEST_REASON:
-        raise RefusalError(f"本次报送不全({gap.said}):请写明缺报的原因,不少于 {SHORTEST_REASON} 个字。")
-    return gap.stated(reason)
+    if lacking := lacks_statement(gap, is_confirmed=is_confirmed, reason=reason):
+        raise RefusalError(lacking, page="" if is_confirmed else "请勾选“确认缺报”。")
+    return gap.stated(reason) if gap.is_open else None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -12,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from pipelines.checking import Checked, IncomingBook, check, named_apart, read_books, tally
 from pipelines.explaining import evidence_of, weak_explanations
+from pipelines.gaps import gap_of, lacks_statement
+from pipelines.office import Office, findings_of, observations_of
 from pipelines.operands import History
 from pipelines.proposing import choices_to_look_at, proposed_values
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
-from schemas.findings import NEEDS_EXPLANATION, complete
-from schemas.model import Programme
+from schemas.findings import NEEDS_EXPLANATION
 from schemas.observations import Observations
 from schemas.period import Period
-from sources.antivirus import Scanner
 from sources.pool import Pool
 from sources.reader import READER_VERSION, FileReading
 from warehouse.ledger.answers import AnswerStatus, record_answer_statuses
@@ -31,12 +30,13 @@ from warehouse.ledger.periods import Round, round_of
 from warehouse.ledger.proposed_values import ProposedValue, record_proposed_values
 from warehouse.ledger.report_gaps import GapStatement
 from warehouse.ledger.restatements import record_restatements
-from warehouse.ledger.session import Ledger
 from warehouse.ledger.signatories import Signatories
 from warehouse.ledger.states import STANDING, State
 from warehouse.ledger.steps import check_again, mark_explained, record_check, report
 from warehouse.ledger.submissions import CheckResult, Submission, latest, submission, submissions
 from warehouse.vault import Vault
+
+__all__ = ["COLLATED", "HISTORY", "Office", "Outcome", "findings_of", "observations_of", "submit"]
 
 COLLATED = "collate"
 """The channel of submissions made of workbooks that the enterprises filled in themselves."""
@@ -45,26 +45,17 @@ HISTORY = "history"
 
 
 @dataclass(frozen=True)
-class Office:
-    """What every use case of an installation works with."""
-
-    vault: Vault
-    ledger: Ledger
-    programme: Programme
-    scanner: Scanner | None = None
-    """What looks at files from outside (``pipelines.letting_in``); None where nothing is configured."""
-
-
-@dataclass(frozen=True)
 class Outcome:
     """A submission as it stands after ``submit``, what the check found, and whether the files were new. ``weak``: finding key →
-    why the explanation given for it does not do."""
+    why the explanation given for it does not do. ``gap``: it is ready and was not reported, because it leaves something out of
+    the round and no reason was given; what is to be done, as a sentence."""
 
     submission: Submission
     checked: Checked | None
     is_new: bool
     unexplained: int = 0
     weak: Mapping[str, str] = field(default_factory=dict)
+    gap: str = ""
 
 
 def submit(
@@ -81,6 +72,7 @@ def submit(
     channel: str = "cli",
     report_at_once: bool = True,
     signatories: Signatories | None = None,
+    gaps_reason: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Take the books of one park and period all the way they can go.
@@ -88,7 +80,8 @@ def submit(
     ``explanations``: finding key → (reason code, text). ``leave_out``: report without the enterprises that hard findings
     keep back; they are listed and count as not answered. ``report_at_once``: False where the park reports in a step of its
     own (``pipelines.reporting``), after it has seen the findings. ``signatories``: who answers for the report by name, where
-    a program says so; a park that reports on the pages always does. Raises SubmissionError where the files cannot be attributed to a
+    a program says so; a park that reports on the pages always does. ``gaps_reason``: why something is left out of the round;
+    where something is and this says nothing, the submission is kept, checked, and not reported (``Outcome.gap``). Raises SubmissionError where the files cannot be attributed to a
     park and period (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
     """
     progress("正在安全检查和读取")
@@ -101,7 +94,7 @@ def submit(
     received = take_in(office, books, park=the_park, period=the_period, channel=channel, now=now, actor=actor)
     return carry_on(
         office, received, readings, now=now, actor=actor, explanations=explanations, leave_out=leave_out,
-        report_at_once=report_at_once, signatories=signatories, progress=progress,
+        report_at_once=report_at_once, signatories=signatories, gaps_reason=gaps_reason, progress=progress,
     )  # fmt: skip
 
 
@@ -142,6 +135,7 @@ def carry_on(
     leave_out: bool = False,
     report_at_once: bool = True,
     signatories: Signatories | None = None,
+    gaps_reason: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Take what was received as far as it can go: check, explain, report."""
@@ -167,10 +161,11 @@ def carry_on(
             record_proposed_values(session, found.number, proposed, now=now, actor=actor)
             record_restatements(session, found.number, checked.restated.iter_rows(), now=now, actor=actor)
     if found.state in (State.CHECKED, State.EXPLAINED):
-        found, unexplained, weak = _explain_and_report(
-            office, found, explanations or {}, now, actor, report_at_once, signatories
-        )
-        return Outcome(found, checked, received.is_new, unexplained, weak)
+        found, unexplained, weak = _explain(office, found, explanations or {}, now, actor)
+        ready = Outcome(found, checked, received.is_new, unexplained, weak)
+        if report_at_once and found.state is State.EXPLAINED:
+            return _report(office, ready, signatories, gaps_reason, now, actor)
+        return ready
     return Outcome(found, checked, received.is_new)
 
 
@@ -278,15 +273,10 @@ def _answers(
     record_answer_statuses(session, checked.period, entries, now=now, actor=actor)  # type: ignore[arg-type]
 
 
-def _explain_and_report(
-    office: Office,
-    found: Submission,
-    explanations: Mapping[str, tuple[str, str]],
-    now: datetime,
-    actor: str,
-    report_at_once: bool,
-    signatories: Signatories | None,
+def _explain(
+    office: Office, found: Submission, explanations: Mapping[str, tuple[str, str]], now: datetime, actor: str
 ) -> tuple[Submission, int, Mapping[str, str]]:
+    """Enter explanations; the submission, how many findings lack one, and why those that were not taken do not do."""
     findings = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
     keys = [finding_key(row) for row in findings.iter_rows(named=True)]
     mine = {k: explanations[k] for k in keys if k in explanations}
@@ -299,13 +289,22 @@ def _explain_and_report(
             record_explanations(session, found.number, given, now=now, actor=actor)
         on_record = explanations_of(session, found.number)
         unexplained = len({k for k in keys if k not in on_record})
-        if unexplained:
-            return submission(session, found.number), unexplained, weak
-        if found.state is State.CHECKED:
+        if not unexplained and found.state is State.CHECKED:
             mark_explained(session, found.number, now=now, actor=actor)
-        if not report_at_once:
-            return submission(session, found.number), 0, weak
-        return report_or_ask(session, found, signatories, now=now, actor=actor), 0, weak
+        return submission(session, found.number), unexplained, weak
+
+
+def _report(
+    office: Office, ready: Outcome, signatories: Signatories | None, gaps_reason: str, now: datetime, actor: str
+) -> Outcome:
+    """Report what is ready; kept as it is where it leaves something out of the round and nobody says why."""
+    with office.ledger.write() as session:
+        gap = gap_of(office, session, ready.submission)
+        if lacking := lacks_statement(gap, is_confirmed=bool(gaps_reason.strip()), reason=gaps_reason):
+            return replace(ready, gap=lacking)
+        stated = gap.stated(gaps_reason) if gap.is_open else None
+        found = report_or_ask(session, ready.submission, signatories, now=now, actor=actor, gap=stated)
+        return replace(ready, submission=found)
 
 
 def report_or_ask(
@@ -335,20 +334,6 @@ def weak_among(office: Office, found: Submission, given: Mapping[str, tuple[str,
     return weak_explanations(
         office.programme, office.programme.edition_for(found.period), evidence, given, on_record=told
     )
-
-
-def findings_of(vault: Vault, found: Submission) -> pl.DataFrame:
-    """The recorded findings of the latest check. Raises RefusalError where nothing was checked."""
-    if found.check is None or found.check.findings_blob is None:
-        raise RefusalError(f"{found.number} 还没有审核结果。")
-    return complete(pl.read_ipc(io.BytesIO(vault.read(found.check.findings_blob))))
-
-
-def observations_of(vault: Vault, found: Submission) -> Observations:
-    """The recorded observations of the latest check. Raises RefusalError where the files could not be read."""
-    if found.check is None or found.check.observations_blob is None:
-        raise RefusalError(f"{found.number} 没有可读的数据。")
-    return Observations.from_bytes(vault.read(found.check.observations_blob))
 
 
 def newest(office: Office, park: str, period: Period) -> Submission | None:

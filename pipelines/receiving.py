@@ -65,6 +65,7 @@ def examine(
     leave_out: bool = False,
     report_at_once: bool = False,
     signatories: Signatories | None = None,
+    gaps_reason: str = "",
 ) -> Outcome:
     """Read and check what was received, from the vault, and take it as far as it can go. What was typed into marked
     workbooks counts as explained. Where this was done before, only the explanations are looked at.
@@ -80,7 +81,7 @@ def examine(
     given = typed_explanations([(book.name, book.data) for book in books], pool) | dict(explanations or {})
     return carry_on(
         office, Received(found, is_new=False), readings, now=now, actor=actor, explanations=given,
-        leave_out=leave_out, report_at_once=report_at_once, signatories=signatories,
+        leave_out=leave_out, report_at_once=report_at_once, signatories=signatories, gaps_reason=gaps_reason,
     )  # fmt: skip
 
 

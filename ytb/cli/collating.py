@@ -40,6 +40,7 @@ def collate_command(
     ] = None,
     explain: Annotated[Path | None, typer.Option(help="情况说明 CSV")] = None,
     leave_out: Annotated[bool, typer.Option("--leave-out", help="有强制性问题的企业不报,按未报列名")] = False,
+    gaps_reason: Annotated[str, typer.Option(help="缺报原因:有没有填的表或没有报的企业时须写明,否则不报送")] = "",
 ) -> None:
     """汇集企业自填的工作簿成为园区的报送:园区不增改企业的数,缺报和两处报的企业列名。"""
     books = taken_in(_workbooks(files, {p.resolve() for p in (confirm, explain) if p}))
@@ -47,7 +48,7 @@ def collate_command(
     given |= read_explanations(explain) if explain else {}
     made = collate(
         CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
-        confirmations=_confirmations(confirm) if confirm else (), explanations=given, leave_out=leave_out, progress=progress,
+        confirmations=_confirmations(confirm) if confirm else (), explanations=given, leave_out=leave_out, gaps_reason=gaps_reason, progress=progress,
     )  # fmt: skip
     outcome, number = made.outcome, made.outcome.submission.number
     returned = hand_back(outcome)
@@ -68,6 +69,7 @@ def collate_command(
         "two_parks": made.two_parks,
         "filed_for": made.filed_for,
         "unexplained": outcome.unexplained,
+        "gap": outcome.gap,
         "marked": [str(p) for p in returned],
         "check": as_json(None, outcome.checked) if outcome.checked else None,
     }
@@ -76,6 +78,8 @@ def collate_command(
         lines += lines_of(outcome.checked, f"{made.park} {made.period} 汇集")
     if outcome.unexplained:
         lines.append(f"还有 {outcome.unexplained} 条核实性问题没有情况说明;请填写说明文件后用 --explain 再汇集一次。")
+    if outcome.gap:
+        lines.append(f"没有报送:{outcome.gap}原因用 --gaps-reason 写明,再汇集一次。")
     lines += [f"标注工作簿:{p}" for p in returned]
     emit(data, lines)
     unreadable = made.books.filter(kind="unreadable").height or state.value == "unreadable"

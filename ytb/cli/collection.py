@@ -248,6 +248,7 @@ def submit_command(
     unit: Annotated[str, typer.Option(help="企业用自己的账户交自己的工作簿:统一社会信用代码,与 --server 同用")] = "",
     token: Annotated[str, typer.Option(envvar="YTB_TOKEN", help="门户令牌")] = "",
     signed: Annotated[str, typer.Option(help="签署人:单位负责人,统计负责人,填表人,联系电话;印在回执上")] = "",
+    gaps_reason: Annotated[str, typer.Option(help="缺报原因:有没有填的表或没有报的企业时须写明,否则不报送")] = "",
 ) -> None:
     """报送一个园区一期的工作簿(可多个文件),取得回执。"""
     if server and leave_out:
@@ -259,10 +260,10 @@ def submit_command(
     given |= read_explanations(explain) if explain else {}
     names = typed_signatories(signed) if signed else None
     if server:
-        _submit_to_server(Server(server, token), books, given, park, period, names, unit)
+        _submit_to_server(Server(server, token), books, given, park, period, names, unit, gaps_reason)
     outcome = submit(
         CALL.office, books, CALL.pool, now=CALL.now, actor=CALL.who, park=park, period=Period.parse(period) if period else None,
-        explanations=given, leave_out=leave_out, signatories=names, progress=progress,
+        explanations=given, leave_out=leave_out, signatories=names, gaps_reason=gaps_reason, progress=progress,
     )  # fmt: skip
     returned = hand_back(outcome)
     with CALL.office.ledger.read() as session:
@@ -275,6 +276,7 @@ def submit_command(
         "is_new": outcome.is_new,
         "unexplained": outcome.unexplained,
         "weak_explanations": outcome.weak,
+        "gap": outcome.gap,
         "marked": [str(p) for p in returned],
         "check": as_json(None, outcome.checked) if outcome.checked else None,
     }
@@ -284,6 +286,8 @@ def submit_command(
     lines += [f"说明没有采用({key}):{why}" for key, why in outcome.weak.items()]
     if outcome.unexplained:
         lines.append(f"还有 {outcome.unexplained} 条核实性问题没有情况说明;请填写说明文件后用 --explain 再报送一次。")
+    if outcome.gap:
+        lines.append(f"没有报送:{outcome.gap}原因用 --gaps-reason 写明,把同样的文件再报送一次。")
     lines += [f"标注工作簿:{p}" for p in returned]
     emit(data, lines)
     raise typer.Exit(
@@ -299,6 +303,7 @@ def _submit_to_server(
     period: str | None,
     names: Signatories | None,
     unit: str,
+    gaps_reason: str,
 ) -> None:
     """Submit over the portal; park and period are read from the books where they are not said, and whose own one it is."""
     server.require_sound()
@@ -310,14 +315,19 @@ def _submit_to_server(
     if not park or not period:
         raise SubmissionError("unattributed", "文件里找不到园区或报告期;请写明 --park 与 --period。")
     found = submit_to(
-        server, books, park=park, period=period, unit=unit, explanations=given, signatories=names, progress=progress
-    )
+        server, books, park=park, period=period, unit=unit, explanations=given, signatories=names, gaps_reason=gaps_reason,
+        progress=progress,
+    )  # fmt: skip
     if unit:
         emit(found, _of_return(found, server))
         raise typer.Exit(0 if found["confirmed"] else 2 if found["unreadable"] else 1)
     lines = [str(found["receipt"]["text"])]
     if found["state"] == "received":
         lines.append(f"文件已收到,审核还没有轮到;结果请稍后登录门户 {server.url} 查看。")
+    elif found["state"] == "explained":
+        lines.append(
+            f"审核通过,还没有报送:有缺报的请用 --gaps-reason 写明原因再报一次;本园区有审核人的,等其在门户 {server.url} 同意。"
+        )
     elif not found["reported"]:
         lines.append(f"尚未报送:错误 {found['blocking']},待说明 {found['to_explain']};请登录门户 {server.url} 查看。")
     emit(found, lines)

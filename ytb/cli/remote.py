@@ -55,6 +55,7 @@ def submit_to(
     unit: str = "",
     explanations: Mapping[str, tuple[str, str]],
     signatories: Signatories | None = None,
+    gaps_reason: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """What the server says of the files, once it has checked them; after ten minutes of waiting, that it has received them.
@@ -63,7 +64,7 @@ def submit_to(
     SubmissionError or StorageError in the server's words.
     """
     server.require_sound()
-    body, kind = multipart(books, explanations, signatories)
+    body, kind = multipart(books, explanations, signatories, gaps_reason)
     of, when = quote(park, safe=""), quote(period, safe="")
     own = f"/api/v1/parks/{of}/enterprises/{quote(unit, safe='')}/periods/{when}/returns"
     path = own if unit else f"/api/v1/parks/{of}/periods/{when}/submissions"
@@ -120,7 +121,10 @@ def _error_of(refused: HTTPError) -> RefusalError | SubmissionError | StorageErr
 
 
 def multipart(
-    books: Sequence[IncomingBook], explanations: Mapping[str, tuple[str, str]], signatories: Signatories | None = None
+    books: Sequence[IncomingBook],
+    explanations: Mapping[str, tuple[str, str]],
+    signatories: Signatories | None = None,
+    gaps_reason: str = "",
 ) -> tuple[bytes, str]:
     """The files, explanations and names as a form: body and Content-Type."""
     boundary = secrets.token_hex(16)
@@ -132,7 +136,8 @@ def multipart(
     if explanations:
         told = json.dumps({key: list(value) for key, value in explanations.items()}, ensure_ascii=False)
         parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="explanations"\r\n\r\n{told}\r\n'.encode())
-    for name, text in (signatories.payload() if signatories else {}).items():
+    fields = signatories.payload() if signatories else {}
+    for name, text in (fields | ({"gaps_reason": gaps_reason} if gaps_reason else {})).items():
         parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode())
     parts.append(f"--{boundary}--\r\n".encode())
     return b"".join(parts), f"multipart/form-data; boundary={boundary}"

@@ -59,6 +59,10 @@ MINIMUM_WAIT = timedelta(days=1)
 Filled = tuple[bytes, bytes | None, list[tuple[str, str, str, str]]]
 
 
+REFUSING_YEAR = 2015
+REFUSED = "一家企业拒报,催报三次有书面记录,已登记回答状态"
+
+
 @dataclass
 class Story:
     """What happened, for the last page."""
@@ -315,10 +319,10 @@ def _close(
 
 def _refusals(office: Office, figures: Figures, period: Period) -> set[str]:
     """One small enterprise a park refuses in the middle year; the park records it with its evidence."""
-    if period.year != 2015:
+    if period.year != REFUSING_YEAR:
         return set()
     small = (
-        figures.year(2015)
+        figures.year(REFUSING_YEAR)
         .filter(~pl.col("industrial") & ~pl.col("B16") & ~pl.col("moves") & (pl.col("entry_year") == 2013))
         .sort("F01")
     )
@@ -403,7 +407,8 @@ def _file(
     """One park reports, and explains what it is asked; ``known``: rule and unit of what it must be asked."""
     path = folder / f"{period}_{park}.xlsx"
     path.write_bytes(data)
-    result = office.ytb("submit", str(path), expect=(0, 1))
+    gap = ("--gaps-reason", REFUSED) if period.year == REFUSING_YEAR else ()
+    result = office.ytb("submit", str(path), *gap, expect=(0, 1))
     findings = (result["check"] or {}).get("findings", [])
     story.beyond += [f"{period} {park}:{f['message']}" for f in findings if (f["rule"], f["unit_id"]) not in known]
     if result["state"] == "checked":
@@ -422,9 +427,9 @@ def _file(
                 ]
                 for f in findings
             )
-        result = office.ytb("submit", str(path), "--explain", str(reasons))
+        result = office.ytb("submit", str(path), "--explain", str(reasons), *gap)
     if result["state"] != "reported":
-        raise RuntimeError(f"{period} {park} 没有报送成功:{[f['message'] for f in findings][:10]}")
+        raise RuntimeError(f"{period} {park} 没有报送成功:{result['gap']}{[f['message'] for f in findings][:10]}")
     story.books += 1
     return str(result["submission"])
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import polars as pl
 from starlette.responses import Response
 
 from exports.receipt import receipt_text
-from pipelines.intake import findings_of
+from pipelines.intake import Outcome, findings_of
 from sources.marked_list import to_be_listed
 from warehouse.home import receipt_key
 from warehouse.ledger.enterprise_returns import EnterpriseReturn
@@ -24,6 +25,7 @@ from warehouse.ledger.submissions import Submission, submission, submissions
 from ytb.portal import openapi, park, problems
 from ytb.portal.examining import API, Waiting
 from ytb.portal.multipart import BadFormError
+from ytb.portal.problems import PortalError
 from ytb.portal.visit import BEIJING, Visit
 
 FINDING_COLUMNS = (
@@ -100,9 +102,20 @@ def submit(visit: Visit) -> Response:
         with visit.office.ledger.write() as session:
             remember_request(session, visit.who.name, key, digest, found.number, now=visit.now)
     until = visit.portal.examiner.examine(
-        found, actor=visit.who.name, explanations=told, report_at_once=True, signatories=names
-    )
-    return Waiting(_acknowledged(visit, found), until, lambda: _acknowledged(visit, _again(visit, found)))
+        found, actor=visit.who.name, explanations=told, report_at_once=True, signatories=names,
+        gaps_reason=visit.form.get("gaps_reason"),
+    )  # fmt: skip
+    return Waiting(_acknowledged(visit, found), until, lambda: _settled(visit, found, until))
+
+
+def _settled(visit: Visit, found: Submission, until: Future[Outcome]) -> Response:
+    """How it went on; a problem where the files are kept and checked, but leave something out and nobody said why."""
+    if until.exception() is None and until.result().gap:
+        said = (
+            f"{until.result().gap}文件已收到并审核,编号 {found.number};写明原因(gaps_reason)把同样的文件再报一次即可。"
+        )
+        return problems.answer(visit, PortalError(409, "gaps", "没有报送:缺报没有说明原因", said))
+    return _acknowledged(visit, _again(visit, found))
 
 
 def idempotency_key(visit: Visit) -> str:

@@ -61,6 +61,7 @@ class Examiner:
         leave_out: bool = False,
         report_at_once: bool = False,
         signatories: Signatories | None = None,
+        gaps_reason: str = "",
     ) -> Future[Outcome]:
         """Put a submission in the queue; the same one twice is examined once after the other."""
         number = found.number
@@ -69,6 +70,7 @@ class Examiner:
             return examine(
                 self.office, number, self.pool, now=self.clock(), actor=actor, explanations=explanations,
                 leave_out=leave_out, report_at_once=report_at_once, signatories=signatories,
+                gaps_reason=gaps_reason,
             )  # fmt: skip
 
         return self._queue(number, job)

@@ -105,6 +105,10 @@ FILES = {
                 "properties": {
                     "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
                     "explanations": {"type": "string", "description": "JSON:规则|表|单位|指标 → [原因代码, 说明]"},
+                    "gaps_reason": {
+                        "type": "string",
+                        "description": "缺报原因:有没有填的表或没有报的企业时须写明,否则收下、审核而不报送(409)",
+                    },
                     "unit_head": {"type": "string", "description": "单位负责人"},
                     "statistics_head": {"type": "string", "description": "统计负责人"},
                     "filled_by": {"type": "string", "description": "填表人"},

@@ -16,17 +16,20 @@ import pytest
 from pipelines.checking import IncomingBook, read_books
 from pipelines.collating import Collation, GivenConfirmation, collate, collated_readings, read_confirmations
 from pipelines.handing_back import marked_books
-from pipelines.intake import Office, observations_of, submit
+from pipelines.intake import Office, Outcome, observations_of, submit
 from pipelines.rereading import reread_all
 from pipelines.templates import template_for, unit_templates
 from schemas.errors import RefusalError, SubmissionError
+from schemas.findings import NEEDS_EXPLANATION
 from schemas.period import Period
 from sources.pool import Pool
 from sources.reader import read_file
 from tests.tiny_office import ACTOR, SHANGHAI, TinyOffice, tiny_office
 from warehouse.home import Home
 from warehouse.ledger.confirmations import confirmations_of
+from warehouse.ledger.explanations import finding_key
 from warehouse.ledger.migrate import open_ledger
+from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.states import State
 from warehouse.vault import Vault
 from ytb.demo.filling import fill, saved
@@ -255,6 +258,32 @@ def test_a_workbook_nobody_can_read_stops_and_does_not_hide_the_others(park: Par
     assert (
         observations_of(park.tiny.office.vault, made.outcome.submission).frames["finance"].height == len(park.units) - 1
     )
+
+
+def test_what_leaves_an_enterprise_out_is_reported_only_with_the_reason(park: Park) -> None:
+    books, office = [*park.own(*park.units[1:]), park.sheets()], park.tiny.office
+    told = {"now": park.at, "actor": ACTOR, "explanations": {}}
+
+    def collated(reason: str) -> Outcome:
+        made = collate(office, books, park.pool, gaps_reason=reason, **told).outcome  # type: ignore[arg-type]
+        if made.unexplained and made.checked:
+            soft = made.checked.findings.filter(NEEDS_EXPLANATION)
+            words = "本期订单结算进度与上年同期不同,合同和凭证齐全"
+            told["explanations"] = {
+                finding_key(f): ("07", f"{f['unit_id']}{words}") for f in soft.iter_rows(named=True)
+            }
+            return collated(reason)
+        return made
+
+    kept = collated("")
+    assert kept.submission.state is State.EXPLAINED and "未报1家" in kept.gap
+    assert "不少于 10 个字" in collated("太短").gap
+    made = collated("这家企业停产搬迁,资料下月补报")
+    assert (made.submission.number, made.gap) == (kept.submission.number, "")
+    assert made.submission.state is State.REPORTED
+    with office.ledger.read() as session:
+        stated = gap_statement_of(session, made.submission.number)
+    assert stated is not None and (stated.absent_units, stated.reason) == (1, "这家企业停产搬迁,资料下月补报")
 
 
 def test_what_was_collated_is_not_filed_over_by_the_park(park: Park) -> None:

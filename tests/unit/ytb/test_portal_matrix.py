@@ -156,7 +156,8 @@ def ask(browser: Browser, route: Route, path: str, inst: Installation, role: str
         return browser.ask(route.method, path, Authorization=f"Bearer {token}").status
     if route.method == "GET":
         answer = browser.get(path)
-        assert not commands_told(answer.text), path
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            assert not commands_told(answer.text), path
         return answer.status
     # Without a form token nothing happens: what is asked is only whether the door would have gone on.
     return browser.post(path, {}).status

@@ -17,6 +17,7 @@ from schemas.period import Period
 from tests.unit.ytb.portal_browser import Browser, token_in
 from tests.unit.ytb.portal_office import NASTY, PASSWORD, Installation, installation
 from warehouse.ledger import queries, release_requests
+from warehouse.ledger.report_gaps import gap_statement_of
 from warehouse.ledger.states import State
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
@@ -334,6 +335,28 @@ def test_the_trail_is_exported_harmless_for_spreadsheets(inst: Installation, who
     assert any(cell == "'" + reason for row in rows for cell in row)
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
     assert who["auditor"].get("/trail?actor=nobody").text.count("没有符合条件的记录") == 1
+
+
+def test_a_program_that_leaves_something_out_is_asked_why(inst: Installation) -> None:
+    program, data = Browser(inst.app), f"LBGX00程序缺报.xlsx{inst.at}".encode()
+    number = inst.submission("LBGX", name="程序缺报.xlsx")
+    token = f"Bearer {inst.token('park_reporter-LBGX', 'submit')}"
+    path, files = "/api/v1/parks/LBGX/periods/2015-Q1/submissions", [("程序缺报.xlsx", data)]
+    refused = program.upload(path, files, Authorization=token)
+    said = json.loads(refused.body)
+    assert (refused.status, said["type"]) == (409, "urn:ytb:problem:gaps")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert said["detail"].startswith("本次报送不全(应报") and number in said["detail"]
+    short = program.upload(path, files, fields={"gaps_reason": "没有"}, Authorization=token)
+    assert short.status == 409 and "不少于 10 个字" in json.loads(short.body)["detail"]
+    with inst.office.ledger.read() as session:
+        assert submission(session, number).state is State.EXPLAINED and gap_statement_of(session, number) is None
+    reason = "其余各表由主管部门下月统一补报"
+    taken = program.upload(path, files, fields={"gaps_reason": reason}, Authorization=token)
+    assert (taken.status, json.loads(taken.body)["state"]) == (201, "reported")
+    with inst.office.ledger.read() as session:
+        stated = gap_statement_of(session, number)
+    assert stated is not None and stated.reason == reason and stated.missing_forms
 
 
 def test_programs_get_the_same_by_token_and_nothing_without_the_scope(inst: Installation) -> None:
