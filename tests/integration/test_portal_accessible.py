@@ -85,6 +85,13 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
         yield Looked(browser, address, made, axe.Axe(), set())
 
 
+@pytest.fixture(scope="module")
+def filled(looked: Looked) -> Looked:
+    """The installation once much has happened; for the tests after the first."""
+    fill(looked.inst)
+    return looked
+
+
 @pytest.mark.slow
 def test_every_page_before_anything_has_happened(looked: Looked) -> None:
     found: list[str] = []
@@ -103,8 +110,8 @@ def test_every_page_before_anything_has_happened(looked: Looked) -> None:
 
 
 @pytest.mark.slow
-def test_every_page_with_long_names_and_hundreds_of_findings(looked: Looked) -> None:
-    fill(looked.inst)
+def test_every_page_with_long_names_and_hundreds_of_findings(filled: Looked) -> None:
+    looked = filled
     found, met = list[str](), set[str]()
     for role in ROLES:
         context = looked.enter(role)
@@ -132,4 +139,32 @@ def test_words_for_the_blind_in_a_wide_table_do_not_widen_the_page_of_a_phone(lo
     )
     assert page.evaluate("document.querySelector('.table-wrap').scrollWidth") > PHONE["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
+
+
+@pytest.mark.slow
+def test_on_a_phone_findings_stand_as_cards_that_are_still_a_table_and_all_of_the_queue_is_chosen_at_once(
+    filled: Looked,
+) -> None:
+    looked = filled
+    context = looked.enter("province_statistician")
+    page = context.pages[0]
+    page.set_viewport_size(PHONE)
+    page.goto(f"{looked.address}/queue")
+    boxes = "main input[type=checkbox][name=number]"
+    count = page.locator(boxes).count()
+    assert count > 1
+    page.click("button:has-text('全选')")
+    assert page.locator(f"{boxes}:checked").count() == count
+    page.click("button:has-text('全不选')")
+    assert page.locator(f"{boxes}:checked").count() == 0
+    page.goto(f"{looked.address}/review/2015Q1-LBGX-0002")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.findings')].every(t => t.parentElement.scrollWidth <= t.parentElement.clientWidth)"
+    )
+    table = page.get_by_role("table").and_(page.locator(".findings")).first
+    assert table.get_by_role("columnheader", name="填报值").count() == 1
+    assert table.get_by_role("row").count() > 2 and table.get_by_role("cell").count() > 2
+    said = page.evaluate("getComputedStyle(document.querySelector('.findings td.place'), '::before').content")
+    assert "位置" in said
     context.close()

@@ -30,7 +30,7 @@ WORK = "trail"
 VERIFIED_AT_A_LOOK = 5000
 LINES_AT_A_TIME = 1000
 HEADS = (
-    "序号", "时间", "人员", "姓名", "角色和所属", "动作", "动作名称", "对象", "原状态", "原状态名称", "新状态", "新状态名称", "原因",
+    "序号", "时间", "人员", "姓名", "角色和所属", "动作", "动作名称", "对象", "对象名称", "原状态", "原状态名称", "新状态", "新状态名称", "原因",
     "内容", "校验值",
 )  # fmt: skip
 EVENTS_SHOWN = 200
@@ -89,6 +89,36 @@ def _told(one: trail.Event, pages_: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(FACTS.get(key, key), _in_words(key, value, pages_)) for key, value in one.payload.items()]
 
 
+#: What stands before the stroke of a subject, in words.
+SUBJECTS = {
+    "access": "登录", "answers": "回答状态", "care": "维护", "correction": "更正申请", "evaluation": "评价", "file": "文件", "handover": "交接",
+    "index": "指数", "mail": "邮件收来的工作簿", "message": "消息", "notice": "通知", "park": "园区", "parks": "园区名录", "preview": "发布预览",
+    "records": "部门记录", "register": "名录", "release": "发布", "release_date": "发布日程", "release_request": "发布申请", "return": "企业自填表",
+    "review": "分派", "round": "报告期", "second_check": "复核界限", "unit_data": "个体数据", "user": "用户",
+}  # fmt: skip
+
+
+def subject_in_words(subject: str, pages_: Mapping[str, str]) -> str:
+    """What a link is about as people read it: the kind in words, then what it is called. A page that is of nothing in particular
+    by its own name; the number of a submission, and what is not known, as it is kept."""
+    kind, stroke, of = subject.partition("/")
+    if kind in SUBJECTS:
+        return f"{SUBJECTS[kind]} {'全部' if of in ('*', 'all') else '全部留痕' if subject == 'care/trail' else of}".strip()
+    return subject if stroke else pages_.get(subject, subject)
+
+
+def _kept_subject(typed: str, pages_: Mapping[str, str]) -> str:
+    """The subject as it is kept, for what was typed: as the page shows it, or as it is kept."""
+    page = next((name for name, word in pages_.items() if word == typed and name not in SUBJECTS), "")
+    kind, _, of = typed.partition(" ")
+    code = next((code for code, word in SUBJECTS.items() if word == kind), "")
+    if code and of:
+        return {"全部留痕": "care/trail", "全部": f"{code}/{'all' if code == 'notice' else '*'}"}.get(
+            of, f"{code}/{of}"
+        )
+    return code or page or typed
+
+
 def _pages(visit: Visit) -> dict[str, str]:
     """The name of a route → what its page is called."""
     return {route.name: route.menu or route.title for route in visit.portal.routes if route.menu or route.title}
@@ -119,8 +149,7 @@ def _wanted(visit: Visit) -> trail.Wanted:
     action = next(
         (code for code, word in ACTIONS.items() if word == typed), typed
     )  # as the page shows it, or as it is kept
-    about = visit.query("subject")
-    about = next((name for name, word in _pages(visit).items() if word == about), about)
+    about = _kept_subject(visit.query("subject").strip(), _pages(visit))
     since, until = midnight("from", 0), midnight("until", 1)
     return trail.Wanted("", action, about, since, until, _actors(visit))
 
@@ -151,7 +180,7 @@ def trail_page(visit: Visit) -> Response:
     return pages.page(
         visit, "trail", found=found, count=count, actions=actions, end=end, checked=checked, since=since, verdict=verdict, kept=visit.query("head"),
         is_running=visit.portal.examiner.place(WORK) is not None, filters=filters, query=query, more=more, below=below, told={one.seq: _told(one, _pages(visit)) for one in found}, words=ACTIONS, states=STATES,
-        pages=_pages(visit),
+        about={one.seq: subject_in_words(one.subject, _pages(visit)) for one in found},
     )  # fmt: skip
 
 
@@ -187,7 +216,7 @@ def trail_csv(visit: Visit) -> Response:
     """The same as a file, piece by piece: a trail has millions of links. Texts that a spreadsheet would take for a formula are
     made harmless."""
     wanted = _wanted(visit)
-    people = People(visit.office.ledger)
+    people, called = People(visit.office.ledger), _pages(visit)
     with visit.office.ledger.read() as session:
         end = trail.head(session).seq
 
@@ -199,17 +228,17 @@ def trail_csv(visit: Visit) -> Response:
                 found = trail.wanted_below(session, wanted, below, LINES_AT_A_TIME)
             if not found:
                 return
-            yield "".join(_line(_cells(one, people)) for one in found).encode()
+            yield "".join(_line(_cells(one, people, subject_in_words(one.subject, called))) for one in found).encode()
             below = found[-1].seq
 
     return StreamingResponse(pieces(), headers=pages.attachment("留痕.csv"), media_type="text/csv; charset=utf-8")
 
 
-def _cells(one: trail.Event, people: People) -> list[object]:
+def _cells(one: trail.Event, people: People, about: str) -> list[object]:
     payload = ";".join(f"{name}={value}" for name, value in one.payload.items())
     before, after = one.from_state or "", one.to_state or ""
     texts = (
-        one.actor, people.title(one.actor), people.place(one.actor), one.action, ACTIONS.get(one.action, ""), one.subject,
+        one.actor, people.title(one.actor), people.place(one.actor), one.action, ACTIONS.get(one.action, ""), one.subject, about,
         before, STATES.get(before, ""), after, STATES.get(after, ""), one.reason, payload,
     )  # fmt: skip
     return [one.seq, shown_instant(one.at), *map(safe_csv, texts), one.hash]

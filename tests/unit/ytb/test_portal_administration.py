@@ -137,6 +137,7 @@ def test_the_trail_is_filtered_by_person_action_object_and_day(inst: Installatio
     assert {one["人员"] for one in rows("actor=security_administrator")} == {"security_administrator"}
     assert {one["动作"] for one in rows("action=user_added")} == {"user_added"}
     assert all("zhou" in one["对象"] for one in rows("subject=user%2Fzhou")) and rows("subject=user%2Fzhou")
+    assert rows("subject=%E7%94%A8%E6%88%B7%20zhou") == rows("subject=user%2Fzhou")  # 用户 zhou, as the page shows it
     assert rows("subject=%25") == []  # a wildcard is a letter here
     assert rows("until=2015-03-31") == [] and rows("from=2030-01-01") == []
     on_the_day = rows("from=2015-04-01&until=2015-04-01")

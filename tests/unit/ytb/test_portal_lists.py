@@ -13,6 +13,7 @@ from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import OTHER_UNIT, PASSWORD, UNIT, Installation, installation
 from warehouse.ledger import proposals, trail
 from warehouse.ledger.proposals import NewProposal, record_proposals
+from ytb.portal import auditing
 from ytb.portal.routes import ROUTES
 
 ODD = "91620102900004{:03d}X"
@@ -126,4 +127,13 @@ def test_the_trail_tells_pages_states_and_what_is_missing_in_words(inst: Install
     assert ">留痕</td>" in body and ">trail<" not in body
     found = auditor.get(f"/trail?subject={quote('留痕')}").text.split("<tbody")[1]
     assert ">留痕</td>" in found and "企业自填表" not in found
+    assert ">用户 reviewer</td>" in body and ">登录 auditor</td>" in body and ">user/" not in body
+    kept = {
+        "用户 reviewer": "user/reviewer", "user/reviewer": "user/reviewer", "通知 全部": "notice/all", "复核界限 全部": "second_check/*",
+        "维护 全部留痕": "care/trail", "发布": "release", "留痕": "trail", "2015Q1-LBGX": "2015Q1-LBGX", "企业自填表 R1": "return/R1",
+    }  # fmt: skip
+    called = {route.name: route.menu or route.title for route in ROUTES if route.menu or route.title}
+    assert {typed: auditing._kept_subject(typed, called) for typed in kept} == kept
+    for subject in ("user/li", "notice/all", "second_check/*", "care/trail", "round/2015-Q1", "records/3"):
+        assert auditing._kept_subject(auditing.subject_in_words(subject, called), called) == subject
     assert "→ faulty" not in page and "None" not in body
