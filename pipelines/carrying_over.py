@@ -1,19 +1,22 @@
-"""Explanations of earlier revisions 沿用说明: what the park said of a finding before it uploaded again, to be confirmed or written anew.
+"""Explanations of earlier revisions 沿用说明: what a park, or an enterprise, said of a finding before it uploaded again, to be
+confirmed or written anew.
 
-Nothing is entered here. What is offered counts only when the park sends it for this revision; the trail then says how many
-stand word for word as in an earlier one.
+Nothing is entered here. What is offered counts only when it is sent for this revision; the trail then says how many stand word
+for word as in an earlier one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
-from pipelines.intake import Office, findings_of
+from pipelines.office import Office, findings_of, return_findings
 from schemas.findings import NEEDS_EXPLANATION
 from sources.problems import problem_and_remedy
+from warehouse.ledger.enterprise_returns import EnterpriseReturn, enterprise_returns, return_explanations_of
 from warehouse.ledger.explanations import Explanation, explanations_of, finding_key
 from warehouse.ledger.submissions import Submission, submissions
 
@@ -36,21 +39,50 @@ def said_before(office: Office, found: Submission) -> dict[str, Before]:
     The same finding is one with the same key (``finding_key``); unchanged is one whose figures found, outcome and problem are
     the same wherever its row has moved to.
     """
-    now = _seen(office, found)
+    now = _seen_in(office, found)
     if not now or found.revision < 2:
         return {}
     with office.ledger.read() as session:
         earlier = [
-            (one, told)
+            _Earlier(one.revision, told, partial(_seen_in, office, one))
             for one in submissions(session, park=found.park, period=found.period)
             if one.revision < found.revision and (told := explanations_of(session, one.number))
         ]
+    return _said(now, earlier)
+
+
+def said_before_return(office: Office, found: EnterpriseReturn) -> dict[str, Before]:
+    """As ``said_before``, of an enterprise's return. What a park explained of a workbook that came by mail is not put into the
+    mouth of the enterprise, nor the other way round."""
+    now = _seen_in_return(office, found)
+    if not now or found.revision < 2:
+        return {}
+    with office.ledger.read() as session:
+        earlier = [
+            _Earlier(one.revision, told, partial(_seen_in_return, office, one))
+            for one in enterprise_returns(session, found.park, period=found.period, unit_id=found.unit_id)
+            if one.revision < found.revision
+            and one.is_own == found.is_own
+            and (told := return_explanations_of(session, one.number))
+        ]
+    return _said(now, earlier)
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    revision: int
+    told: Mapping[str, Explanation]
+    seen: Callable[[], dict[str, Seen]]
+
+
+def _said(now: Mapping[str, Seen], earlier: Sequence[_Earlier]) -> dict[str, Before]:
+    """``earlier`` in the order of the revisions; the last word on a finding counts."""
     said: dict[str, Before] = {}
-    for one, told in reversed(earlier):
-        if not (wanted := (now.keys() & told.keys()) - said.keys()):
+    for one in reversed(earlier):
+        if not (wanted := (now.keys() & one.told.keys()) - said.keys()):
             continue
-        then = _seen(office, one)
-        said |= {key: Before(told[key], one.revision, then.get(key) == now[key]) for key in sorted(wanted)}
+        then = one.seen()
+        said |= {key: Before(one.told[key], one.revision, then.get(key) == now[key]) for key in sorted(wanted)}
     return said
 
 
@@ -62,10 +94,18 @@ def taken_over(offered: Mapping[str, Before], given: Mapping[str, tuple[str, str
     )
 
 
-def _seen(office: Office, found: Submission) -> dict[str, Seen]:
-    if found.check is None or found.check.findings_blob is None:
-        return {}
-    soft: pl.DataFrame = findings_of(office.vault, found).filter(NEEDS_EXPLANATION)
+def _seen_in(office: Office, found: Submission) -> dict[str, Seen]:
+    is_checked = found.check is not None and found.check.findings_blob is not None
+    return _seen(findings_of(office.vault, found)) if is_checked else {}
+
+
+def _seen_in_return(office: Office, found: EnterpriseReturn) -> dict[str, Seen]:
+    is_checked = found.check is not None and found.check.findings_blob is not None
+    return _seen(return_findings(office, found)) if is_checked else {}
+
+
+def _seen(findings: pl.DataFrame) -> dict[str, Seen]:
+    soft = findings.filter(NEEDS_EXPLANATION)
     seen: dict[str, set[tuple[str, str, str]]] = {}
     for row in soft.iter_rows(named=True):
         figures = row["found"] or ""

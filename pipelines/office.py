@@ -12,6 +12,7 @@ from schemas.findings import complete
 from schemas.model import Programme
 from schemas.observations import Observations
 from sources.antivirus import Scanner
+from warehouse.ledger.enterprise_returns import EnterpriseReturn
 from warehouse.ledger.session import Ledger
 from warehouse.ledger.submissions import Submission
 from warehouse.vault import Vault
@@ -40,3 +41,10 @@ def observations_of(vault: Vault, found: Submission) -> Observations:
     if found.check is None or found.check.observations_blob is None:
         raise RefusalError(f"{found.number} 没有可读的数据。")
     return Observations.from_bytes(vault.read(found.check.observations_blob))
+
+
+def return_findings(office: Office, found: EnterpriseReturn) -> pl.DataFrame:
+    """The recorded findings of the latest check. Raises RefusalError where nothing was checked."""
+    if found.check is None or found.check.findings_blob is None:
+        raise RefusalError(f"{found.number} 还没有审核结果;请把同一个文件再上传一次。")
+    return complete(pl.read_ipc(io.BytesIO(office.vault.read(found.check.findings_blob))))

@@ -6,7 +6,6 @@ but alone. What it says counts for nothing until the park collates it (``pipelin
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,14 +13,16 @@ from datetime import date, datetime
 import polars as pl
 from sqlalchemy.orm import Session
 
+from pipelines.carrying_over import said_before_return, taken_over
 from pipelines.checking import Checked, IncomingBook, check, read_books, register_of, tally
 from pipelines.explaining import Evidence, evidence_of, weak_explanations
 from pipelines.handing_back import marked_book, typed_explanations
-from pipelines.intake import Office, require_open
+from pipelines.intake import require_open
+from pipelines.office import Office, return_findings
 from pipelines.operands import History
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
-from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings, complete
+from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
 from schemas.model import Edition
 from schemas.observations import ENTERPRISE_ROSTER, Observations
 from schemas.period import Period
@@ -235,13 +236,6 @@ def _of_one(office: Office, whole: Checked, found: EnterpriseReturn, reading: Fi
     )  # fmt: skip
 
 
-def return_findings(office: Office, found: EnterpriseReturn) -> pl.DataFrame:
-    """The recorded findings of the latest check. Raises RefusalError where nothing was checked."""
-    if found.check is None or found.check.findings_blob is None:
-        raise RefusalError(f"{found.number} 还没有审核结果;请把同一个文件再上传一次。")
-    return complete(pl.read_ipc(io.BytesIO(office.vault.read(found.check.findings_blob))))
-
-
 def return_names(office: Office, found: EnterpriseReturn) -> dict[str, str]:
     """The enterprise → its name as filed."""
     if found.check is None or found.check.observations_blob is None:
@@ -283,8 +277,10 @@ def _explained(
     edition = office.programme.edition_for(found.period)
     weak = weak_explanations(office.programme, edition, evidence, mine, on_record=on_record)
     sound = [NewExplanation(key, *told) for key, told in mine.items() if key not in weak]
+    fresh = {one.finding_key: (one.reason_code, one.text) for one in sound if one.finding_key not in on_record}
+    again = taken_over(said_before_return(office, found), fresh) if fresh else 0
     with office.ledger.write() as session:
-        record_return_explanations(session, number, sound, now=now, actor=actor)
+        record_return_explanations(session, number, sound, now=now, actor=actor, taken_over=again)
         left = len(set(keys) - set(return_explanations_of(session, number)))
     return ReturnExplained(weak, left)
 

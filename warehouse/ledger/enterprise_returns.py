@@ -214,9 +214,10 @@ def check_return_again(session: Session, number: str, *, now: datetime, actor: s
 
 
 def record_return_explanations(
-    session: Session, number: str, given: Iterable[NewExplanation], *, now: datetime, actor: str
+    session: Session, number: str, given: Iterable[NewExplanation], *, now: datetime, actor: str, taken_over: int = 0
 ) -> int:
-    """Enter explanations for a clean return; a later one of the same finding takes the place of the earlier. How many."""
+    """Enter explanations for a clean return; a later one of the same finding takes the place of the earlier. How many.
+    ``taken_over``: how many of them stand word for word as given for an earlier revision; the trail says so."""
     row = _row_of(session, number)
     if row.state != ReturnState.CLEAN:
         raise RefusalError(f"{number} 当前状态为“{ReturnState(row.state).label}”,不能填写情况说明。")
@@ -231,7 +232,7 @@ def record_return_explanations(
         rows = [{"return_id": row.id, **asdict(one), "by": actor, "at": now} for one in fresh.values()]
         trail.append(
             session, at=now, actor=actor, action="return_explained", subject=SUBJECT + number,
-            payload={"explanations": len(rows)}, rows=trail.Rows(ReturnExplanationRow, rows),
+            payload={"explanations": len(rows)} | ({"taken_over": taken_over} if taken_over else {}), rows=trail.Rows(ReturnExplanationRow, rows),
         )  # fmt: skip
     return len(fresh)
 

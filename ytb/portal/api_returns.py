@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pipelines.own_returns import keys_to_explain, receive_return, return_findings
+from pipelines.office import return_findings
+from pipelines.own_returns import keys_to_explain, receive_return
 from schemas.errors import RefusalError
 from warehouse.ledger.enterprise_returns import (
     BY_PROGRAM,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from starlette.responses import JSONResponse, Response
 
+from pipelines.carrying_over import Before, said_before_return
+from pipelines.office import return_findings
 from pipelines.own_returns import (
     confirm_own,
     explain_return,
     keys_to_explain,
     marked_return,
     receive_return,
-    return_findings,
     return_names,
 )
 from pipelines.receiving import hash_of
@@ -36,7 +37,7 @@ from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.signatories import Signatories
 from ytb.portal import pages, problems
 from ytb.portal.examining import Waiting
-from ytb.portal.explaining import cause_forms, given_in
+from ytb.portal.explaining import cause_forms, given_in, proposed
 from ytb.portal.findings import HARD, Line, groups_of, worded
 from ytb.portal.park import EXTENSIONS, day_of, incoming
 from ytb.portal.visit import BEIJING, Visit
@@ -151,13 +152,14 @@ def one(visit: Visit) -> Response:
         current = rounds(session).get(found.period)
     lines, causes = lines_and_causes(visit, found)
     asked = keys_to_explain(visit.office, found)
+    offered = sum(one.is_unchanged for one in _said_before(visit, found, told).values())
     form = visit.form
     given = {name: form.get(name) for name in ("unit_head", "statistics_head", "filled_by", "telephone", "basis")}
     given["filled_by"] = given["filled_by"] or (visit.who.title if visit.who.unit_id else "")
     return pages.page(
         visit, "return", found=found, lines=lines, causes=groups_of(lines, causes, all_of=visit.query("all")),
         hard=sum(line.words.kind == HARD for line in lines), asked=len(asked), told=len(set(asked) & set(told)),
-        newest=newest or found, place=place_of(visit), park=visit.park, may_act=may_act(visit, found), given=given,
+        offered=offered, newest=newest or found, place=place_of(visit), park=visit.park, may_act=may_act(visit, found), given=given,
         is_open=current is not None and current.is_open_for(found.park, visit.now), stands=found.state in STANDS,
         today=visit.now.astimezone(BEIJING).date(), name=unit_name(visit),
         before=visit.portal.examiner.place(found.number), has_marks=any(line.words.cell for line in lines),
@@ -201,13 +203,29 @@ def explanations(visit: Visit) -> Response:
 
 def _explanations(visit: Visit, weak: Mapping[str, str]) -> Response:
     found = visit.handed_in
-    groups = cause_forms(*lines_and_causes(visit, found), visit, weak)
+    lines, causes = lines_and_causes(visit, found)
+    said = _said_before(visit, found, {line.key for line in lines if line.told is not None})
+    groups = cause_forms(lines, causes, visit, weak, proposed(said))
     codes = visit.office.programme.codelists["reason_code"].rows.select("code", "name").rows()
-    is_open = found.state is ReturnState.CLEAN and may_act(visit, found)
+    closed = not _is_open(visit, found)
+    is_open = found.state is ReturnState.CLEAN and may_act(visit, found) and not closed
     return pages.page(
         visit, "explanations", status=422 if weak else 200, found=found, groups=groups, codes=codes, weak=weak,
-        is_open=is_open, park=visit.park, before={}, said_before={}, closed=False, base=f"/returns/{found.number}", start=start_of(visit),
+        is_open=is_open, park=visit.park, before={}, said_before=said, closed=closed, base=f"/returns/{found.number}", start=start_of(visit),
     )  # fmt: skip
+
+
+def _said_before(visit: Visit, found: EnterpriseReturn, told: Collection[str]) -> dict[str, Before]:
+    """What was said of findings of an earlier revision, for those that are not explained in this one."""
+    if found.state is not ReturnState.CLEAN:
+        return {}
+    return {key: one for key, one in said_before_return(visit.office, found).items() if key not in told}
+
+
+def _is_open(visit: Visit, found: EnterpriseReturn) -> bool:
+    with visit.office.ledger.read() as session:
+        current = rounds(session).get(found.period)
+    return current is not None and current.is_open_for(found.park, visit.now)
 
 
 def start_of(visit: Visit) -> tuple[str, str]:

@@ -103,14 +103,26 @@ class Installation:
                 report(session, got.number, now=self.at, actor="x")
         return got.number
 
-    def returned(self, park: str, unit: str, *, hard: int = 0, soft: int = 0) -> str:
-        """An enterprise's return with recorded findings, without any workbook behind it."""
+    def returned(
+        self,
+        park: str,
+        unit: str,
+        *,
+        hard: int = 0,
+        soft: int = 0,
+        rows: list[dict[str, object]] | None = None,
+        channel: str = "portal",
+    ) -> str:
+        """An enterprise's return with recorded findings, without any workbook behind it. ``rows``: soft findings of the test's
+        own."""
         office, data = self.office, f"{park}{unit}{hard}{soft}{self.at}".encode()
         got, _ = record_return(
             office.vault, office.ledger, IncomingFile("企业.xlsx", data), park=park, period=Q1, edition="2015", unit_id=unit,
-            channel="portal", now=self.at, actor=unit,
+            channel=channel, now=self.at, actor=unit,
         )  # fmt: skip
-        rows = [finding(park, "hard", n) for n in range(hard)] + [finding(park, "soft", n) for n in range(soft)]
+        own, soft = rows or [], soft + len(rows or ())
+        rows = [finding(park, "hard", n) for n in range(hard)]
+        rows += [finding(park, "soft", n) for n in range(soft - len(own))] + own
         blob = office.vault.put(frame_bytes(as_findings([row | {"unit_id": unit} for row in rows]))).sha256
         counts = {"units": 1, "cells": 3, "hard": hard, "soft": soft, "normalised": 0}
         result = CheckResult("1", "r" * 64, "o" * 64, None, blob, ("basic",), counts, hard, soft)

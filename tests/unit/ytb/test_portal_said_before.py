@@ -10,6 +10,7 @@ from pipelines.carrying_over import Before, said_before, taken_over
 from pipelines.explaining import NOT_SAID_WHY
 from tests.unit.ytb.portal_browser import Browser
 from tests.unit.ytb.portal_office import PASSWORD, UNIT, Installation, finding, installation
+from warehouse.ledger.enterprise_returns import MAIL, return_explanations_of
 from warehouse.ledger.explanations import Explanation, explanations_of
 from warehouse.ledger.submissions import submission
 from warehouse.ledger.trail import events
@@ -100,6 +101,43 @@ def test_a_cause_that_has_not_changed_at_all_comes_back_whole(inst: Installation
     form = clerk.get(page).text
     assert form.count(OFFERED) == 1 and form.count(f">{shared['text-1']}</textarea>") == 1
     assert clerk.post(page, shared, page=page).location == f"/submissions/{again}/report?done=explained"
+
+
+def test_what_an_enterprise_said_comes_back_on_its_next_workbook(inst: Installation) -> None:
+    own, clerk = Browser(inst.app), Browser(inst.app)
+    assert own.sign_in("enterprise", PASSWORD).status == 303
+    assert clerk.sign_in("park_reporter-LBGX", PASSWORD).status == 303
+    other = {"column": "F03"}  # in a return everything is of one enterprise
+    rows = [at(1, "F01=1,F02=9"), at(2, "F01=2,F02=9") | other]
+    by_mail = inst.returned("LBGX", UNIT, rows=rows, channel=MAIL)
+    told = {
+        "key": keys_of(clerk.get(f"/returns/{by_mail}/explanations").text),
+        "code": ["07", "08"],
+        "text": [IDLE, MERGED],
+    }
+    clerk.post(f"/returns/{by_mail}/explanations", told, page=f"/returns/{by_mail}/explanations")
+    inst.at += timedelta(minutes=1)
+    first = inst.returned("LBGX", UNIT, rows=rows)
+    page = f"/returns/{first}/explanations"
+    form = own.get(page).text
+    assert OFFERED not in form and IDLE not in form, "what the park said of a mail is not what the enterprise says"
+    told = {"key": keys_of(form), "code": ["07", "08"], "text": [PLANT, MERGED]}
+    assert "done=explained" in own.post(page, told, page=page).location
+    inst.at += timedelta(minutes=1)
+    again = inst.returned("LBGX", UNIT, rows=[at(1, "F01=1,F02=9", "E20"), at(2, "F01=2,F02=10") | other])
+    page = f"/returns/{again}/explanations"
+    assert "其中 1 处的数据与上次相同" in own.get(f"/returns/{again}").text
+    form = own.get(page).text
+    assert form.count(OFFERED) == 1 and f">{PLANT}</textarea>" in form
+    assert f">{MERGED}</textarea>" not in form and f"次上传时的说明:08 {MERGED}" in form
+    with inst.office.ledger.read() as session:
+        assert return_explanations_of(session, again) == {}
+    told = {"key": keys_of(form), "code": ["07", "08"], "text": [PLANT, "另一家分厂三月并入,手续已办"]}
+    assert "done=explained" in own.post(page, told, page=page).location
+    with inst.office.ledger.read() as session:
+        assert {one.text for one in return_explanations_of(session, again).values()} == set(told["text"])
+        (given,) = [one for one in events(session, f"return/{again}") if one.action == "return_explained"]
+    assert (given.payload["explanations"], given.payload["taken_over"]) == (2, 1)
 
 
 def test_what_leaves_open_why_is_marked_for_the_reviewer_and_not_for_the_park(
