@@ -13,6 +13,7 @@ from pipelines.methods.reconciliation import OUTCOMES, TO_VERIFY
 from schemas.errors import DefinitionError, StatisticsError
 from schemas.period import Period
 from warehouse.ledger.evaluations import ladder_records
+from warehouse.ledger.ladder_drafts import pending_draft
 from warehouse.ledger.parks import parks
 from warehouse.ledger.periods import rounds
 from warehouse.ledger.register import register_as_of
@@ -34,7 +35,9 @@ def ladder(visit: Visit) -> Response:
     try:
         definition = ladder_of(visit.office.programme.edition_for(Period(visit.now.year)))
     except DefinitionError:
-        return pages.page(visit, "ladder", definition=None, rows=[], records={}, kinds=KINDS, states=TASK_STATES)
+        return pages.page(
+            visit, "ladder", definition=None, rows=[], records={}, kinds=KINDS, states=TASK_STATES, waiting={}
+        )
     with visit.office.ledger.read() as session:
         on_file = standings_on_file(session, definition)
         steps = ladder_records(session)
@@ -42,6 +45,8 @@ def ladder(visit: Visit) -> Response:
         # The register of parks also names parks of other provinces, which targets are compared with.
         ours = {*on_file, *(units["park"].to_list() if units.height else ())}
         zones = [one for one in parks(session, visit.now.date()) if one.kind == "zone" and one.code in ours]
+        # What one statistician has put forward is for the others; nobody else sees it before it counts.
+        drafts = [pending_draft(session, one.code) for one in zones] if visit.who.role in definition.roles else []
     order = {rung.id: n for n, rung in enumerate(definition.rungs)}
     rows = [(one, on_file.get(one.code, Standing(one.code, definition.normal))) for one in zones]
     rows.sort(key=lambda pair: (-order[pair[1].rung.id], pair[0].code))
@@ -49,7 +54,7 @@ def ladder(visit: Visit) -> Response:
     rungs = {rung.id: rung.name for rung in definition.rungs}
     return pages.page(
         visit, "ladder", definition=definition, rows=rows, records=records, kinds={k.value: v for k, v in KINDS.items()},
-        states=TASK_STATES, rungs=rungs, today=visit.now.date(),
+        states=TASK_STATES, rungs=rungs, today=visit.now.date(), waiting={one.park: one for one in drafts if one},
     )  # fmt: skip
 
 

@@ -149,6 +149,8 @@ def test_a_park_is_warned_rectifies_and_appeals_on_the_portal(
         assert office.post(f"{page}/decide", asked | wrong, page=page).status == 422, wrong
     assert office.post(f"{page}/decide", asked, page=page).location == f"{page}?year=2014&done=ladder_drafted"
     assert "<h1>兰州高新区:正常</h1>" in office.get(page).text and "须由另一人复核" in office.get(page).text
+    assert "待复核" in other.get("/ladder").text and "待复核" not in signed_in(inst, "assessor").get("/ladder").text
+    assert "等待复核" not in clerk.get("/standing").text
     ticked = {"confirmed": "1"}
     alone = office.post(f"{page}/confirm", ticked, page=page)
     assert alone.status == 422 and "由您提出" in alone.text
@@ -158,6 +160,8 @@ def test_a_park_is_warned_rectifies_and_appeals_on_the_portal(
     assert other.post(f"{page}/confirm", ticked, page=page).status == 422  # nothing waits any more
     assert office.post(f"{page}/decide", asked, page=page).status == 303
     assert other.post(f"{page}/confirm", ticked, page=page).location == f"{page}?done=ladder_moved"
+    recorded = office.get(page).text.partition("全部记录")[2]
+    assert "提出," in recorded and "另一位</span> 复核" in recorded and "待复核" not in office.get("/ladder").text
     task = {"text": "盘活闲置用地", "responsible": "管委会国土处", "due": "2015-09-30"}
     assert office.post(f"{page}/tasks", task | {"due": "明天"}, page=page).status == 422
     assert office.post(f"{page}/tasks", task, page=page).status == 303
