@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response, StreamingResponse
@@ -130,6 +130,8 @@ def _in_words(key: str, value: object, pages_: Mapping[str, str]) -> str:
         return "无"
     if key in ("role", "role_before"):
         return ROLES.get(str(value), str(value))
+    if key == "asked":
+        return unquote_plus(str(value))
     if key == "begun":
         return shown_instant(read_instant(str(value)))
     return pages_.get(str(value), str(value)) if key == "page" else str(value)

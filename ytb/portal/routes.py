@@ -208,7 +208,7 @@ ROUTES: tuple[Route, ...] = (
     _post("start_preview", "/release-check/preview", preparing.start_preview, RELEASERS, preparing.checklist),
     _get("release_preview", "/release-preview/{period}", published.preview, RELEASERS | OFFICE),
     _get("release_changes", "/releases/{release}/changes", preparing.changes, WATCHERS),
-    _get("trace", "/releases/{release}/trace", preparing.trace_figure, OFFICE, reads=True, title="追溯"),
+    _get("trace", "/releases/{release}/trace", preparing.trace_figure, OFFICE, reads=True, title="溯源"),
     _get("ladder", "/ladder", beside.ladder, WATCHERS | ASSESSOR, menu="评价等级"),
     _get("records", "/records", beside.records, OFFICE, reads=True, title="部门记录"),
     _get("records_import", "/records/import", record_keeping.page, STATISTICIAN),

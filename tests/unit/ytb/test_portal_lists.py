@@ -127,6 +127,10 @@ def test_the_trail_tells_pages_states_and_what_is_missing_in_words(inst: Install
     assert ">留痕</td>" in body and ">trail<" not in body
     found = auditor.get(f"/trail?subject={quote('留痕')}").text.split("<tbody")[1]
     assert ">留痕</td>" in found and "企业自填表" not in found
+    assert (
+        auditing._in_words("asked", "2015.r1/cell=LBGX%7Ctotal%3Avalue&text=%E5%85%B0", {})
+        == "2015.r1/cell=LBGX|total:value&text=兰"
+    )
     assert ">用户 reviewer</td>" in body and ">登录 auditor</td>" in body and ">user/" not in body
     kept = {
         "用户 reviewer": "user/reviewer", "user/reviewer": "user/reviewer", "通知 全部": "notice/all", "复核界限 全部": "second_check/*",
