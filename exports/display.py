@@ -56,6 +56,13 @@ def signed(value: float | None, decimals: int) -> str:
     return f"+{text}" if value is not None and value > 0 and text != "0" else text
 
 
+def grouped(value: float | None, decimals: int = 0) -> str:
+    """As ``figure`` with separators of thousands: on working pages and the command line, never in a publication."""
+    text = figure(value, decimals)
+    found = re.fullmatch(r"(-?)(\d+)(.*)", text)
+    return f"{found[1]}{int(found[2]):,}{found[3]}" if found else text
+
+
 def significant(value: float | None, digits: int = 4) -> str:
     """A figure of unknown size to so many significant digits, never as a power of ten; whole digits are all kept."""
     if value is None or not math.isfinite(value) or value == 0:

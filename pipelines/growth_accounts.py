@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from exports.display import figure
 from pipelines.csv_tables import names_its_file, typed_table
 from pipelines.methods.growth_accounting import (
     TRIAL,
@@ -141,11 +142,11 @@ def _told(rows: list[dict[str, Any]], assumptions: list[str]) -> Outcome:
     for (name,), own in table.group_by(["series"], maintain_order=True):
         shares: list[float] = own["residual_share"].drop_nulls().to_list()
         residuals: list[float] = own["residual"].to_list()
-        head = f"{name or '合计'}:产出年均增长 {own['output_growth'][0]:.2f}%,余值 {min(residuals):.2f} — {max(residuals):.2f} 个百分点"
+        head = f"{name or '合计'}:产出年均增长 {figure(own['output_growth'][0], 2)}%,余值 {figure(min(residuals), 2)} — {figure(max(residuals), 2)} 个百分点"
         if not shares:
             lines.append(f"{head};产出增速过小,余值占比不定")
         else:
-            lines.append(f"{head},占 {min(shares):.1f}% — {max(shares):.1f}%({own.height} 种假定)")
+            lines.append(f"{head},占 {figure(min(shares), 1)}% — {figure(max(shares), 1)}%({own.height} 种假定)")
         ranges.append(
             {
                 "series": name, "combinations": own.height, "undetermined": own.height - len(shares),

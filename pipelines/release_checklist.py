@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from exports.display import figure
 from pipelines.intake import Office
 from pipelines.matters import Matters, what_matters
 from pipelines.previewing import basis_of, read_preview
@@ -160,7 +161,7 @@ def _missing(matters: Matters) -> Item:
     if not count:
         return Item("missing", "未报单位", Standing.DONE, "没有未报单位。")
     largest = matters.missing["effect"].max()
-    said = f",影响最大的 {largest:.2f}" if isinstance(largest, float) else ""
+    said = f",影响最大的 {figure(largest, 2)}" if isinstance(largest, float) else ""
     return Item("missing", "未报单位", Standing.NOTE, f"未报 {count} 家{said};发布时按规定估算或列缺。")
 
 

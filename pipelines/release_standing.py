@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from exports.display import figure, number_of
 from pipelines.inputs import Inputs
 from pipelines.methods.response import answer_counts
 from schemas.catalog import register_of_parks
@@ -41,5 +42,5 @@ def standing_of(inputs: Inputs, period: Period, now: datetime) -> dict[str, Any]
         "deadlines_past": closed,
         "units_due": units["units_due"],
         "units_reported": units["units_reported"],
-        "response_rate": None if rate is None else round(rate, 1),
+        "response_rate": None if rate is None else number_of(figure(rate, 1)),
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from exports.display import figure
 from pipelines.intake import Office
 from pipelines.matters import what_matters
 from warehouse.ledger.second_checks import FirstOpinion, bound_of, first_opinion
@@ -35,7 +36,7 @@ class SecondCheck:
             return f"有 {self.unknown} 处问题的影响无法估计,须两人审核"
         if self.effect is None:
             return "影响无法估计,须两人审核"
-        return f"影响 {self.effect:.2f} 不低于复核界限 {self.bound},须两人审核"
+        return f"影响 {figure(self.effect, 2)} 不低于复核界限 {self.bound},须两人审核"
 
 
 def second_check(

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from exports.display import figure, grouped, percent
 from pipelines.csv_tables import names_its_file, typed_table
 from pipelines.methods.series.adjustment import discrete, seasonally_adjusted
 from pipelines.methods.series.early import EarlyEstimate, early_estimate
@@ -86,7 +87,7 @@ def adjust(data: Path, plan: StlPlan, *, named: Mapping[str, str], multiplicativ
         label = f"{name}:" if name else ""
         made.append(found.series.with_columns(series=pl.lit(name)))
         lines.append(
-            f"{label}{len(periods)} 期,季节强度 {found.seasonal_strength:.3f},趋势强度 {found.trend_strength:.3f}"
+            f"{label}{len(periods)} 期,季节强度 {figure(found.seasonal_strength, 3)},趋势强度 {figure(found.trend_strength, 3)}"
         )
         lines += [f"  {note}" for note in found.notes]
         facts[name or "series"] = {
@@ -252,14 +253,17 @@ def _flat(found: EarlyEstimate) -> dict[str, Any]:
 
 def _sentences(name: str, found: EarlyEstimate, coverage: float) -> list[str]:
     e, i = found.estimate, found.interval
-    head = f"{name} {found.period}:估计 {e.total:,.2f},已报 {e.answered_units}/{e.units} 户,已报数 {e.answered:,.2f}"
+    head = f"{name} {found.period}:估计 {grouped(e.total, 2)},已报 {e.answered_units}/{e.units} 户,已报数 {grouped(e.answered, 2)}"
     if i.lower is None or i.upper is None or i.nominal is None:
         return [head, f"  {i.note}"]
-    lines = [head, f"  区间 {i.lower:,.2f} — {i.upper:,.2f},名义把握 {i.nominal:.1%}(要求 {coverage:.0%})"]
+    lines = [
+        head,
+        f"  区间 {grouped(i.lower, 2)} — {grouped(i.upper, 2)},名义把握 {percent(i.nominal)}(要求 {percent(coverage)})",
+    ]
     if i.achieved is not None and i.achieved_low is not None and i.achieved_high is not None:
         lines.append(
-            f"  回放:{i.trials} 期中 {i.hits} 期落在区间内,实际覆盖 {i.achieved:.1%}"
-            f"(95% 精确界 {i.achieved_low:.1%} — {i.achieved_high:.1%})"
+            f"  回放:{i.trials} 期中 {i.hits} 期落在区间内,实际覆盖 {percent(i.achieved)}"
+            f"(95% 精确界 {percent(i.achieved_low)} — {percent(i.achieved_high)})"
         )
     else:
         lines.append("  回放期数不足,实际覆盖无法检验。")
@@ -276,13 +280,13 @@ def impute(data: Path, *, named: Mapping[str, str], top: int, donors: int) -> Ou
     table = imputed_units(typed_table(data, INPUT, named, optional), top=top, donors=donors)
     totals = imputed_totals(table)
     one = totals.row(0, named=True)
-    share = "—" if one["imputed_pct"] is None else f"{one['imputed_pct']:.1f}%"
-    lines = [f"合计 {one['total']:,.2f},其中插补 {one['imputed_sum']:,.2f}({share}),{one['units_imputed']} 户;"
+    share = "—" if one["imputed_pct"] is None else f"{figure(one['imputed_pct'], 1)}%"
+    lines = [f"合计 {grouped(one['total'], 2)},其中插补 {grouped(one['imputed_sum'], 2)}({share}),{one['units_imputed']} 户;"
              f"未能插补 {one['units_unknown']} 户。"]  # fmt: skip
     for row in table.filter(pl.col("is_single") & (pl.col("imputed") | pl.col("value").is_null())).iter_rows(
         named=True
     ):
-        value = "无法插补" if row["value"] is None else f"{row['value']:,.2f}({METHODS[row['method']]})"
+        value = "无法插补" if row["value"] is None else f"{grouped(row['value'], 2)}({METHODS[row['method']]})"
         lines.append(f"  逐户核定:{row['unit']} {value}")
     return Outcome(table, tuple(lines), {"totals": totals, "by_industry": imputed_totals(table, ["industry"])})
 
@@ -312,6 +316,6 @@ def structure(data: Path, *, named: Mapping[str, str], same_pct: float) -> Outco
         sums = table.group_by("group").agg(now=pl.col("value").sum(), before=pl.col("before").sum()).sort("group")
         shares, facts = structure_change(sums.rename({"group": "category"}))
         if facts["change"] is not None:
-            lines.append(f"结构变动 {facts['change']:.2f} 个百分点(0 为不变,100 为全变)")
+            lines.append(f"结构变动 {figure(facts['change'], 2)} 个百分点(0 为不变,100 为全变)")
         facts = {**facts, "shares": shares}
     return Outcome(pl.DataFrame(rows, infer_schema_length=None), tuple(lines), facts)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from exports.display import percent
 from pipelines.methods.area_figures import TOTAL, UNKNOWN_CATEGORY, Breakdown, area_figures, classified
 from pipelines.methods.areas import Area, areas_of, lookups
 from pipelines.methods.monitoring import areas_present, coverage_minimum
@@ -25,7 +26,7 @@ from schemas.polars_target import evaluate_rows
 
 ROSTER: Final = "projects"
 NOTHING: Final = "没有项目填报所需的数,或分母为零"
-LOW_COVERAGE: Final = "两项都报的项目占分母不足{share:.0f}%,不公布"
+LOW_COVERAGE: Final = "两项都报的项目占分母不足{share},不公布"
 UNKNOWN_NAME: Final = "未填"
 
 
@@ -70,7 +71,7 @@ def _cell(
     share = shares[row["area"], row["breakdown"], category][rate["id"]]
     note = str(rate.get("note", "")) if value is not None else NOTHING
     if value is not None and share is not None and share < minimum:
-        value, note = None, LOW_COVERAGE.format(share=minimum * 100)
+        value, note = None, LOW_COVERAGE.format(share=percent(minimum))
     options = edition.indicators[codes[row["breakdown"]]].options if row["breakdown"] in codes else {}
     named = options.get(category) or (areas[category].short_name if category in areas else "")
     return {

@@ -13,6 +13,8 @@ from typing import Final
 
 import polars as pl
 
+from exports.display import figure, grouped
+
 CHANCE: Final = 1e-4
 """A pattern is listed where chance alone would bring it less often than this, however many places were looked at."""
 
@@ -97,7 +99,7 @@ def identical_growth(values: pl.DataFrame, *, least: int = LEAST_UNITS) -> list[
         # Half of the units lie within the quartiles: that is how dense rates are near the middle.
         chance = min(len(rows) * poisson_tail(len(units) - 1, 0.5 * len(rows) * width / spread), 1.0)
         if len(units) >= least and chance < CHANCE:
-            said = f"{len(units)} 家(共 {len(rows)} 家可比)的本期数都等于往期数乘 {rate:.5f}(四舍五入)"
+            said = f"{len(units)} 家(共 {len(rows)} 家可比)的本期数都等于往期数乘 {figure(rate, 5)}(四舍五入)"
             found.append(Sign("identical_growth", str(park), str(code), tuple(sorted(units)), said, chance))
     return found
 
@@ -113,9 +115,7 @@ def _nearly_all(rows: Sequence[tuple[str, float, float]]) -> tuple[str, tuple[st
     rate, units = _most_covered(large)
     if len(units) < NEARLY_ALL * len(large):
         return None
-    said = (
-        f"往期数不小于 {PRECISE_FROM} 的 {len(large)} 家中有 {len(units)} 家的本期数都等于往期数乘 {rate:.5f}(四舍五入)"
-    )
+    said = f"往期数不小于 {PRECISE_FROM} 的 {len(large)} 家中有 {len(units)} 家的本期数都等于往期数乘 {figure(rate, 5)}(四舍五入)"
     return said, tuple(sorted(units))
 
 
@@ -145,7 +145,7 @@ def heaping(values: pl.DataFrame) -> list[Sign]:
             chance = binomial_tail(count, n, 0.01) if count else 1.0
             if count >= LEAST_UNITS and chance < CHANCE:
                 code = str(key[1]) if len(key) > 1 else ""
-                said = f"{n} 个不小于 {HEAPED_FROM} 的数中有 {count} 个以 00 结尾(通常约 {n / 100:.1f} 个)"
+                said = f"{n} 个不小于 {HEAPED_FROM} 的数中有 {count} 个以 00 结尾(通常约 {figure(n / 100, 1)} 个)"
                 units = tuple(sorted(set(round_["unit_id"].to_list())))
                 found.append(Sign("heaping", str(key[0]), code, units, said, chance))
     # What one indicator explains is not said of the park as a whole once more.
@@ -227,7 +227,7 @@ def last_hour_edits(changes: Iterable[LateChange], *, hours: float = 24.0, least
             ((code, before, after) for code, (before, after) in one.sums.items() if before != after),
             key=lambda m: -abs(m[2] - m[1]) / max(abs(m[1]), 1.0),
         )
-        told = ",".join(f"{c} 合计 {b:,.0f} → {a:,.0f}" for c, b, a in moved[:3])
-        said = f"{one.number}:截止前 {one.hours_left:.1f} 小时改动 {one.cells} 格" + (f";{told}" if told else "")
+        told = ",".join(f"{c} 合计 {grouped(b)} → {grouped(a)}" for c, b, a in moved[:3])
+        said = f"{one.number}:截止前 {figure(one.hours_left, 1)} 小时改动 {one.cells} 格" + (f";{told}" if told else "")
         found.append(Sign("last_hour", one.park, moved[0][0] if moved else "", one.units, said))
     return found

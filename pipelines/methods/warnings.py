@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from exports.display import figure
 from pipelines.methods.area_figures import KEYS, TOTAL, area_figures, classified, surveyed
 from pipelines.methods.areas import Area, areas_of, lookups, memberships
 from pipelines.methods.disclosure.protect import BAND
@@ -251,7 +252,7 @@ def _judged(reading: Reading, warning: WarningIndicator, parameters: Parameters)
         return None, f"{few},只提示不定级"
     if reading.comparable is not None and reading.comparable < parameters.comparable_minimum:
         least = parameters.comparable_minimum * 100
-        return None, f"可比单位占{reading.comparable * 100:.0f}%,不足{least:.0f}%,只提示不定级"
+        return None, f"可比单位占{figure(reading.comparable * 100, 0)}%,不足{figure(least, 0)}%,只提示不定级"
     return raw_level(reading.value, warning.levels), reading.problem
 
 

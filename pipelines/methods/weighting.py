@@ -226,7 +226,9 @@ def imputed(
         exact = frame.schema[code]
         value = pl.col(operand_column(code, lag)).cast(pl.Float64) * growth.cast(pl.Float64)
         digits = exact.scale if isinstance(exact, pl.Decimal) else 0 if exact.is_integer() else None
-        estimates.append((value if digits is None else value.round(digits)).cast(exact).alias(code))
+        estimates.append(
+            (value if digits is None else value.round(digits, mode="half_away_from_zero")).cast(exact).alias(code)
+        )
     return (
         joined.with_columns(estimates)
         .drop([f"{c} growth" for c in usable], strict=False)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from exports.display import figure, grouped, signed
 from pipelines import review
 from pipelines.explaining import NOT_SAID_WHY, earlier_explanations, not_said_why
 from pipelines.matters import effect_of_findings, what_matters
@@ -86,11 +87,11 @@ def shown_effect(row: Mapping[str, Any] | None) -> str:
     """An effect for people: 0.12, with what could not be computed beside."""
     if row is None:
         return "—"
-    text = "" if row["effect"] is None else f"{row['effect']:.2f}"
+    text = "" if row["effect"] is None else figure(row["effect"], 2)
     said = f"{text}{'+' if text else ''}{UNKNOWN} {row['unknown']}" if row.get("unknown") else text or UNKNOWN
     if not row.get("absent"):
         return said
-    gap = UNKNOWN if row["gap"] is None else f"{row['gap']:.2f}"
+    gap = UNKNOWN if row["gap"] is None else figure(row["gap"], 2)
     return f"{said};未报 {row['absent']} 家 {gap}"
 
 
@@ -174,12 +175,12 @@ def _said(row: Mapping[str, Any]) -> str:
     """The effect of one finding in words."""
     if row.get("effect") is None:
         return UNKNOWN
-    parts = [f"{row['code']} 差额 {row['at_stake']:,.0f}"]
-    for name, text in (("total_pct", "占总量 {:+.2f}%"), ("growth_points", "增速 {:+.2f} 个百分点")):
+    parts = [f"{row['code']} 差额 {grouped(row['at_stake'])}"]
+    for name, text in (("total_pct", "占总量 {}%"), ("growth_points", "增速 {} 个百分点")):
         if row.get(name) is not None:
-            parts.append(text.format(row[name]))
+            parts.append(text.format(signed(row[name], 2)))
     if row.get("park_total_pct") is not None:
-        parts.append(f"占本园区 {row['park_total_pct']:+.2f}%")
+        parts.append(f"占本园区 {signed(row['park_total_pct'], 2)}%")
     if not row["basis"]:
         parts.append("没有可比的往期数,按全数计")
     return ",".join(parts)
@@ -224,7 +225,7 @@ def matters(
 def _points(row: Mapping[str, Any]) -> str:
     if row["index_effect"] is None:
         return "本园区指数不发布,无法估计"
-    return f"{row['index']:.2f},换成预测值 {row['index_predicted']:.2f},影响 {row['index_effect']:+.3f} 点"
+    return f"{figure(row['index'], 2)},换成预测值 {figure(row['index_predicted'], 2)},影响 {signed(row['index_effect'], 3)} 点"
 
 
 @app.command()
@@ -232,8 +233,8 @@ def outliers(period: str) -> None:
     """与往期相比变动离群的数:Hidiroglou–Berthelot 法,附稳健 z 值。不是差错的结论,只供统计机构排查。"""
     found = what_matters(CALL.office, Period.parse(period)).outliers()
     rows = [
-        (r["park"], r["unit_id"], r["code"], r["industry"], f"{r['before']:,.0f}", f"{r['now']:,.0f}", f"{r['ratio']:.3f}",
-         f"{r['effect']:.2f}", "" if r["z"] is None else f"{r['z']:.1f}")
+        (r["park"], r["unit_id"], r["code"], r["industry"], grouped(r["before"]), grouped(r["now"]), figure(r["ratio"], 3),
+         figure(r["effect"], 2), "" if r["z"] is None else figure(r["z"], 1))
         for r in found.head(SHOWN).to_dicts()
     ]  # fmt: skip
     emit(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from exports.display import figure
 from exports.safe_text import safe_csv
 from pipelines.rule_tables import read_rule_file, read_tables
 from schemas.period import Period
@@ -147,7 +148,7 @@ def rehearse_command(
 def _rehearsed(found: Rehearsal, examples: int) -> list[str]:
     """A rehearsal for people."""
     rule, totals = found.rule, found.totals
-    share = "—" if found.share is None else f"{found.share:.2%}"
+    share = "—" if found.share is None else f"{figure(100 * found.share, 2)}%"
     lines = [
         f"{rule.id}({SEVERITY[rule.severity.value]},{rule.form}):{rule.message}",
         f"  {rule.expression}" + (f"  适用:{rule.applies_if}" if rule.applies_if else ""),
@@ -161,7 +162,7 @@ def _rehearsed(found: Rehearsal, examples: int) -> list[str]:
         lines.append("报告期    园区      单位  命中   占比  不判定")
         for row in found.table.iter_rows(named=True):
             judged = row["holds"] + row["hits"] + row["silenced"]
-            part = f"{row['hits'] / judged:.1%}" if judged else "—"
+            part = f"{figure(100 * row['hits'] / judged, 1)}%" if judged else "—"
             lines.append(
                 f"{row['period']:<9} {row['park']:<8} {row['units']:>5} {row['hits']:>5} {part:>6} {row['undetermined']:>5}"
             )

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from exports.display import figure, grouped, signed
 from exports.safe_text import safe_csv
 from pipelines.explaining import NOT_SAID_WHY
 from schemas.findings import shown_rule
@@ -181,6 +182,9 @@ def environment() -> Environment:
         "size": size,
         "rule_shown": shown_rule,
         "figures": figures,
+        "figure": figure,
+        "signed": signed,
+        "grouped": grouped,
         "unit_shown": shown_unit,
         "person": person,
         "person_with_place": person_with_place,

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from exports.display import figure
 from pipelines.methods.series.periods import NAMES, Point, consecutive
 from pipelines.methods.series.stl import Floats, StlPlan, stl
 from schemas.errors import DefinitionError
@@ -60,7 +61,7 @@ def seasonally_adjusted(
     if y.size < STEADY_YEARS * plan.n_p:
         notes.append(f"序列不足 {STEADY_YEARS} 年,新数据到来后季节因子会有较大修订。")
     if strengths[0] < WEAK:
-        notes.append(f"季节强度只有 {strengths[0]:.2f},看不出稳定的季节变动,季调意义不大。")
+        notes.append(f"季节强度只有 {figure(strengths[0], 2)},看不出稳定的季节变动,季调意义不大。")
     frame = pl.DataFrame({"period": list(periods), "value": y, **parts, "weight": made.weights})
     return Adjusted(frame, *strengths, tuple(notes))
 

@@ -18,6 +18,7 @@ from typing import Final
 import polars as pl
 import scipy
 
+from exports.display import percent
 from pipelines.methods.series.periods import point
 from schemas.errors import DefinitionError
 
@@ -25,7 +26,7 @@ DONORS: Final = 5
 LEAST_HISTORY: Final = 4
 ALL: Final = "全部"
 NO_INTERVAL: Final = "可回放的过去报告期只有 {n} 个,少于 {least} 个,不给区间"
-NOT_REACHED: Final = "过去 {n} 期的误差最多支持 {most:.0%} 的区间;要 {wanted:.0%} 须有 {needed} 期以上"
+NOT_REACHED: Final = "过去 {n} 期的误差最多支持 {most} 的区间;要 {wanted} 须有 {needed} 期以上"
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _interval(estimate: Estimate, table: pl.DataFrame, coverage: float) -> Inter
     most, note = n / (n + 1), ""
     if rank > n:
         needed = math.ceil(coverage / (1 - coverage) - 1e-9)
-        note = NOT_REACHED.format(n=n, most=most, wanted=coverage, needed=needed)
+        note = NOT_REACHED.format(n=n, most=percent(most), wanted=percent(coverage), needed=needed)
     half = bound * estimate.missing_base
     return Interval(
         estimate.total - half, estimate.total + half, min(rank, n) / (n + 1), achieved, hits, trials, low, high, note
