@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import resource
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,9 @@ def serve(
     certificate: Annotated[Path | None, typer.Option(help="TLS 证书")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS 私钥")] = None,
     behind_https: Annotated[bool, typer.Option(help="前面有终止 HTTPS 的反向代理(只信任本机的代理)")] = False,
+    redirect_port: Annotated[
+        int | None, typer.Option(help="另听的明文端口(如 80),只转到 https;与 --certificate 同用")
+    ] = None,
     second_factor: Annotated[
         bool | None, typer.Option(help="统计人员、管理员必须使用两步验证;缺省:HTTPS 时必须")
     ] = None,
@@ -40,6 +44,7 @@ def serve(
     import uvicorn
 
     from ytb.portal.application import create_app, portal_of
+    from ytb.portal.redirecting import ToHttps
     from ytb.portal.server import FirmProtocol
     from ytb.portal.visit import Settings
 
@@ -48,6 +53,8 @@ def serve(
         raise RefusalError(
             "本机以外的地址必须使用 HTTPS:请给出 --certificate 和 --key,或在反向代理之后用 --behind-https。"
         )
+    if redirect_port is not None and (certificate is None or key is None):
+        raise RefusalError("--redirect-port 须与 --certificate、--key 同用;在反向代理之后由代理转到 https。")
     count = workers or max(os.cpu_count() or 1, 1)
     settings = Settings(
         hosts=Settings().hosts | {host} | set(name or ()),
@@ -62,6 +69,12 @@ def serve(
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MOST_DESCRIPTORS)), hard))
     shown = (name or [host])[0]
     progress(f"门户已启动:{'https' if is_https else 'http'}://{shown}:{port}/ (按 Ctrl+C 停止)")
+    if redirect_port is not None:
+        plain = uvicorn.Config(
+            ToHttps(settings.hosts, port), host=host, port=redirect_port, http=FirmProtocol, log_level="warning",
+            access_log=False, server_header=False, timeout_keep_alive=5, limit_concurrency=500, lifespan="off",
+        )  # fmt: skip
+        threading.Thread(target=uvicorn.Server(plain).run, name="to-https", daemon=True).start()
     uvicorn.run(
         create_app(portal), host=host, port=port, http=FirmProtocol, log_level="warning", access_log=False, server_header=False,
         date_header=True, ssl_certfile=certificate, ssl_keyfile=key, proxy_headers=behind_https, forwarded_allow_ips="127.0.0.1",
