@@ -66,9 +66,16 @@ def page(visit: Visit) -> Response:
 
 
 def _parts(trial: ParkTrial) -> list[dict[str, object]]:
-    """What the changes of the totals are made of, the largest first; parts without any effect are left out."""
+    """What the changes of the totals are made of, the largest first, with the names of products and areas; parts without any
+    effect are left out."""
     found = trial.parts.filter(trial.parts["points"].abs() > 0)
-    return found.sort(found["points"].abs(), descending=True).head(ROWS_SHOWN).to_dicts()
+    rows = found.sort(found["points"].abs(), descending=True).head(ROWS_SHOWN).to_dicts()
+    named = {row["product"]: row["product_name"] for row in trial.results.iter_rows(named=True)}
+    areas = {row["area"]: row["area_name"] for row in trial.results.iter_rows(named=True)}
+    return [
+        row | {"product": named.get(row["product"]) or row["product"], "area": areas.get(row["area"]) or row["area"]}
+        for row in rows
+    ]
 
 
 def _periods(visit: Visit) -> list[Period]:

@@ -261,4 +261,6 @@ def test_a_trial_is_marked_kept_for_its_maker_alone_and_says_why_where_there_is_
     assert office.upload(page, [("改.csv", b"unit")], page=page, fields=asked).status == 303
     text = settled(office, page, running)
     assert "试算 · 不保存 · 不发布" in text and "101.5000" in text and "+1.5000" in text and "经济区" not in text
+    parts = text.partition("变动由哪些指标带来")[2].partition("</table>")[0]
+    assert ">发展指数</td>" in parts and ">高新区</td>" in parts and ">index<" not in parts and ">LBGX<" not in parts
     assert "101.5000" not in other.get(page).text
