@@ -193,15 +193,18 @@ def lockouts(session: Session, now: datetime) -> list[Lockout]:
     return sorted(found, key=lambda one: (one.until, one.kind, one.name), reverse=True)
 
 
-def lift_lockout(session: Session, kind: str, name: str, *, now: datetime, actor: str) -> None:
-    """Let an account or address try again. Raises RefusalError where it is not locked."""
+def lift_lockout(session: Session, kind: str, name: str, *, reason: str, now: datetime, actor: str) -> None:
+    """Let an account or address try again. Raises RefusalError where it is not locked, or without a reason."""
+    if not reason.strip():
+        raise RefusalError("解除锁定须写明原因,如怎样确认是本人。")
     if not any((one.kind, one.name) == (kind, name) for one in lockouts(session, now)):
         raise RefusalError("没有这个锁定,或已到期。")
     column = SignInFailureRow.account if kind == "account" else SignInFailureRow.address
     session.execute(delete(SignInFailureRow).where(column == name))
     trail.append(
-        session, at=now, actor=actor, action="lockout_lifted", subject=f"access/{name}", payload={"kind": kind}
-    )
+        session, at=now, actor=actor, action="lockout_lifted", subject=f"access/{name}", reason=reason.strip()[:200],
+        payload={"kind": kind},
+    )  # fmt: skip
 
 
 def set_recovery_codes(session: Session, name: str, codes: Collection[str], *, now: datetime) -> None:

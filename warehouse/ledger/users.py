@@ -137,16 +137,28 @@ def require_another(session: Session, row: UserRow, what: str) -> None:
         raise RefusalError(f"{row.name} 是唯一在用的{ROLES[row.role]},须先登记另一位,再{what}。")
 
 
-def set_contact(session: Session, name: str, *, email: str, telephone: str, now: datetime, actor: str) -> User:
-    """Where mail and short messages for a person go; empty: nowhere. The trail says that it changed, not to what."""
+def set_contact(
+    session: Session, name: str, *, email: str, telephone: str, now: datetime, actor: str, reason: str = ""
+) -> User:
+    """Where mail and short messages for a person go; empty: nowhere. The trail says that it changed and why, not to what.
+
+    Raises RefusalError where an address or number on file is replaced or taken away without a reason: codes go there.
+    """
     row = session.get(UserRow, name)
     if row is None or row.disabled:
         raise RefusalError(
             f"用户“{name}”不存在或已停用。", command="现有账户见 ytb user list。", page="现有账户见“用户”页。"
         )
-    row.email, row.telephone = _email(email) or None, _telephone(telephone) or None
+    after = (_email(email) or None, _telephone(telephone) or None)
+    if not reason.strip() and any(
+        was and was != now_ for was, now_ in zip((row.email, row.telephone), after, strict=True)
+    ):
+        raise RefusalError("更改或删去已登记的邮箱、手机须写明原因:一次性代码和通知发到那里。")
+    row.email, row.telephone = after
     session.flush()
-    trail.append(session, at=now, actor=actor, action="contact_set", subject=f"user/{name}")
+    trail.append(
+        session, at=now, actor=actor, action="contact_set", subject=f"user/{name}", reason=reason.strip()[:200]
+    )
     return person_of(row)
 
 

@@ -78,10 +78,11 @@ def user_contact(
     name: str,
     email: Annotated[str, typer.Option(help="邮箱,空为不用")] = "",
     telephone: Annotated[str, typer.Option(help="手机,空为不用")] = "",
+    reason: Annotated[str, typer.Option(help="原因,记入留痕;更改已登记的须写")] = "",
 ) -> None:
     """更改用户的邮箱和手机(发通知用)。"""
     with CALL.office.ledger.write() as session:
-        users.set_contact(session, name, email=email, telephone=telephone, now=CALL.now, actor=CALL.who)
+        users.set_contact(session, name, email=email, telephone=telephone, now=CALL.now, actor=CALL.who, reason=reason)
     emit({"user": name, "email": email, "telephone": telephone}, f"已更改 {name} 的联系方式。")
 
 

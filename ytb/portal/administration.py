@@ -112,7 +112,7 @@ def contact(visit: Visit) -> Response:
     with visit.office.ledger.write() as session:
         set_contact(
             session, visit.request.path_params["name"], email=form.get("email"), telephone=form.get("telephone"),
-            now=visit.now, actor=visit.who.name,
+            now=visit.now, actor=visit.who.name, reason=form.get("reason"),
         )  # fmt: skip
     return pages.go("/users", "contact")
 
@@ -167,7 +167,7 @@ def lift_lockout(visit: Visit) -> Response:
     """Let somebody try again before the time is over."""
     kind, name = visit.form.get("kind"), visit.form.get("of")
     with visit.office.ledger.write() as session:
-        access.lift_lockout(session, kind, name, now=visit.now, actor=visit.who.name)
+        access.lift_lockout(session, kind, name, reason=visit.form.get("reason"), now=visit.now, actor=visit.who.name)
     return pages.go("/lockouts", "lifted")
 
 

@@ -91,7 +91,14 @@ def test_ways_to_reach_a_person_are_kept_and_nonsense_is_not(ledger: Ledger) -> 
     with ledger.write() as session:
         add_user(session, "wang", title="王", role="city", park="兰州市", email="w@x.gov.cn", now=NOW, actor="admin")
         assert user(session, "wang").email == "w@x.gov.cn"
-        changed = set_contact(session, "wang", email="", telephone="13800000000", now=NOW, actor="admin")
+        for email in ("", "other@x.gov.cn"):
+            with pytest.raises(RefusalError, match="须写明原因"):
+                set_contact(session, "wang", email=email, telephone="", now=NOW, actor="admin")
+        set_contact(
+            session, "wang", email="w@x.gov.cn", telephone="13900000000", now=NOW, actor="admin"
+        )  # one more needs none
+        reason = "换手机,不用邮箱"
+        changed = set_contact(session, "wang", email="", telephone="13800000000", now=NOW, actor="admin", reason=reason)
         assert (changed.email, changed.telephone) == ("", "13800000000")
     for email, telephone in (("a@b\nBcc: c@d.e", ""), ("a", ""), ("", "138x"), ("", "1\n2")):
         with pytest.raises(RefusalError, match="无效"), ledger.write() as session:

@@ -47,13 +47,17 @@ def test_a_lockout_is_seen_and_lifted_and_the_trail_says_by_whom(inst: Installat
         Browser(inst.app, client=f"10.1.0.{n}").sign_in(CLERK, "wrong")
     assert Browser(inst.app).sign_in(CLERK, PASSWORD).status == 422
     assert CLERK in guard.get("/lockouts").text
-    lifted = guard.post("/lockouts/lift", {"kind": "account", "of": CLERK}, page="/lockouts")
+    hasty = guard.post("/lockouts/lift", {"kind": "account", "of": CLERK, "reason": " "}, page="/lockouts")
+    assert hasty.status == 422 and "原因" in hasty.text and Browser(inst.app).sign_in(CLERK, PASSWORD).status == 422
+    asked = {"kind": "account", "of": CLERK, "reason": "本人来电,回拨核实"}
+    lifted = guard.post("/lockouts/lift", asked, page="/lockouts")
     assert lifted.location == "/lockouts?done=lifted"
     assert Browser(inst.app).sign_in(CLERK, PASSWORD).status == 303
-    assert guard.post("/lockouts/lift", {"kind": "account", "of": CLERK}, page="/lockouts").status == 422
+    assert guard.post("/lockouts/lift", asked, page="/lockouts").status == 422
     with inst.office.ledger.read() as session:
         last = trail.last_of(session, "lockout_lifted")
     assert last is not None and (last.actor, last.subject) == ("security_administrator", f"access/{CLERK}")
+    assert last.reason == "本人来电,回拨核实"
 
 
 def test_a_recovery_code_stands_in_once_for_the_authenticator(inst: Installation) -> None:
@@ -177,9 +181,14 @@ def test_where_messages_for_a_person_go_is_changed_and_the_trail_does_not_say_to
     assert guard.post(f"/users/{CLERK}/contact", fields, page="/users").location == "/users?done=contact"
     assert "li@x.gov.cn" in guard.get("/users").text
     assert guard.post(f"/users/{CLERK}/contact", {"email": "x"}, page="/users").status == 422
+    other = {"email": "elsewhere@x.gov.cn", "telephone": "13800000000"}
+    hasty = guard.post(f"/users/{CLERK}/contact", other, page="/users")
+    assert hasty.status == 422 and "须写明原因" in hasty.text
+    assert guard.post(f"/users/{CLERK}/contact", other | {"reason": "换单位邮箱"}, page="/users").status == 303
     with inst.office.ledger.read() as session:
         last = trail.last_of(session, "contact_set")
     assert last is not None and last.subject == f"user/{CLERK}" and not last.payload
+    assert last.reason == "换单位邮箱"
 
 
 def test_a_code_that_nobody_used_in_a_fortnight_lets_nobody_in_and_a_reset_ends_the_keys_of_programs(
