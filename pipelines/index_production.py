@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.index_values import index_values
+from pipelines.index_zeros import with_zeros
 from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.index.cells import coverage_cells, score_cells
 from pipelines.methods.index.chain_uncertainty import interval_cells
@@ -50,6 +51,7 @@ def index_chains(population: Population, programme: Programme, period: Period) -
     chosen = areas_present(population.of(period), programme)
     chosen += [a.code for a in areas.values() if a.is_sub_park and a.zone in chosen]
     values, parts = index_values(population, system, areas, chosen, period.year)
+    values = with_zeros(values, population, system, areas, chosen, period.year)
     return IndexChains(_chains(values, system, areas), system, areas, parts, values)
 
 

@@ -6,6 +6,7 @@ Source: ``tables/monitoring.toml``; the same-unit rule and its coverage of surve
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import polars as pl
@@ -19,6 +20,7 @@ from schemas.expression import expand, operands, parse
 from schemas.marts import row_key
 from schemas.model import PublicationTable
 from schemas.period_data import PeriodData
+from schemas.structural_zeros import NON_RESPONSE
 
 NOT_COMPUTABLE: Final = "分子或分母未报,或分母为零"
 EARLIER: Final = "@earlier"
@@ -40,19 +42,23 @@ def ratio_product(
     """Cells and parts of one table of ratios: the value, last year's on its own common units, and the change.
 
     ``estimated``: as ``monitoring_terms.estimated_cells``; a ratio over a level that is withheld is withheld. ``silent``: as
-    ``monitoring_terms.silent_cells``; a ratio says who is missing from it, and that units without both sides are left out. A ratio whose common units hold less than ``coverage_minimum`` of the denominator is not published.
+    ``monitoring_terms.silent_cells``; a ratio says who is missing from it, and that answering units without both sides are left out:
+    silence, which is said already, is no second reason. A ratio whose common units hold less than ``coverage_minimum`` of the denominator is not published.
     """
     cells, parts = [], []
+    heard = _heard(data)
     for rows in dict.fromkeys(_rows(table, column) for column in table.columns):
         columns = [c for c in table.columns if _rows(table, c) == rows]
         nodes = {str(c["indicator"]): str(c["formula"]) for c in columns}
         nodes |= {f"{c['indicator']}{EARLIER}": str(c.get("earlier") or f"yoy({c['formula']})") for c in columns}
         found = area_figures(nodes, data, areas, chosen, rows, env)
+        among = found if heard is None else area_figures(nodes, heard, areas, chosen, rows, env)
         for column in columns:
             codes = {c for c, _ in _operands(str(column["formula"]), env)}
             own = _cells(
                 column,
                 found,
+                among.coverage,
                 str(data.period),
                 coverage_minimum,
                 _estimates_of(estimated, codes),
@@ -61,6 +67,18 @@ def ratio_product(
             cells.append(own)
             parts.append(_parts(own, str(column["indicator"]), found))
     return pl.concat(cells), pl.concat(parts)
+
+
+def _heard(data: PeriodData) -> PeriodData | None:
+    """The observations of the units that answered; None where all did."""
+    rosters = {
+        name: frame.filter(~pl.col("answer_status").is_in(NON_RESPONSE).fill_null(False))
+        if "answer_status" in frame.columns
+        else frame
+        for name, frame in data.rosters.items()
+    }
+    same = all(rosters[name].height == frame.height for name, frame in data.rosters.items())
+    return None if same else replace(data, rosters=rosters)
 
 
 def _operands(text: str, env: Environment) -> frozenset[tuple[str, str]]:
@@ -86,6 +104,7 @@ def _rows(table: PublicationTable, column: Mapping[str, Any]) -> tuple[str, ...]
 def _cells(
     column: Mapping[str, Any],
     found: AreaFigures,
+    heard: pl.DataFrame,
     period: str,
     coverage_minimum: float,
     estimated: pl.DataFrame,
@@ -98,6 +117,10 @@ def _cells(
     )
     rows = found.values.select(*KEYS, pl.col(code).alias("now"), pl.col(earlier).alias("then"))
     rows = rows.join(shares, on=KEYS, how="left", maintain_order="left")
+    among = heard.select(
+        *KEYS, *(pl.col(c).fill_null(1.0).alias(f"{s}_heard") for c, s in ((code, "share"), (earlier, "share_earlier")))
+    )
+    rows = rows.join(among, on=KEYS, how="left", maintain_order="left")
     rows = rows.join(estimated, on=KEYS, how="left", maintain_order="left").with_columns(
         pl.col("plain").fill_null("P"), pl.col("withheld").fill_null(False)
     )
@@ -137,9 +160,9 @@ def _cells(
 
 
 def _note(sides: Sequence[str]) -> pl.Expr:
-    """Who is missing from a ratio, and that it is not the quotient of the totals beside it."""
+    """Who is missing from a ratio, and that it is not the quotient of the totals beside it, for units that answered have one side only."""
     missing = pl.when(pl.col("silent") > 0).then(pl.format(SILENT, "silent"))
-    apart = pl.when(pl.any_horizontal(pl.col(s) < WHOLE for s in sides)).then(pl.lit(ONLY_BOTH))
+    apart = pl.when(pl.any_horizontal(pl.col(f"{s}_heard") < WHOLE for s in sides)).then(pl.lit(ONLY_BOTH))
     return pl.concat_str(missing, apart, separator="。", ignore_nulls=True)
 
 

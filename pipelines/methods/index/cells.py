@@ -48,6 +48,7 @@ STATE_NOTES: Final[dict[ChainState, str]] = {
     ChainState.CARRIED: "本年缺数,结转上年值,增速按 0 计。",
     ChainState.LEFT: "连续缺数,退出链,权重在维度内其余指标间按比例分配。",
 }
+STRUCTURAL_ZEROS: Final = "含按零计的企业:没有该项活动、表中不问的,不是缺报。"
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,8 @@ def _indicator_scores(
     indicator, year, step = system.indicators[k], chain.years[t], chain.links[k][t]
     row = IndexRow(chain.area, name, year, indicator.id, indicator.name)
     note = _state_note(chain, indicator, k, t)
+    if step.now is not None and step.state is not ChainState.CARRIED and (indicator.id, year) in chain.zeros:
+        note = " ".join(filter(None, (note, STRUCTURAL_ZEROS)))
     status = ESTIMATED if step.state is ChainState.CARRIED else chain.statuses.get((indicator.id, year), NORMAL)
     more = {"formula": indicator.formula}
     missing = "Z" if step.state is ChainState.REFUSED else "M"

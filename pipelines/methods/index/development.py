@@ -33,8 +33,9 @@ VALUE_COLUMNS: Final[dict[str, pl.DataType]] = {
     "contributors": pl.Int64(),  # units with a non-zero numerator; null where nobody counted
     "coverage": pl.Float64(),  # share of the denominator held by units reporting both sides; null: not applicable
     "status": pl.String(),  # A, E or P as in the marts
+    "zeros": pl.Boolean(),  # whether units count as zero that the forms do not ask (structural zeros)
 }
-OPTIONAL: Final = {"contributors": None, "coverage": None, "status": "A"}
+OPTIONAL: Final = {"contributors": None, "coverage": None, "status": "A", "zeros": False}
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class AreaChain:
     refused: Mapping[str, str] = field(default_factory=dict)
     withheld: Mapping[tuple[str, int], str] = field(default_factory=dict)
     statuses: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    zeros: frozenset[tuple[str, int]] = frozenset()  # indicator, year whose value rests on structural zeros
     spliced: str = ""
 
     def state(self, indicator: int, year: int) -> ChainState:
@@ -215,6 +217,7 @@ def _area_chain(
         refused={i.id: refused[area, i.id] for i in system.indicators if (area, i.id) in refused},
         withheld=withheld,
         statuses={(i, y): s for i, y, s in table.select("indicator", "year", "status").iter_rows()},
+        zeros=frozenset(table.filter(pl.col("zeros").fill_null(False)).select("indicator", "year").iter_rows()),
         spliced=parent.area if parent is not None and start >= parent.start else "",
     )
 

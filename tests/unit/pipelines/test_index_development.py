@@ -100,6 +100,19 @@ def test_one_missing_year_is_carried_flagged_and_caught_up() -> None:
     assert "结转" in cells.filter(row_key="LB|2016|A1|value")["note"].item()
 
 
+def test_a_value_with_structural_zeros_says_so_and_only_that_one() -> None:
+    values = table({"A1": [1, 2, None], "A2": [1, 1, 1], "B1": [1, 1, 1], "B2": [1, 1, 1]})
+    marked = values.with_columns(zeros=(pl.col("indicator") == "A1") & (pl.col("year") > 2014))
+    cells = score_cells(development_chains(marked, four()), four(), {})
+    said = cells.filter(pl.col("note").str.contains("按零计的企业"))["row_key"].to_list()
+    assert said == ["LB|2015|A1|index", "LB|2015|A1|value"]  # 2016 is carried, whoever answered then
+    assert (
+        score_cells(development_chains(values, four()), four(), {})
+        .filter(pl.col("note").str.contains("按零计"))
+        .is_empty()
+    )
+
+
 def test_a_dimension_below_sixty_percent_is_withheld_and_so_is_a_total_below_eighty() -> None:
     # A1 (3 of 4 in D1) leaves in 2017: D1 has 25 %, the total 7 of 10 = 70 %
     values = table({"A1": [1, 2, None, None], "A2": [1] * 4, "B1": [1] * 4, "B2": [1] * 4})

@@ -340,7 +340,9 @@ def test_a_ratio_says_who_is_missing_and_that_it_runs_over_common_units() -> Non
     made = monitoring_figures(MonitoringRound(quarter("2016-Q1", rows)), PARK_PROGRAMME)
     own, silent = (cell(made, area, "M02.profit", "ratio") for area in ("LBXQ", "LBGX"))
     assert (own["value"], own["note"]) == (7.5, "只含分子、分母都有数的单位")  # 30 of 400, not of 450
-    assert (silent["value"], silent["note"]) == (10.0, "未含1个未报单位。只含分子、分母都有数的单位")
+    assert (silent["value"], silent["note"]) == (10.0, "未含1个未报单位")  # the only reason is said once
+    both = cell(made, "LBSYQ", "M02.profit", "ratio")
+    assert both["note"] == "未含1个未报单位。只含分子、分母都有数的单位"  # c of the other park answered without F13
 
 
 def test_a_blank_that_an_answering_unit_left_is_no_silence() -> None:

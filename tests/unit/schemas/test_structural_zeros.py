@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
+from pipelines.index_zeros import resting_on_zeros
+from pipelines.methods.areas import areas_of
 from schemas.catalog import programme
 from schemas.environment import environment_for
 from schemas.period import Period
@@ -53,6 +57,19 @@ def test_a_lagged_figure_follows_the_condition_of_its_own_period() -> None:
 def test_a_reported_figure_is_never_touched() -> None:
     reported = UNITS.with_columns(R04=pl.Series([1, 2, 3, 4, 5]))
     assert structural_zeros(reported, ENV)["R04"].to_list() == [1, 2, 3, 4, 5]
+
+
+def test_an_indicator_rests_on_structural_zeros_where_its_figures_do() -> None:
+    areas = areas_of(programme("park").codelists["parks"].valid(date(2025, 12, 31)))
+    frame = UNITS.with_columns(
+        park=pl.Series(["LBGX", "LBXQ", "LBGX", "LBGX", "LBGX"]), unit_id=pl.Series(list("abcde"))
+    )
+    asked = PeriodData(Period.parse("2025"), {"enterprise": frame}, pl.DataFrame(schema={"park": pl.String}))
+    formulas = {"rd": "SUM(R04)/SUM(F01)*100", "output": "SUM(O01)/SUM(P02)", "rd_cost": "SUM(F07)/SUM(F01)"}
+    found = resting_on_zeros(asked, with_structural_zeros(asked, ENV), formulas, areas, ["LBGX", "LBXQ", "LBSYQ"], ENV)
+    told = {(area, name) for area, name, zeros in found.iter_rows() if zeros}
+    # the trader b (LBXQ) has no R&D; b and c are no industrial units; of cost everybody is asked
+    assert told == {("LBXQ", "rd"), ("LBSYQ", "rd"), ("LBXQ", "output"), ("LBGX", "output"), ("LBSYQ", "output")}
 
 
 def test_the_share_of_rd_counts_traders_in_the_denominator() -> None:
