@@ -28,6 +28,7 @@ from warehouse.ledger.queries import open_queries
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.states import State
 from ytb.portal.figures_shown import figures
+from ytb.portal.long_names import long_name, with_repeats_shortened
 from ytb.portal.people import People, person, person_with_place
 from ytb.portal.route import menu_of
 from ytb.portal.stacking import stacked
@@ -189,6 +190,7 @@ def environment() -> Environment:
         "person": person,
         "person_with_place": person_with_place,
         "stacked": stacked,
+        "long": long_name,
         "path": lambda text: quote(str(text), safe=""),
     }
     made.globals |= {
@@ -246,7 +248,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **data: Any) -> HTML
         "who_is": People(visit.office.ledger),
     }
     text = environment().get_template(f"{template}.html.j2").render({**shared, **data})
-    return HTMLResponse(text, status_code=422 if visit.error and status == 200 else status)
+    return HTMLResponse(with_repeats_shortened(text), status_code=422 if visit.error and status == 200 else status)
 
 
 def most_rows(visit: Visit, first: int) -> int:
