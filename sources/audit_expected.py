@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import polars as pl
 
@@ -68,8 +69,13 @@ def with_expected(message: str, told: str) -> str:
     """The sentence of a rule with what it expects between what is wrong and what to do."""
     if not told:
         return f"{message}。"
-    problem, remedy = problem_and_remedy(message)
+    problem, remedy = _parted(message)
     return f"{problem},{told};{remedy}。" if remedy else f"{problem},{told}。"
+
+
+@lru_cache(maxsize=1024)
+def _parted(message: str) -> tuple[str, str]:
+    return problem_and_remedy(message)  # the same sentence for every row of a rule
 
 
 def _figure(value: object) -> str:
