@@ -248,7 +248,7 @@ def test_the_choices_in_words_carry_no_figure() -> None:
     of = (PROGRAMME, observations, findings, YEAR, "LBGX")
     (text,) = proposal_texts(choices_to_look_at(*of, []), EDITION).values()
     assert text == (
-        "改动最少的可能有 2 种,请逐一对照原始资料:1. “所得税费用(F14)”;2. “净利润(F15)”。系统不改数,也不给出数值。"
+        "改动最少的可能有 2 种,请逐一对照原始资料:1. “所得税费用(F14)”;2. “净利润(F15)”。系统不改数,也不断定错在哪一格。"
     )
 
 
