@@ -218,5 +218,7 @@ def proposal_texts(made: Iterable[ProposedValue], edition: Edition) -> dict[tupl
     texts = {key: f"建议核对:{';'.join(said)}。系统不改数,以原始资料为准。" for key, said in by_finding.items()}
     for key, kinds in choices.items():
         parts = [f"{n}. {'与'.join(cells)}" for n, cells in enumerate(kinds.values(), start=1)]
-        texts[key] = f"改动最少的可能有 {len(parts)} 种,请逐一对照原始资料:{';'.join(parts)}。系统不改数,也不断定错在哪一格。"
+        texts[key] = (
+            f"改动最少的可能有 {len(parts)} 种,请逐一对照原始资料:{';'.join(parts)}。系统不改数,也不断定错在哪一格。"
+        )
     return texts
