@@ -20,10 +20,11 @@ CHOICES: Final = ("table", "area", "breakdown", "indicator", "measure")
 TITLES: Final = {"table": "表", "area": "区域", "breakdown": "分组", "indicator": "指标", "measure": "口径"}
 MIXED: Final = ("area", "indicator")
 """What may be shown all at once; several tables, groupings or measures beside each other would mix units."""
+SIZE: Final = "[roles] size"  # stands for the indicator the programme measures size by
 FIRST: Final[Mapping[str, Sequence[str]]] = {
     "table": ("parks",),
     "breakdown": ("total",),
-    "indicator": (INDEX_TOTAL, TOTAL, "F01", "units"),
+    "indicator": (INDEX_TOTAL, TOTAL, SIZE, "units"),
     "measure": ("growth_restated", "level", "response_rate", "index", "score", "total", "completion", "share", "value"),
 }
 BOUNDS: Final = {
@@ -76,7 +77,7 @@ def mart_view(
         elif wants and wants in dict(options):
             chosen = wants
         else:
-            chosen = _first(name, [code for code, _ in options], rows, by_indicator)
+            chosen = _first(name, [code for code, _ in options], rows, by_indicator, ordering)
         if chosen != ALL:
             rows = rows.filter(pl.col(name) == chosen)
         choices.append(Choice(name, TITLES[name], options, chosen, name in MIXED and len(options) > 1))
@@ -96,7 +97,7 @@ def _options(rows: pl.DataFrame, name: str, ordering: Ordering) -> list[tuple[st
     return sorted(named.items(), key=lambda pair: ordering.rank(name, pair[0]))
 
 
-def _first(name: str, codes: Sequence[str], rows: pl.DataFrame, by_indicator: bool) -> str:
+def _first(name: str, codes: Sequence[str], rows: pl.DataFrame, by_indicator: bool, ordering: Ordering) -> str:
     """What is shown at first: all areas (or all indicators of the area with most figures); else what readers look for
     first; else the first of all."""
     if name == ("indicator" if by_indicator else "area") and len(codes) > 1:
@@ -104,7 +105,7 @@ def _first(name: str, codes: Sequence[str], rows: pl.DataFrame, by_indicator: bo
     if name == "area" and codes:
         count = dict(rows.filter(pl.col("value").is_not_null())["area"].value_counts().iter_rows())
         return max(codes, key=lambda code: count.get(code, 0))
-    for code in FIRST.get(name, ()):
+    for code in (ordering.roles.size if one == SIZE else one for one in FIRST.get(name, ())):
         if code in codes:
             return code
     return codes[0] if codes else ALL

@@ -14,6 +14,7 @@ from schemas.errors import DefinitionError
 from schemas.marts import MARTS
 from schemas.model import Edition, Programme, PublicationTable
 from schemas.period import Period
+from schemas.roles import Roles, roles_of
 
 DIMENSIONS: Final = ("table", "period", "area", "breakdown", "category", "indicator", "measure")
 TOTAL: Final = "T"
@@ -54,6 +55,7 @@ class Ordering:
     labels: Mapping[str, Mapping[str, str]]
     depths: Mapping[str, int] = field(default_factory=dict)  # indicator → indent below the item it belongs to
     table_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # table → what its definition says of it
+    roles: Roles = field(default_factory=Roles)  # of the newest edition: what readers look for first
 
     def rank(self, dimension: str, code: str) -> Rank:
         """Sort key of ``code``: known codes in their order, then the others by natural order."""
@@ -106,6 +108,7 @@ def ordering_of(programme: Programme) -> Ordering:
         labels={"table": titles, "breakdown": dict(spec["label"]["breakdown"])},
         depths=depths,
         table_notes=notes,
+        roles=roles_of(list(programme.editions.values())[-1]),
     )
 
 

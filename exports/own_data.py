@@ -16,9 +16,10 @@ import polars as pl
 
 from exports.safe_text import safe_csv
 from exports.writer import Book, Sheet, Style
+from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.model import Edition, Form, FormKind
-from schemas.national import CREDIT_CODE, NAME, NationalColumn, NationalLayout
+from schemas.national import NationalColumn, NationalLayout
 from schemas.observations import ENTERPRISE_ROSTER
 from schemas.period import Period
 
@@ -43,10 +44,10 @@ class OwnPeriod:
 
     def names(self) -> dict[str, str]:
         """Unit → name as filed."""
-        basic = self.frames.get("basic")
-        if basic is None or NAME not in basic.columns:
+        basic = self.frames.get(reserved.BASIC)
+        if basic is None or reserved.NAME not in basic.columns:
             return {}
-        return dict(basic.select("unit_id", NAME).drop_nulls().iter_rows())
+        return dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
 
 
 @dataclass(frozen=True)
@@ -227,10 +228,10 @@ def national_book(one: OwnPeriod, layout: NationalLayout, title: str) -> bytes:
 
 def _with_unit(columns: Sequence[NationalColumn]) -> list[NationalColumn]:
     """Columns behind credit code and name, which every form of the layout starts with."""
-    own = [c for c in columns if c.source not in (CREDIT_CODE, NAME)]
+    own = [c for c in columns if c.source not in (reserved.UNIT, reserved.NAME)]
     lead = [
-        NationalColumn("", "统一社会信用代码", "", CREDIT_CODE, ""),
-        NationalColumn("", "单位详细名称", "", NAME, ""),
+        NationalColumn("", "统一社会信用代码", "", reserved.UNIT, ""),
+        NationalColumn("", "单位详细名称", "", reserved.NAME, ""),
     ]
     return [*lead, *own]
 
@@ -243,9 +244,9 @@ def _wide(one: OwnPeriod) -> pl.DataFrame:
         frame = one.frames[form.code].unique("unit_id", keep="first")
         own = [c for c in frame.columns if c not in _KEYS and not c.endswith("_yoy") and c not in wide.columns]
         wide = wide.join(frame.select("unit_id", *own), on="unit_id", how="full", coalesce=True)
-    if CREDIT_CODE not in wide.columns:
-        wide = wide.with_columns(pl.lit(None, pl.String).alias(CREDIT_CODE))
-    return wide.with_columns(pl.coalesce(CREDIT_CODE, "unit_id").alias(CREDIT_CODE)).sort("unit_id")
+    if reserved.UNIT not in wide.columns:
+        wide = wide.with_columns(pl.lit(None, pl.String).alias(reserved.UNIT))
+    return wide.with_columns(pl.coalesce(reserved.UNIT, "unit_id").alias(reserved.UNIT)).sort("unit_id")
 
 
 def _notes(sheet: Sheet, one: OwnPeriod, layout: NationalLayout, title: str) -> None:

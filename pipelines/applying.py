@@ -11,18 +11,18 @@ from datetime import date, datetime
 
 from pipelines.intake import Office
 from pipelines.register_values import RegisterValues, period_of
+from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.model import Edition, Programme
+from schemas.roles import roles_of
 from sources.evidence import inspect_evidence
 from sources.pool import Pool
 from warehouse.ledger.applications import Application, NewApplication, apply_to_register
 from warehouse.ledger.columns import SHANGHAI
-from warehouse.ledger.register import NAME, park_of
+from warehouse.ledger.register import park_of
 from warehouse.ledger.restructurings import RESTRUCTURING_KINDS
 
 MOST_PAPERS = 10
-CAN_BE_ASKED = (NAME, "B06", "B07", "B08", "B09", "B12")
-"""What a park states of an enterprise when it applies; the other codes of the basic form come with the forms."""
 
 
 def apply_for(
@@ -69,6 +69,11 @@ def _require_own(asked: NewApplication, of_park: str, now_in: str | None, others
 def edition_of(programme: Programme, day: date) -> Edition:
     """The edition by which an application of a day is written."""
     return programme.edition_for(period_of(day))
+
+
+def stated_of(programme: Programme, day: date) -> tuple[str, ...]:
+    """Codes of what a park states of an enterprise when it applies, the name first; the others come with the forms."""
+    return tuple(dict.fromkeys((reserved.NAME, *roles_of(edition_of(programme, day)).stated)))
 
 
 def require_attributes(programme: Programme, attributes: Mapping[str, str | None], day: date) -> dict[str, str | None]:

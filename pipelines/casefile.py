@@ -17,6 +17,7 @@ from pipelines.intake import Office
 from pipelines.matters import Matters, broad_codes
 from pipelines.methods.signs import Sign
 from pipelines.operands import History
+from schemas import reserved
 from schemas.model import Edition, FormKind
 from schemas.period import Period
 from schemas.period_data import PARK
@@ -118,7 +119,7 @@ def unit_history(office: Office, unit_id: str, found: Submission) -> UnitHistory
             standing = history.standing(period).get(park)
             sources[period] = (standing.number if standing else "", park)
     codes = [c for c in edition.indicators if any(row.get(c) is not None for row in rows.values())]
-    name = next((str(row["B02"]) for row in reversed(rows.values()) if row.get("B02")), "")
+    name = next((str(row[reserved.NAME]) for row in reversed(rows.values()) if row.get(reserved.NAME)), "")
     values = {c: {p: row.get(c) for p, row in rows.items()} for c in codes}
     return UnitHistory(unit_id, name, list(rows), sources, values)
 
@@ -175,7 +176,7 @@ def on_site(matters: Matters, edition: Edition, park: str, signs: Sequence[Sign]
         own = sorted(cells.get(unit, {}).values(), key=lambda c: (-(c["effect"] or 0.0), c["code"]))[:CELLS_OF_A_UNIT]
         codes = [*(c["code"] for c in own), *(s.code for s in by_unit.get(unit, ()))]
         forms = list(dict.fromkeys(edition.indicators[c].form for c in codes if c in edition.indicators))
-        papers = [paper for form in forms or ["basic"] for paper in evidence()[form]]
+        papers = [paper for form in forms or [reserved.BASIC] for paper in evidence()[form]]
         found.append(
             OnSiteUnit(
                 unit, unit in missing, effects.get(unit), own, list(dict.fromkeys(papers)), by_unit.get(unit, [])

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pipelines.checking import register_of
 from pipelines.intake import Office
 from pipelines.operands import History
+from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.period import Period
 from warehouse.ledger.answers import ANSWER_STATUSES, answer_statuses
@@ -22,8 +23,6 @@ from warehouse.ledger.periods import Round, round_of
 from warehouse.ledger.return_models import ReturnState
 from warehouse.ledger.users import User
 
-CONTACT = "B30"
-"""The form's code for the person in charge of statistics and how to reach them, for use inside the office only."""
 MISSING, FILED, FILED_FAULTY, EXCUSED = "missing", "filed", "filed_faulty", "excused"
 STANDINGS = {
     MISSING: "未交",
@@ -106,9 +105,9 @@ def _contacts(history: History, session: Session, park: str, period: Period) -> 
     known: dict[str, str] = {}
     for earlier in history.earlier_periods(period, park)[:1]:
         submission = history.standing(earlier).get(park)
-        basic = history.observations(submission).frames.get("basic") if submission else None
-        if basic is not None and CONTACT in basic.columns:
-            known |= dict(basic.select("unit_id", CONTACT).drop_nulls().iter_rows())
+        basic = history.observations(submission).frames.get(reserved.BASIC) if submission else None
+        if basic is not None and reserved.CONTACT in basic.columns:
+            known |= dict(basic.select("unit_id", reserved.CONTACT).drop_nulls().iter_rows())
     return known | last_contacts(session, park)
 
 

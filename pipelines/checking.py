@@ -12,6 +12,7 @@ import polars as pl
 
 from pipelines.naming_slips import with_slips_named
 from pipelines.operands import History, operands_for
+from schemas import reserved
 from schemas.catalog import is_as_loaded
 from schemas.errors import StorageError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
@@ -192,7 +193,7 @@ def register_of(history: History, period: Period, park: str) -> pl.DataFrame:
     )
     # 0 and 1 come from an earlier check of the same round; they do not explain an absence.
     statuses = statuses.filter(~pl.col("answer_status").is_in(["0", "1"]))
-    name = pl.col("B02") if "B02" in units.columns else pl.lit(None, dtype=pl.String)
+    name = pl.col(reserved.NAME) if reserved.NAME in units.columns else pl.lit(None, dtype=pl.String)
     return units.with_columns(name=name).join(statuses, on="unit_id", how="left")
 
 
@@ -303,7 +304,9 @@ def tally(checked: Checked) -> dict[str, int]:
     """Units, filled cells, hard and soft findings, normalised cells."""
     frames = checked.observations.frames.values()
     return {
-        "units": checked.observations.frames["basic"].height if "basic" in checked.observations.frames else 0,
+        "units": checked.observations.frames[reserved.BASIC].height
+        if reserved.BASIC in checked.observations.frames
+        else 0,
         "cells": sum(f.height * f.width - sum(f.null_count().row(0)) for f in frames if f.height),
         "hard": checked.findings.filter(BLOCKING).height,
         "soft": checked.findings.filter(NEEDS_EXPLANATION).height,

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from pipelines.checking import IncomingBook, named_apart, read_books, register_of
 from pipelines.intake import COLLATED, Office, Outcome, attributed, carry_on, require_open, take_in
 from pipelines.operands import History
+from schemas import reserved
 from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import as_findings
 from schemas.model import Edition
@@ -199,8 +200,8 @@ def _units_in(books: SortedBooks) -> dict[str, str | None]:
         for frame in reading.observations.frames.values():
             for unit in frame["unit_id"]:
                 found.setdefault(unit, None)
-            if "B02" in frame.columns:
-                found |= dict(frame.select("unit_id", "B02").iter_rows())
+            if reserved.NAME in frame.columns:
+                found |= dict(frame.select("unit_id", reserved.NAME).iter_rows())
     return {unit: name for unit, name in found.items() if unit is not None}
 
 
@@ -250,7 +251,7 @@ def _told(
     there = _units_in(books)
     missing = listed.filter(pl.col("answer_status").is_null() & ~pl.col("unit_id").is_in(list(there)))
     belongs = dict(whole.select("unit_id", "park").iter_rows())
-    names = dict(whole.select("unit_id", "B02").iter_rows()) if "B02" in whole.columns else {}
+    names = dict(whole.select("unit_id", reserved.NAME).iter_rows()) if reserved.NAME in whole.columns else {}
     earlier = _earlier_files(before, found)
     rows: list[dict[str, object]] = []
     for r in books.readings:

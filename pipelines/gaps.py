@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from pipelines.office import Office, observations_of
+from schemas import reserved
 from schemas.catalog import edition_for_filer
 from schemas.errors import RefusalError
 from schemas.model import Form, FormKind
@@ -120,7 +121,7 @@ def _absent(
     status = dict(
         answer_statuses(session, found.period, register["unit_id"].to_list()).select("unit_id", "status").iter_rows()
     )
-    names = dict(register.select("unit_id", "B02").iter_rows()) if "B02" in register.columns else {}
+    names = dict(register.select("unit_id", reserved.NAME).iter_rows()) if reserved.NAME in register.columns else {}
     owing = [unit for unit in register["unit_id"].sort() if status.get(unit) not in NOT_OWING]
     frames = observations.frames.values() if observations else ()
     there = {unit for frame in frames if "unit_id" in frame.columns for unit in frame["unit_id"].drop_nulls()}

@@ -12,6 +12,7 @@ import polars as pl
 
 from pipelines.intake import Office, findings_of, observations_of, weak_among
 from pipelines.proposing import proposal_texts
+from schemas import reserved
 from schemas.errors import RefusalError, StatisticsError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.model import Programme
@@ -40,7 +41,7 @@ def marked_books(office: Office, found: Submission) -> dict[str, bytes]:
         register = register_as_of(session, found.period.end, park=found.park)
         proposed = proposed_values_of(session, found.number)
     # An enterprise that is not in the files is called what the register calls it.
-    names = names_in({"basic": register}) | _unit_names(office, found)
+    names = names_in({reserved.BASIC: register}) | _unit_names(office, found)
     texts = proposal_texts(proposed, office.programme.edition_for(found.period))
     books: dict[str, bytes] = {}
     of_all = pl.col("file").is_null()
@@ -146,7 +147,7 @@ def _unit_names(office: Office, found: Submission) -> dict[str, str]:
 
 def names_in(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
     """Unit → name as the basic form states it."""
-    basic = frames.get("basic")
-    if basic is None or "B02" not in basic.columns:
+    basic = frames.get(reserved.BASIC)
+    if basic is None or reserved.NAME not in basic.columns:
         return {}
-    return dict(basic.select("unit_id", "B02").drop_nulls().iter_rows())
+    return dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.history_cells import HistoryCell, Understood
+from schemas import reserved
 from schemas.findings import as_findings
 from schemas.model import Edition, FormKind, Programme
 from schemas.observations import CELL_MAP_COLUMNS, KEY_COLUMNS, Observations
@@ -129,7 +130,7 @@ def _keys(edition: Edition, code: str, cell: HistoryCell) -> Mapping[str, object
     """What identifies a row, as figures of the form where it asks for them."""
     form = edition.forms[code]
     if form.kind is FormKind.CONTEXT:
-        return {"Y01": cell.park, "Y02": cell.period.year}
+        return {reserved.AREA: cell.park, reserved.YEAR: cell.period.year}
     own = {i.code for i in form.indicators}
     return dict(zip(form.key, cell.unit_id.split("|"), strict=False)) if form.key and set(form.key) <= own else {}
 

@@ -27,6 +27,7 @@ from pipelines.methods.index.parts import DENOMINATOR, NUMERATOR, ratio_parts, w
 from pipelines.methods.index.score_tables import frame_of
 from pipelines.population import Population
 from pipelines.weights import weighted
+from schemas import reserved
 from schemas.environment import environment_for
 from schemas.errors import RefusalError
 from schemas.model import IndexIndicator
@@ -39,7 +40,6 @@ from warehouse.ledger.releases import current_release
 
 CLOSE: Final = 1e-9
 PROVINCE: Final = ("province_statistician", "analyst")
-NAME: Final = "B02"
 KINDS: Final = {(True, True): "留存", (False, True): "新进", (True, False): "退出"}
 
 UNIT_COLUMNS: Final = dict.fromkeys(("area", "indicator", "indicator_name", "unit_id", "unit_name", "kind"), pl.String) | dict.fromkeys(
@@ -159,7 +159,11 @@ def _year(population: Population, index: IndexChains, area: str, chosen: Sequenc
     roster = spread.rosters[ENTERPRISE]
     marks = [c for c in ("imputed", "weight") if c in roster.columns]
     put_in = roster.filter(pl.any_horizontal([pl.col(c) != (1.0 if c == "weight" else False) for c in marks])) if marks else roster.clear()  # fmt: skip
-    names = dict(roster.select("unit_id", NAME).drop_nulls().iter_rows()) if NAME in roster.columns else {}
+    names = (
+        dict(roster.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+        if reserved.NAME in roster.columns
+        else {}
+    )
     row = whole.row(0, named=True) if whole.height else {}
     return _Year(
         pieces,

@@ -21,6 +21,7 @@ from pipelines.methods.index.parts import (
 )
 from pipelines.population import Population
 from pipelines.weights import weighted
+from schemas import reserved
 from schemas.marts import PART_COLUMNS
 from schemas.model import IndexSystem
 from schemas.period import Period
@@ -204,12 +205,12 @@ def _prices(
     series = sorted({i.deflator for i in system.indicators if i.deflator})
     frames = [
         c.select(
-            area="Y01",
-            year=pl.col("Y02").cast(pl.Int64),
+            area=reserved.AREA,
+            year=pl.col(reserved.YEAR).cast(pl.Int64),
             **{s: pl.col(s).cast(pl.Float64) for s in series if s in c.columns},
         )
         for c in context
-        if c.height and "Y01" in c.columns
+        if c.height and reserved.AREA in c.columns
     ]
     empty = pl.DataFrame(schema={"area": pl.String, "year": pl.Int64, "series": pl.String, "value": pl.Float64})
     if not frames:

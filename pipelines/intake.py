@@ -15,6 +15,7 @@ from pipelines.gaps import gap_of, lacks_statement
 from pipelines.office import Office, findings_of, observations_of
 from pipelines.operands import History
 from pipelines.proposing import choices_to_look_at, proposed_values
+from schemas import reserved
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError, SubmissionError
 from schemas.findings import NEEDS_EXPLANATION
@@ -263,9 +264,9 @@ def without_units(observations: Observations, units: Sequence[str]) -> Observati
 def _answers(
     session: object, checked: Checked, left_out: Sequence[str], found: Submission, now: datetime, actor: str
 ) -> None:
-    if checked.period is None or "basic" not in checked.observations.frames:
+    if checked.period is None or reserved.BASIC not in checked.observations.frames:
         return
-    units = checked.observations.frames["basic"]["unit_id"].drop_nulls().unique(maintain_order=True)
+    units = checked.observations.frames[reserved.BASIC]["unit_id"].drop_nulls().unique(maintain_order=True)
     entries = [
         AnswerStatus(unit, found.park, 1 if unit in left_out or checked.blocking(left_out) else 0, found.number)
         for unit in units

@@ -18,6 +18,7 @@ from pipelines.methods.change_outliers import hidiroglou_berthelot, robust_z
 from pipelines.methods.effects import MEASURES, effects, strongest
 from pipelines.methods.prediction import predicted
 from pipelines.operands import History
+from schemas import reserved
 from schemas.classes import section
 from schemas.environment import environment_for
 from schemas.findings import NEEDS_EXPLANATION
@@ -252,10 +253,10 @@ def _groups(
 ) -> pl.DataFrame:
     """unit_id, industry (section, division in manufacturing), size (class by the figures of the year before)."""
     unknown = frame.select("unit_id", industry=pl.lit(UNKNOWN), size=pl.lit(UNKNOWN)).unique("unit_id")
-    if roster != ENTERPRISE_ROSTER or "B07" not in frame.columns:
+    if roster != ENTERPRISE_ROSTER or reserved.INDUSTRY not in frame.columns:
         return unknown
     env = environment_for(office.programme, period)
-    code = pl.col("B07").cast(pl.String)
+    code = pl.col(reserved.INDUSTRY).cast(pl.String)
     letter = section(code, env.industries)
     industry = pl.when(letter == MANUFACTURING).then(code.str.slice(0, 2)).otherwise(letter).fill_null(UNKNOWN)
     found = frame.select("unit_id", industry=industry).unique("unit_id", keep="first", maintain_order=True)
@@ -271,7 +272,7 @@ def _sizes(office: Office, history: History, period: Period, park: str, units: p
     if not history.standing(year):
         return nothing
     edition = office.programme.edition_for(year)
-    formula = next((i.derived for i in edition.indicators.values() if i.code == "B10"), "")
+    formula = next((i.derived for i in edition.indicators.values() if i.code == reserved.SIZE), "")
     frame = history.units_at(year, park, ENTERPRISE_ROSTER, units)
     if not formula or frame is None or frame.is_empty():
         return nothing

@@ -20,6 +20,7 @@ from pipelines.handing_back import marked_book, typed_explanations
 from pipelines.intake import require_open
 from pipelines.office import Office, return_findings
 from pipelines.operands import History
+from schemas import reserved
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
@@ -240,10 +241,10 @@ def return_names(office: Office, found: EnterpriseReturn) -> dict[str, str]:
     """The enterprise → its name as filed."""
     if found.check is None or found.check.observations_blob is None:
         return {}
-    basic = Observations.from_bytes(office.vault.read(found.check.observations_blob)).frames.get("basic")
-    if basic is None or "B02" not in basic.columns:
+    basic = Observations.from_bytes(office.vault.read(found.check.observations_blob)).frames.get(reserved.BASIC)
+    if basic is None or reserved.NAME not in basic.columns:
         return {}
-    return dict(basic.select("unit_id", "B02").drop_nulls().iter_rows())
+    return dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
 
 
 def marked_return(office: Office, found: EnterpriseReturn) -> tuple[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from pipelines.recent import Recent
+from schemas import reserved
 from schemas.catalog import register_of_parks
 from schemas.environment import environment_for
 from schemas.expression import operand_column, operands, parse
@@ -23,7 +24,6 @@ from schemas.polars_target import prepare_rows, row_expr
 from schemas.structural_zeros import with_structural_zeros
 from warehouse import facts
 
-ROSTERS = (ENTERPRISE, "projects", "incubators", "tasks")
 ANSWERED, UNREACHED = "0", "3"
 YEARS_BACK = 2  # in a first quarter the report of the year before is not in yet
 V = TypeVar("V")
@@ -104,7 +104,7 @@ class Population:
 
     def _read(self, period: Period) -> PeriodData:
         if not self.programme.covers(period):
-            return _nothing(period)
+            return _nothing(period, self._rosters())
         edition = self.edition(period)
         frames: dict[str, pl.DataFrame] = {}
         if self.as_of is not None or str(period) in self._on_file:
@@ -113,16 +113,22 @@ class Population:
                     frames[form.code] = facts.facts(self.con, form, str(period), source=self.source, as_of=self.as_of)
         observations = Observations(frames)
         rosters = {
-            name: self._put_in(wide_roster(observations, edition, name, period), "unit_id", period) for name in ROSTERS
+            name: self._put_in(wide_roster(observations, edition, name, period), "unit_id", period)
+            for name in self._rosters()
         }
         rosters = {name: self._derived(frame, edition, name, period) for name, frame in rosters.items()}
         rosters[ENTERPRISE] = self._with_register(rosters[ENTERPRISE], edition, period)
-        context = frames.get("context", pl.DataFrame(schema={"Y01": pl.String, "Y02": pl.Int64})).drop(
+        context = frames.get("context", pl.DataFrame(schema={reserved.AREA: pl.String, reserved.YEAR: pl.Int64})).drop(
             "submission_id", *KEY_COLUMNS, strict=False
         )
         parks = self._put_in(self._parks(observations, edition, period), "park", period)
         data = PeriodData(period, rosters, parks, context)
         return replace(data, parks=self._derived_parks(data, edition, period))
+
+    def _rosters(self) -> list[str]:
+        """Those of all editions, so that a population stands beside an earlier period that did not have it yet."""
+        named = (roster for edition in self.programme.editions.values() for roster in edition.rosters)
+        return list(dict.fromkeys((ENTERPRISE, *named)))
 
     def _put_in(self, frame: pl.DataFrame, key: str, period: Period) -> pl.DataFrame:
         """The frame with the figures of a trial, each in the type of its column."""
@@ -172,7 +178,7 @@ class Population:
         A unit nobody has dealt with counts as one that could not be reached: it stays in the population and unanswered.
         """
         register = self.register(period) if self.register else None
-        sub_park = pl.col("B05") if "B05" in frame.columns else pl.lit(None, dtype=pl.String)
+        sub_park = pl.col(reserved.SUB_PARK) if reserved.SUB_PARK in frame.columns else pl.lit(None, dtype=pl.String)
         frame = frame.with_columns(sub_park=sub_park, answer_status=pl.lit("0"))
         if register is not None and register.height:
             absent = register.filter(~pl.col("unit_id").is_in(frame["unit_id"].implode()))
@@ -233,10 +239,10 @@ class Population:
         return frame.sort("park")
 
 
-def _nothing(period: Period) -> PeriodData:
+def _nothing(period: Period, rosters: Sequence[str]) -> PeriodData:
     units = pl.DataFrame(schema={"unit_id": pl.String, "park": pl.String})
     return PeriodData(
-        period, dict.fromkeys(ROSTERS, units), pl.DataFrame(schema={"park": pl.String, "filed": pl.Boolean})
+        period, dict.fromkeys(rosters, units), pl.DataFrame(schema={"park": pl.String, "filed": pl.Boolean})
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from pipelines.csv_tables import csv_cells
 from pipelines.register_values import RegisterValues, register_codes
+from schemas import reserved
 from schemas.errors import DefinitionError
 from schemas.model import Programme
 from schemas.uscc import is_valid_uscc
@@ -113,7 +114,7 @@ def _made(
         return None, [f"kind“{kind}”不写 predecessors、successors;合并写 merger,分立写 split"]
     park, sub_park = entry["park"], entry.get("sub_park", "")
     given = {k: (v or None) for k, v in entry.items() if k not in OWN}
-    wrong = _said_twice(given, {"B01": entry["unit_id"], "B04": park, "B05": sub_park})
+    wrong = _said_twice(given, {reserved.UNIT: entry["unit_id"], reserved.PARK: park, reserved.SUB_PARK: sub_park})
     if kind in ("entry", "move"):
         placed = place_problem(parks, park, sub_park, day) if park else "缺园区代码 park"
         wrong += [placed] if placed else []

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from schemas import reserved
 from schemas.catalog import codelists_on
 from schemas.model import Indicator, Programme, ValueType
 from schemas.period import Period
 from sources import cell_values
 
-BASIC = "basic"
 LONGEST = 300  # characters of a text; a name is far shorter
-PERIOD = "B03"  # of the form, not of the unit
 
 
 def period_of(day: date) -> Period:
@@ -34,8 +33,12 @@ def governed_day(programme: Programme, day: date) -> date:
 
 def register_codes(programme: Programme) -> dict[str, Indicator]:
     """Code → indicator of everything the register can hold, the newest edition's word on each."""
-    forms = [edition.forms[BASIC] for edition in programme.editions.values() if BASIC in edition.forms]
-    return {i.code: i for form in forms for i in form.indicators if i.code != PERIOD}
+    forms = [
+        edition.forms[reserved.BASIC] for edition in programme.editions.values() if reserved.BASIC in edition.forms
+    ]
+    return {
+        i.code: i for form in forms for i in form.indicators if i.code != reserved.PERIOD
+    }  # of the form, not of the unit
 
 
 @dataclass
@@ -48,7 +51,7 @@ class RegisterValues:
     def _on(self, day: date) -> tuple[dict[str, Indicator], dict[str, frozenset[str]]]:
         period = period_of(governed_day(self.programme, day))
         if period not in self._days:
-            form = self.programme.edition_for(period).forms.get(BASIC)
+            form = self.programme.edition_for(period).forms.get(reserved.BASIC)
             known = {i.code: i for i in form.indicators} if form else {}
             self._days[period] = (register_codes(self.programme) | known, codelists_on(self.programme, period))
         return self._days[period]

@@ -16,8 +16,10 @@ from pipelines.matters import park_effects, what_matters
 from pipelines.querying import outcomes_of, settle
 from pipelines.reminding import require_sendable
 from pipelines.second_check import second_check
+from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.period import Period
+from schemas.roles import roles_of
 from warehouse.ledger import decisions
 from warehouse.ledger.columns import shown_deadline
 from warehouse.ledger.explanations import Explanation, explanations_of
@@ -81,7 +83,7 @@ def clashes(session: Session, office: Office, found: Submission) -> dict[str, st
 
 
 def _units(office: Office, found: Submission) -> set[str]:
-    basic = observations_of(office.vault, found).frames.get("basic")
+    basic = observations_of(office.vault, found).frames.get(reserved.BASIC)
     return set(basic["unit_id"].drop_nulls()) if basic is not None else set()
 
 
@@ -192,18 +194,15 @@ def accept_all(
     return Together(accepted, refused, waiting)
 
 
-REGISTER_CODES = ("B02", "B05", "B06", "B07", "B08", "B09", "B11", "B16")
-
-
 def proposals_from(session: Session, office: Office, found: Submission) -> list[NewProposal]:
     """Where the accepted basic form says otherwise than the register: for a statistician to date and decide."""
-    basic = observations_of(office.vault, found).frames.get("basic")
+    basic = observations_of(office.vault, found).frames.get(reserved.BASIC)
     if basic is None:
         return []
     known = register_as_of(session, found.period.end, park=found.park)
     proposals: list[NewProposal] = []
-    for code in REGISTER_CODES:
-        column = "sub_park" if code == "B05" else code
+    for code in roles_of(office.programme.edition_for(found.period)).compared:
+        column = "sub_park" if code == reserved.SUB_PARK else code
         if code not in basic.columns or column not in known.columns:
             continue
         reported = (

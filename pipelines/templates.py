@@ -12,6 +12,7 @@ import polars as pl
 from pipelines.checking import register_of
 from pipelines.intake import Office
 from pipelines.operands import History, operands_for
+from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.expression import operands, parse
 from schemas.layout import workbook_layout
@@ -176,11 +177,13 @@ def _with_prefilled(
     units: pl.DataFrame, previous: dict[str, pl.DataFrame], edition: Edition, period: Period
 ) -> pl.DataFrame:
     """Register attributes; what the register does not hold comes from the last basic form, for the park to confirm."""
-    basic = previous.get("basic")
+    basic = previous.get(reserved.BASIC)
     if basic is None:
         return units
     asked = [
-        i.code for i in edition.forms["basic"].asked(period) if i.code in basic.columns and i.code not in ("B03", "B04")
+        i.code
+        for i in edition.forms[reserved.BASIC].asked(period)
+        if i.code in basic.columns and i.code not in (reserved.PERIOD, reserved.PARK)
     ]
     merged = units.join(
         basic.select("unit_id", *asked).unique("unit_id", keep="first"), on="unit_id", how="left", suffix=" last"

@@ -16,6 +16,7 @@ from pipelines.imputing_quarters import imputed_list
 from pipelines.methods.areas import Area, areas_of
 from pipelines.methods.monitoring_imputation import nothing_imputed
 from pipelines.methods.monitoring_notes import RESPONDENTS
+from schemas import reserved
 from schemas.environment import environment_for
 from schemas.errors import RefusalError
 from schemas.expression import Node, expand, operand_column, operands, parse
@@ -191,12 +192,12 @@ def _units_in_category(
     if not sub_park and breakdown not in ("section", "division"):
         return None
     edition = programme.edition_for(period)
-    basic = facts.facts_of_submissions(con, edition.forms["basic"], str(period), listed).drop(
+    basic = facts.facts_of_submissions(con, edition.forms[reserved.BASIC], str(period), listed).drop(
         "submission_id", *(c for c in KEY_COLUMNS if c not in ("unit_id", "park"))
     )
     if sub_park:
-        return basic.filter(B05=sub_park)["unit_id"]
+        return basic.filter(pl.col(reserved.SUB_PARK) == sub_park)["unit_id"]
     env = environment_for(programme, period, edition=edition)
-    test = f"section(B07) == '{category}'" if breakdown == "section" else f"industry('C{category}')"
+    test = f"section({reserved.INDUSTRY}) == '{category}'" if breakdown == "section" else f"industry('C{category}')"
     ready = prepare_rows(basic, [test], env)
     return ready.filter(row_expr(test, env).fill_null(False))["unit_id"]

@@ -8,13 +8,15 @@ import polars as pl
 
 from pipelines.methods.weighting import UNIT_COLUMNS, sampling, weigh, with_weights
 from pipelines.population import Population
+from schemas import reserved
 from schemas.environment import environment_for
+from schemas.expression import operand_column
 from schemas.model import ValueType
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE, PeriodData
 from schemas.polars_target import prepare_rows, row_expr
 
-INDUSTRY = "section(B07)"
+INDUSTRY = f"section({reserved.INDUSTRY})"
 
 
 def weighted(population: Population, period: Period) -> tuple[PeriodData, pl.DataFrame]:
@@ -37,15 +39,15 @@ def _weighted(population: Population, period: Period) -> tuple[PeriodData, pl.Da
     edition = population.edition(period)
     env = environment_for(population.programme, period, edition=edition)
     before = population.bare(period.year_earlier()).rosters[ENTERPRISE]
-    size_before = before.select("unit_id", size_before=_column(before, "B10", pl.String())).unique(
+    size_before = before.select("unit_id", size_before=_column(before, reserved.SIZE, pl.String())).unique(
         "unit_id", keep="first"
     )
     ready = prepare_rows(roster, [INDUSTRY], env).join(size_before, on="unit_id", how="left", maintain_order="left")
     units = ready.with_columns(
         industry=row_expr(INDUSTRY, env),
-        size=pl.coalesce(_column(ready, "B10", pl.String()), "size_before"),
-        above_scale=_column(ready, "B11", pl.Boolean()).fill_null(False),
-        revenue_before=_column(ready, "F01_yoy", pl.Float64()),
+        size=pl.coalesce(_column(ready, reserved.SIZE, pl.String()), "size_before"),
+        above_scale=_column(ready, reserved.ABOVE_SCALE, pl.Boolean()).fill_null(False),
+        revenue_before=_column(ready, operand_column(env.size, "yoy") if env.size else "", pl.Float64()),
     )
     weights = weigh(units.select(pl.col(c).cast(t) for c, t in UNIT_COLUMNS.items()))
     amounts = [

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from schemas import reserved
 from schemas.expression import COMPARISONS, LAGS, Binary, Call, In, Logic, Name, Node, Number, Text, Unary, parse
 from schemas.model import Indicator, ValueType
 
@@ -22,7 +23,7 @@ _CONTEXT = {
     "period_end": "报告期末",
     "park_code": "本园区代码",
     "answer_status": "回答状态",
-    "B03": "报告期",
+    reserved.PERIOD: "报告期",
 }
 LISTS = {
     "unit_register": "单位名录库",

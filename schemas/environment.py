@@ -15,6 +15,7 @@ from schemas.expression import Node, parse
 from schemas.model import Edition, Programme
 from schemas.period import Period
 from schemas.period_data import PeriodData
+from schemas.roles import roles_of
 from schemas.typed_expression import Typed, Variable, typed, variables_of
 
 LAST_YEAR_OF_ORGANISATION_CODES = 2015
@@ -36,6 +37,7 @@ class Environment:
     plan_start        first year of CUM; stage: first and last year of STAGE
     areas             area code → codes to look up in the context form, nearest first: itself, its city, its province
     area              the area a total without grouping stands for, for the same look-up
+    size              the indicator that measures how large a unit is (``[roles] size``), empty where there is none
     organisation_codes  whether valid_uscc also takes an organisation code (before the credit code, to 2015)
     """
 
@@ -54,6 +56,7 @@ class Environment:
     areas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     area: str | None = None
     organisation_codes: bool = False
+    size: str = ""
     _series: dict[str, pl.Series] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def typed(self, node: Node | str) -> Typed:
@@ -121,6 +124,7 @@ def _environment(programme: Same[Programme], edition: Same[Edition], period: Per
         hightech=dict(lists["hightech_class"].select("code", "hightech_class").iter_rows()),
         sizes=size_rules(lists["size_class"]),
         organisation_codes=period.year <= LAST_YEAR_OF_ORGANISATION_CODES,
+        size=roles_of(edition.item).size,
     )
 
 

@@ -13,15 +13,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
+from schemas import reserved
 from schemas.errors import DefinitionError
 from schemas.parser import parse
 from schemas.syntax import (
     COMPARISONS,
     CONTEXT_VARIABLES,
     FUNCTIONS,
-    INDUSTRY_CODE,
     LAGS,
-    PERIOD_CODE,
     Binary,
     Call,
     In,
@@ -44,7 +43,6 @@ __all__ = [
     "CONTEXT_VARIABLES",
     "FUNCTIONS",
     "LAGS",
-    "PERIOD_CODE",
     "Binary",
     "Call",
     "Derivation",
@@ -95,7 +93,7 @@ def operands(node: Node) -> frozenset[tuple[str, str]]:
     return frozenset(
         (n.code, n.lag)
         for n in walk(distributed(node))
-        if isinstance(n, Name) and n.code not in CONTEXT_VARIABLES and n.code != PERIOD_CODE
+        if isinstance(n, Name) and n.code not in CONTEXT_VARIABLES and n.code != reserved.PERIOD
     )
 
 
@@ -116,13 +114,13 @@ def distributed(node: Node, lag: str = "") -> Node:
                 fault(f"{function}() 要 1 个参数,写了 {len(arguments)} 个", node.place)
             return distributed(arguments[0], function)
         case Call(function="industry", arguments=arguments) if not any(isinstance(a, Name) for a in arguments):
-            own = _lagged(Name(INDUSTRY_CODE, "", node.place), lag)
+            own = _lagged(Name(reserved.INDUSTRY, "", node.place), lag)
             return replace(node, arguments=(own, *arguments))
     return rebuilt(node, lambda child: distributed(child, lag))
 
 
 def _lagged(name: Name, lag: str) -> Node:
-    if not lag or name.code in ("park_code", PERIOD_CODE):
+    if not lag or name.code in ("park_code", reserved.PERIOD):
         return name
     if name.code in CONTEXT_VARIABLES:
         if name.code == "period_year" and lag in ("yoy", "q4"):

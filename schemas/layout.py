@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
+from schemas import reserved
 from schemas.environment import Same
 from schemas.errors import DefinitionError
 from schemas.model import Edition, Form, FormKind, Indicator
@@ -36,7 +37,7 @@ FOOT = ("单位负责人", "统计负责人", "填表人", "联系电话", "报�
 PARK_HEAD, PERIOD_HEAD = "填报单位", "报告期"
 """What the lines of the statutory head begin with that say whose form it is, ``…(CODE)``, and of when."""
 
-IDENTIFICATION = ("B01", "B02")
+IDENTIFICATION = (reserved.UNIT, reserved.NAME)
 """Codes that name the enterprise on every enterprise form; they are collected on the first one only."""
 
 YEAR_EARLIER_REASON = "yoy_reason"

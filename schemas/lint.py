@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.environment import environment_for
+import polars as pl
+
+from schemas.environment import Environment, environment_for
 from schemas.errors import DefinitionError
 from schemas.expression import expand, operands, parse
 from schemas.model import AuditRule, Edition, Form, Indicator, Programme
 from schemas.period import Period
+from schemas.period_data import ENTERPRISE
+from schemas.polars_target import evaluate_rows
+from schemas.reserved import RESERVED
+from schemas.roles import roles_of
 
 LONGEST_MESSAGE = 80
 BANNED_WORDS = ("Exception", "NaN", "null", "UTF-8", "非法", "Error")
@@ -60,6 +66,8 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
     """Check one edition: every code used exists and is collected once, every expression can be computed."""
     problems = [
         *_forms(programme, edition),
+        *_reserved(edition),
+        *_roles(edition),
         *_indicators(programme, edition),
         *_rules(programme, edition),
         *_claims(programme, edition),
@@ -77,7 +85,7 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
         "targets": len(edition.targets),
         "codelists": len(programme.codelists),
     }
-    return LintReport(edition.id, counts, tuple(problems), tuple(burden(edition)))
+    return LintReport(edition.id, counts, tuple(problems), tuple(burden(programme, edition)))
 
 
 def _period(edition: Edition, rounds: str) -> Period:
@@ -105,6 +113,31 @@ def _forms(programme: Programme, edition: Edition) -> Iterator[Problem]:
         if form.applies_if:
             yield from _compiles(programme, edition, form.applies_if, "A", where)
     del programme
+
+
+def _reserved(edition: Edition) -> Iterator[Problem]:
+    for code, asked in RESERVED.items():
+        found = edition.indicators.get(code)
+        where = f"{edition.id}/forms/{found.form if found else asked.form}.toml 的 {code}"
+        if found is None:
+            if asked.is_needed and asked.form in edition.forms:
+                yield Problem("error", where, f"缺少 {code} {asked.meaning},名录与模板凭它认单位;请补上。")
+        elif found.form != asked.form:
+            yield Problem("error", where, f"{code} 保留给表 {asked.form} 的{asked.meaning};请改用别的代码。")
+        elif found.type != asked.type:
+            yield Problem(
+                "error", where, f"{code} 保留给{asked.meaning},类型应为 {asked.type};请改 type 或改用别的代码。"
+            )
+
+
+def _roles(edition: Edition) -> Iterator[Problem]:
+    where = f"{edition.id}/programme.toml"
+    named = [*(("[roles] " + role, code) for role, code in roles_of(edition).codes)]
+    for kind in edition.parameters.get("burden", {}).get("units", ()):
+        named += [(f"[burden] {kind['name']}", code) for code in kind if code != "name"]
+    for place, code in named:
+        if code not in edition.indicators:
+            yield Problem("error", where, f"{place} 的 {code} 不是指标;请改正代码。")
 
 
 def _indicators(programme: Programme, edition: Edition) -> Iterator[Problem]:
@@ -291,42 +324,25 @@ def _projects(programme: Programme, edition: Edition) -> Iterator[Problem]:
             yield Problem("error", where, f"{group['id']} 的代码 {group['code']} 不是指标;请改正 code。")
 
 
-KINDS_OF_UNITS = (
-    ("规模以上工业高新技术企业", {"B07": "industrial", "B11": True, "B16": True, "P02": 300}),
-    ("规模以下工业企业", {"B07": "industrial", "B11": False, "B16": False, "P02": 25}),
-    ("服务业高新技术企业", {"B07": "service", "B11": False, "B16": True, "P02": 60}),
-    ("10 人以下服务业企业", {"B07": "service", "B11": False, "B16": False, "P02": 6}),
-)
+def burden(programme: Programme, edition: Edition) -> Iterator[tuple[str, str, int, int]]:
+    """Cells to fill by kind of unit and round: (kind, round, required cells, all cells). The kinds are those of ``[burden]``.
 
-
-def burden(edition: Edition) -> Iterator[tuple[str, str, int, int]]:
-    """Cells to fill by type of unit and round: (type, round, required cells, all cells), the conditions of forms applied.
-
-    Conditions are judged by the traits of the type: an unconditional indicator always counts, one bound to a condition on
-    industry, above-scale, high-tech or staff counts where the type meets it.
+    A form or indicator under a condition is owed where the condition holds for a unit with the figures of the kind; what
+    the kind says nothing of is unknown, and so is the condition.
     """
-    for name, traits in KINDS_OF_UNITS:
+    for kind in edition.parameters.get("burden", {}).get("units", ()):
+        unit = {code: value for code, value in kind.items() if code in edition.indicators}
         for letter, title in (("A", "年报"), ("Q", "季报")):
-            forms = [f for f in edition.forms.values() if f.roster == "enterprise" and _owed(f.applies_if, traits)]
             period = _period(edition, letter)
-            asked = [i for f in forms for i in f.asked(period) if _owed(i.applies_if, traits)]
-            yield name, title, sum(i.required for i in asked), len(asked)
+            env = environment_for(programme, period, edition=edition)
+            row = pl.DataFrame({code: [value] for code, value in unit.items()})
 
+            def owes(condition: str, row: pl.DataFrame = row, env: Environment = env) -> bool:
+                return not condition or evaluate_rows(condition, row, env).fill_null(False).item() is True
 
-def _owed(condition: str, traits: dict[str, object]) -> bool:
-    if not condition:
-        return True
-    industrial = traits["B07"] == "industrial"
-    found = []
-    if "section(B07)" in condition:
-        found.append(industrial)
-    if "B16" in condition:
-        found.append(bool(traits["B16"]))
-    if "B11" in condition:
-        found.append(bool(traits["B11"]))
-    if "P02" in condition:
-        found.append(int(str(traits["P02"])) >= 10)
-    return any(found) if found else False
+            forms = [f for f in edition.forms.values() if f.roster == ENTERPRISE and owes(f.applies_if)]
+            asked = [i for f in forms for i in f.asked(period) if owes(i.applies_if)]
+            yield kind["name"], title, sum(i.required for i in asked), len(asked)
 
 
 def form_by_title(edition: Edition, text: str) -> Form | None:

@@ -67,6 +67,8 @@ class Indicator:
     year_earlier: str = ""
     codelist: str = ""
     flow: bool = False
+    credit_code: bool = False
+    """Whether it is a unified social credit code 统一社会信用代码, of this unit or of another."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -299,6 +301,11 @@ class Edition:
     def indicators(self) -> dict[str, Indicator]:
         """Code → indicator over all forms."""
         return {i.code: i for form in self.forms.values() for i in form.indicators}
+
+    @cached_property
+    def rosters(self) -> tuple[str, ...]:
+        """The populations 名录 its forms have a row a unit of, in order of the forms."""
+        return tuple(dict.fromkeys(f.roster for f in self.forms.values() if f.kind is FormKind.ROSTER))
 
     def form_of(self, code: str) -> Form:
         """The one form that collects ``code``. Raises DefinitionError for an unknown code."""

@@ -11,8 +11,6 @@ from schemas.definitions import read_toml
 from schemas.errors import DefinitionError
 from schemas.model import Edition
 
-CREDIT_CODE, NAME = "B01", "B02"
-
 
 @dataclass(frozen=True)
 class NationalColumn:

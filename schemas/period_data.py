@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas import reserved
 from schemas.period import Period
 
 ENTERPRISE = "enterprise"
@@ -29,4 +30,6 @@ class PeriodData:
     period: Period
     rosters: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     parks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"park": pl.String}))
-    context: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"Y01": pl.String, "Y02": pl.Int64}))
+    context: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={reserved.AREA: pl.String, reserved.YEAR: pl.Int64})
+    )

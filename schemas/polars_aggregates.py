@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 import polars as pl
 
+from schemas import reserved
 from schemas.aggregate_plan import Plan, Special
 from schemas.environment import Environment
 from schemas.errors import DefinitionError
@@ -225,8 +226,8 @@ class _Run:
         year = {"": self.data.period.year, "yoy": self.data.period.year - 1}.get(lag)
         if year is None or code not in context.columns:
             return {}
-        rows = context.filter((pl.col("Y02") == year) & pl.col(code).is_not_null())
-        return dict(rows.select("Y01", code).iter_rows())
+        rows = context.filter((pl.col(reserved.YEAR) == year) & pl.col(code).is_not_null())
+        return dict(rows.select(reserved.AREA, code).iter_rows())
 
     def _with_specials(self, frame: pl.DataFrame) -> pl.DataFrame:
         counts = [s for s in self.plan.specials.values() if s.node.op == "COUNT_PARK"]

@@ -16,6 +16,7 @@ from typing import cast
 
 import polars as pl
 
+from schemas import reserved
 from schemas.classes import hightech_class, in_industries, section, size_class
 from schemas.environment import SEPARATOR, Environment
 from schemas.expression import operand_column
@@ -223,7 +224,7 @@ def _in_roster(expression: Typed, env: Environment) -> pl.Expr:
     if env.data is None or ENTERPRISE not in env.data.rosters:
         return UNKNOWN
     roster = env.data.rosters[ENTERPRISE]
-    pairs = roster.select(pl.concat_str(["park", "B01"], separator=SEPARATOR).drop_nulls()).to_series()
+    pairs = roster.select(pl.concat_str(["park", reserved.UNIT], separator=SEPARATOR).drop_nulls()).to_series()
     (value,) = _args(expression, env)
     return pl.concat_str([pl.col("park"), value], separator=SEPARATOR).is_in(pairs.implode()).fill_null(False)
 

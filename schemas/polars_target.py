@@ -1,6 +1,6 @@
 """The rule language on polars frames: the calls other folders use.
 
-    env = environment_for(programme, period, units=register["B01"], data=period_data)
+    env = environment_for(programme, period, units=register[reserved.UNIT], data=period_data)
     ready = prepare_rows(frame, rules, env)                                  # operand columns, sums for sheet rules
     ready.select(row_expr(rule, env).alias(rule_id) for rule_id, rule in …)  # all rules in one select
 
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from schemas import reserved
 from schemas.environment import Environment, environment_for
 from schemas.expression import Node
 from schemas.period_data import ENTERPRISE
@@ -101,7 +102,7 @@ def _with_park_count(frame: pl.DataFrame, expression: Typed, env: Environment) -
     column = aggregate_column(expression.text)
     if env.data is None or ENTERPRISE not in env.data.rosters:
         return frame.with_columns(pl.lit(None, dtype=pl.Int64).alias(column))
-    listed = env.data.rosters[ENTERPRISE].select(pl.col("B01").alias("#unit"), "park").drop_nulls().unique()
+    listed = env.data.rosters[ENTERPRISE].select(pl.col(reserved.UNIT).alias("#unit"), "park").drop_nulls().unique()
     if "kind" in env.data.parks.columns:
         listed = listed.join(env.data.parks.filter(kind="zone").select("park").unique(), on="park")
     counts = listed.group_by("#unit").agg(pl.len().cast(pl.Int64).alias(column))

@@ -14,12 +14,13 @@ import polars as pl
 
 from schemas.aggregate_plan import Part, Ratio
 from schemas.environment import Environment
+from schemas.expression import operand_column
 from schemas.polars_rows import columns_of, dtype_of, row_of, with_missing_columns
 from schemas.typed_expression import Family, Typed
 
 FIXED_POINT = float(2**50)
 DUE_STATUS = ("0", "1", "2", "3", "4")
-PREVIOUS_REVENUE = ("F01_last", "F01_prev", "F01_yoy")
+EARLIER = ("last", "prev", "yoy")  # the nearest earlier figure there is, for the size of a unit
 STATISTICS = ("n", "max1", "max2", "total", "absolute_total", "weighted_total")
 
 
@@ -109,11 +110,16 @@ def empty_sums(parts: Sequence[Part], *, weighted: bool) -> list[pl.Expr]:
     return value + rest
 
 
+def earlier_sizes(env: Environment) -> list[str]:
+    """Columns of the earlier figures of the indicator of size, nearest first; none where the programme names none."""
+    return [operand_column(env.size, lag) for lag in EARLIER] if env.size else []
+
+
 def coverage(frame: pl.DataFrame, ratios: Sequence[Ratio], keys: Sequence[str], env: Environment) -> pl.DataFrame:
     """keys…, a column a ratio, "0", "1", …: the share of the due units' denominator that its common units hold.
 
-    The least of several denominators. Where a due unit did not report the denominator, its weight is last period's
-    revenue; without that, each counts one. Source: survey_system.md 8.4: below 70 % a ratio is not published.
+    The least of several denominators. Where a due unit did not report the denominator, its weight is the
+    earlier figure of the indicator of size; without that, each counts one. Source: survey_system.md 8.4: below 70 % a ratio is not published.
     """
     scopes = [_scopes(ratio, env) for ratio in ratios]
     rows = with_missing_columns(
@@ -124,8 +130,8 @@ def coverage(frame: pl.DataFrame, ratios: Sequence[Ratio], keys: Sequence[str], 
         ],
     )
     due = [pl.col("answer_status").is_in(DUE_STATUS).fill_null(True)] if "answer_status" in frame.columns else []
-    revenue = next((c for c in PREVIOUS_REVENUE if c in frame.columns), None)
-    size = pl.col(revenue).cast(pl.Float64).abs() if revenue else pl.lit(None, dtype=pl.Float64)
+    earlier = next((c for c in earlier_sizes(env) if c in frame.columns), None)
+    size = pl.col(earlier).cast(pl.Float64).abs() if earlier else pl.lit(None, dtype=pl.Float64)
     columns, shares = [size.alias("w")], []
     for i, (ratio, own) in enumerate(zip(ratios, scopes, strict=True)):
         columns.append(reduce(and_, _common(ratio.common, env)).fill_null(False).alias(f"c{i}"))

@@ -16,6 +16,7 @@ from random import Random
 
 import polars as pl
 
+from schemas import reserved
 from schemas.chinese_text import to_chinese
 from schemas.environment import Environment, environment_for
 from schemas.expression import Binary, Call, Node, Number, expand, parse, rebuilt
@@ -108,7 +109,7 @@ def _shown(value: Value) -> str:
 def _environment(rule: AuditRule, programme: Programme, edition: Edition) -> Environment:
     last = edition.last_period or edition.first_period
     period = Period(last.year) if "A" in rule.rounds else Period(last.year, 2)
-    roster = pl.DataFrame({"park": [PARK], "B01": [VALID_CODE]})
+    roster = pl.DataFrame({"park": [PARK], reserved.UNIT: [VALID_CODE]})
     data = PeriodData(period, {"enterprise": roster}, pl.DataFrame({"park": [PARK]}), pl.DataFrame())
     env = environment_for(programme, period, edition=edition, units=pl.Series([VALID_CODE]))
     return replace(env, data=data)
@@ -150,9 +151,9 @@ def _values(
         return [end, end + timedelta(days=1), *(end.replace(year=end.year - n, day=28) for n in (1, 2, 3, 4, 9))]
     if kind != TEXT:
         return list(_figures(kind, numbers))
-    if indicator.code == "B01":
+    if indicator.code == reserved.UNIT:
         return [VALID_CODE, WRONG_CODE]
-    if indicator.code == "B04":
+    if indicator.code == reserved.PARK:
         return [PARK, ELSEWHERE, "99"]
     industries = ["3911", "6513", "0111"] if indicator.codelist.startswith("gbt4754") else []
     if indicator.codelist == "division_county":

@@ -15,8 +15,6 @@ from schemas.errors import DefinitionError
 LAGS = ("prev", "last", "yoy", "q4")
 CONTEXT_VARIABLES = frozenset({"period_year", "quarter", "months", "period_end", "park_code", "answer_status"})
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
-PERIOD_CODE = "B03"
-INDUSTRY_CODE = "B07"
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from datetime import date
 from decimal import Decimal
 from typing import NoReturn
 
+from schemas import reserved
 from schemas.errors import DefinitionError
 from schemas.expression import (
     COMPARISONS,
     FUNCTIONS,
-    PERIOD_CODE,
     Binary,
     Call,
     In,
@@ -100,7 +100,7 @@ _CONTEXT_KINDS = {
     "period_end": DATE,
     "park_code": TEXT,
     "answer_status": TEXT,
-    PERIOD_CODE: TEXT,
+    reserved.PERIOD: TEXT,
 }
 _COMPARE = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 

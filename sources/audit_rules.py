@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas import reserved
 from schemas.chinese_text import said_of_lag
 from schemas.model import Edition, Form, FormKind, Severity
 from schemas.observations import ENTERPRISE_ROSTER
@@ -269,7 +270,7 @@ def _absent_units(run: Run, planned: PlannedRule, register: pl.DataFrame | None)
     present = roster["unit_id"] if roster is not None else pl.Series([], dtype=pl.String)
     absent = register.filter(~pl.col("unit_id").is_in(present.implode()) & pl.col("answer_status").is_null())
     return [
-        {"rule": rule.id, "severity": rule.severity.value, "form": rule.form, "unit_id": unit, "column": "B01", "problem": f"{rule.message}。",
+        {"rule": rule.id, "severity": rule.severity.value, "form": rule.form, "unit_id": unit, "column": reserved.UNIT, "problem": f"{rule.message}。",
          "found": "", "code": "rule", "outcome": "failed", "absorbed_by": ""}
         for unit in absent["unit_id"]
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from schemas import reserved
 from schemas.errors import DefinitionError
 from schemas.layout import (
     AUDIT,
@@ -94,8 +95,8 @@ def form_of(grid: Grid, row: int, edition: Edition) -> Form | None:
         indicator = edition.indicators.get(code)
         if indicator is not None:
             votes[indicator.form] = votes.get(indicator.form, 0) + 1
-    if "basic" in votes and len(votes) > 1:
-        votes["basic"] -= len({"B01", "B02"} & set(codes))
+    if reserved.BASIC in votes and len(votes) > 1:
+        votes[reserved.BASIC] -= len({reserved.UNIT, reserved.NAME} & set(codes))
     return edition.forms[max(votes, key=lambda f: votes[f])] if votes else None
 
 
@@ -130,7 +131,7 @@ def _period_texts(meta: dict[str, str], located: Sequence[Located]) -> Iterator[
         yield meta["period"]
     for grid, row in located:
         for n, anchor in anchors_of(grid.rows[row]).items():
-            if anchor.code == "B03" and not anchor.lag:
+            if anchor.code == reserved.PERIOD and not anchor.lag:
                 below = grid.rows[row + 1 : row + 20]
                 yield from (str(r[n]).removesuffix(".0") for r in below if len(r) > n and _filled(r[n]))
         for cells in grid.rows[:row]:
@@ -146,7 +147,7 @@ def park_in_cells(located: Sequence[Located]) -> str | None:
     repeated in its column names none."""
     for grid, row in located:
         for n, anchor in anchors_of(grid.rows[row]).items():
-            if anchor.code == "B04" and not anchor.lag:
+            if anchor.code == reserved.PARK and not anchor.lag:
                 stated = (str(r[n]).strip() for r in grid.rows[row + 1 :] if len(r) > n and _filled(r[n]))
                 found = {text for text in stated if _PARK_CODE.fullmatch(text) and Anchor.parse(text) is None}
                 if len(found) == 1:

@@ -9,6 +9,7 @@ from operator import itemgetter
 import numpy as np
 import polars as pl
 
+from schemas import reserved
 from schemas.layout import FOOT, YEAR_EARLIER_REASON, column_letter, sheet_layout
 from schemas.model import Edition, Form, Indicator, ValueType
 from schemas.observations import ENTERPRISE_ROSTER, KEY_COLUMNS
@@ -21,7 +22,6 @@ from sources.odd_rows import LONGEST_LABEL, is_header, is_measures, is_numbering
 from sources.reading import Place, Reading
 from sources.restated import IssuedFigures, Restated, entrants_without_figure, left_as_issued, restated_cells
 
-CREDIT_CODES = frozenset({"B01", "J15"})
 UNIT_ID_LIMIT = 80
 FIGURES_OF_A_ROW = 3
 _CREDIT_CODE = re.compile(r"[0-9A-Z]{15,20}")
@@ -68,7 +68,7 @@ def _typed(
 ) -> tuple[pl.Series, list[CellProblem], list[Normalised]]:
     indicator = reading.edition.indicators[column.split("_")[0]]
     if indicator.type is ValueType.CODE:
-        plain = plain_codes(values, are_credit_codes=indicator.code in CREDIT_CODES)
+        plain = plain_codes(values, are_credit_codes=indicator.credit_code)
         if plain is not None:
             return plain, [], []
     if indicator.type is ValueType.CODE and needs_a_look(values):
@@ -84,7 +84,7 @@ def _parsed(
 ) -> tuple[pl.Series, list[CellProblem], list[Normalised]]:
     return parse_column(
         values,
-        "credit_code" if indicator.code in CREDIT_CODES else indicator.type.value,
+        "credit_code" if indicator.credit_code else indicator.type.value,
         indicator.decimals,
         unit_measure=indicator.unit_measure,
         code_widths=sorted({len(k) for k in indicator.options}) or [1],
@@ -123,7 +123,7 @@ def _columns(reading: Reading, grid: Grid, code_row: int, form: Form) -> dict[st
 
 def _asked_columns(reading: Reading, form: Form) -> set[str]:
     """Columns that are taken: figures of the round, identification, 上年同期; never 上期, which the system stated."""
-    asked = {"B01", "B02", *form.key} | {i.code for i in form.asked(reading.period)}
+    asked = {reserved.UNIT, reserved.NAME, *form.key} | {i.code for i in form.asked(reading.period)}
     return asked | {f"{i.code}_yoy" for i in form.with_year_earlier(reading.period)}
 
 
@@ -401,13 +401,13 @@ def _cells_of(indicator: Indicator, heads: Mapping[str, int], restated: set[str]
 def without_silent_units(frames: Mapping[str, pl.DataFrame], edition: Edition) -> dict[str, pl.DataFrame]:
     """Prefilled rows nobody filled in are no answer: rows with only identification, then units with nothing but them."""
     kept = {code: _answered(frame, edition.forms[code], edition) for code, frame in frames.items()}
-    others = [c for c in kept if edition.forms[c].roster == ENTERPRISE_ROSTER and c != "basic"]
-    if "basic" in kept and others:
-        units = kept["basic"]["unit_id"]
+    others = [c for c in kept if edition.forms[c].roster == ENTERPRISE_ROSTER and c != reserved.BASIC]
+    if reserved.BASIC in kept and others:
+        units = kept[reserved.BASIC]["unit_id"]
         if not any(kept[c]["unit_id"].equals(units) for c in others):
             answered = pl.concat([kept[c]["unit_id"] for c in others]).drop_nulls().implode()
             is_answer = units.is_in(answered) | units.is_null()
-            kept["basic"] = kept["basic"] if is_answer.all() else kept["basic"].filter(is_answer)
+            kept[reserved.BASIC] = kept[reserved.BASIC] if is_answer.all() else kept[reserved.BASIC].filter(is_answer)
     return kept
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from schemas import reserved
 from schemas.layout import (
     AUDIT,
     CODE_ROW,
@@ -30,7 +31,6 @@ from sources.writer import Book, Format, Sheet, fill_formula, put, put_formula, 
 LARGEST = 999_999_999_999_999
 GREY, WHITE = "#F2F2F2", "#FFFFFF"
 HEADER_FILL: Mapping[Role, str] = {Role.YEAR_EARLIER: "#EBF1DE", Role.REASON: "#EBF1DE", Role.LAST: "#E7E6E6"}
-USCC = ("B01", "J15")
 NOTE_AUTHOR = "一套表制度"
 BAD = {"bg_color": "#F8D7DA", "font_color": "#9C0006"}
 DOUBTFUL = {"bg_color": "#FFF2CC", "font_color": "#7F6000"}
@@ -76,12 +76,12 @@ def width_of(column: Column) -> float:
         return fixed[column.anchor]
     if column.indicator is None:
         return 11
-    if column.indicator.code in USCC:
+    if column.indicator.credit_code:
         return 21
-    if column.indicator.code == "B03":
+    if column.indicator.code == reserved.PERIOD:
         return 9
     widths = {ValueType.NUMBER: 14, ValueType.TEXT: 24, ValueType.DATE: 12, ValueType.CODE: 11, ValueType.BOOLEAN: 10}
-    return 30 if column.indicator.code == "B02" else widths[column.indicator.type]
+    return 30 if column.indicator.code == reserved.NAME else widths[column.indicator.type]
 
 
 def _hidden(column: Column, layout: SheetLayout, frame: Frame) -> bool:
@@ -205,7 +205,7 @@ def _number_format(indicator: Indicator | None) -> dict[str, Any]:
         case ValueType.DATE:
             return {"num_format": "yyyy-mm-dd", "align": "center"}
         case ValueType.CODE | ValueType.BOOLEAN:
-            return {"num_format": "@", "align": "left" if indicator.code == "B01" else "center"}
+            return {"num_format": "@", "align": "left" if indicator.code == reserved.UNIT else "center"}
     return {"num_format": "@"}
 
 
@@ -337,7 +337,7 @@ def _rule(indicator: Indicator, title: str, lists: Mapping[object, CodeList]) ->
                 "error_title": "日期无效",
                 "error_message": "请按“2025-03-31”的样式填写日期。",
             }
-    exact = indicator.code in USCC
+    exact = indicator.credit_code
     return {
         **said,
         "validate": "length",

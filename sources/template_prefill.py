@@ -8,6 +8,7 @@ from datetime import date
 
 import polars as pl
 
+from schemas import reserved
 from schemas.errors import DefinitionError
 from schemas.layout import Role, SheetLayout, printed_period
 from schemas.model import FormKind, Indicator, ValueType
@@ -15,6 +16,7 @@ from sources.cell_values import day
 from sources.writer import Value
 
 SPARE_ROWS: Mapping[str, int] = {"enterprise": 100, "projects": 50, "incubators": 20, "tasks": 40, "context": 60}
+OTHER_SPARE_ROWS = 40
 """Empty rows for new units. Enterprises get them only where no register is given: 先进库,后有数."""
 
 
@@ -81,20 +83,22 @@ def _enterprises(layout: SheetLayout, park_code: str, known: Known, units: pl.Da
         extra = filed.filter(~pl.col("unit_id").is_in(ordered["unit_id"].to_list()) & pl.col("unit_id").is_not_null())
         ordered = pl.concat([ordered, extra.select("unit_id").unique(maintain_order=True)], how="diagonal")
     ids = ordered["unit_id"].to_list()
-    stated: dict[str, list[Value]] = {"B01": ids}
+    stated: dict[str, list[Value]] = {reserved.UNIT: ids}
     if "name" in ordered.columns:
-        stated["B02"] = ordered["name"].to_list()
+        stated[reserved.NAME] = ordered["name"].to_list()
     asked = {i.code: i for i in layout.asked}
-    is_first_form = "B01" in asked
+    is_first_form = reserved.UNIT in asked
     if is_first_form:
-        stated["B03"] = [printed_period(layout.period)] * len(ids)
-        stated["B04"] = [park_code] * len(ids)
+        stated[reserved.PERIOD] = [printed_period(layout.period)] * len(ids)
+        stated[reserved.PARK] = [park_code] * len(ids)
         if "sub_park" in ordered.columns:
-            stated["B05"] = ordered["sub_park"].to_list()
+            stated[reserved.SUB_PARK] = ordered["sub_park"].to_list()
     for code in ordered.columns:
-        if code in asked and code not in ("B01", "B03", "B04"):
+        if code in asked and code not in (reserved.UNIT, reserved.PERIOD, reserved.PARK):
             stated[code] = _cells(ordered[code], asked[code])
-    locked = frozenset({"B01", "B03", "B04"} if is_first_form else {"B01", "B02"})
+    locked = frozenset(
+        {reserved.UNIT, reserved.PERIOD, reserved.PARK} if is_first_form else {reserved.UNIT, reserved.NAME}
+    )
     columns = {anchor: values for anchor, values in stated.items() if anchor in layout.by_anchor}
     lagged = _lagged(layout, known, ids)
     stated_columns = _over({**columns, **lagged}, _filed(layout, filed, ids), keep=locked)
@@ -103,7 +107,7 @@ def _enterprises(layout: SheetLayout, park_code: str, known: Known, units: pl.Da
 
 def _known_rows(layout: SheetLayout, known: Known) -> Prefill:
     # Projects, carriers and tasks live on: their names and codes are stated again, their figures stand beside as 上期.
-    spare = SPARE_ROWS[layout.form.roster]
+    spare = SPARE_ROWS.get(layout.form.roster, OTHER_SPARE_ROWS)
     filed = known.values.get(layout.form.code)
     if filed is not None and not filed.is_empty():
         filed = filed.filter(pl.col("unit_id").is_not_null()).unique("unit_id", keep="first", maintain_order=True)

@@ -56,11 +56,11 @@ def bulletin(published: Published, meta: ReleaseMeta) -> Document | None:
 
 
 def _headline(published: Published) -> list[tuple[str, str]]:
-    """(code, name) of the headline indicators the release has, in the order of ``publication.toml``."""
+    """(code, name) of the headline indicators the release has, in the order of the programme (``[roles] headline``)."""
     names = {
         r["indicator"]: r["indicator_name"] for r in published.rows(FIGURES, breakdown="total", measure="cumulative")
     }
-    wanted = [code for code in publication()["site"]["headline"] if code in names]
+    wanted = [code for code in published.ordering.roles.headline if code in names]
     return [(code, names[code]) for code in wanted or sorted(names)[:6]]
 
 

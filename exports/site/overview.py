@@ -114,11 +114,11 @@ def _unit_of(cells: Mapping[tuple[str, str], Mapping[str, Any]], code: str) -> s
 
 
 def _highlights(source: Source) -> list[tuple[str, list[tuple[str, Figure]]]]:
-    """Of the tables named in ``[site] highlights``: title and the shares of the total line."""
+    """Of the tables named in ``[roles] highlights``: title and the shares of the total line."""
     found = []
     for table in source.tables(INNOVATION):
         total = next((row for row in table.rows if row.total), None)
-        if total is None or not table.title.startswith(tuple(source.spec["highlights"])):
+        if total is None or not table.title.startswith(source.ordering.roles.highlights):
             continue
         shares = [
             (table.heads[n][0], f) for n, f in enumerate(total.figures) if f is not None and f.unit_measure == "%"

@@ -102,10 +102,10 @@ class Source:
 
 
 def headlines(source: Source, mart: Mart, area: str, level: str) -> list[str]:
-    """The indicators shown first: those of ``[site] headline`` that the area has, filled up in printed order."""
+    """The indicators shown first: those of ``[roles] headline`` that the area has, filled up in printed order."""
     own = mart.frame.filter(area=area, breakdown="total", category=TOTAL, measure=level)
     present = [code for code, _ in labelled(own, "indicator", source.ordering)]
-    first = [code for code in source.spec["headline"] if code in present]
+    first = [code for code in source.ordering.roles.headline if code in present]
     others = (code for code in present if code not in first and code not in source.parents)
     return [*first, *others][:HEADLINES]
 

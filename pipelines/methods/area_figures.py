@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.methods.areas import SUB_KINDS, Area, areawise
+from schemas import reserved
 from schemas.classes import section
 from schemas.environment import Environment
 from schemas.expression import Binary, Call, Name, Node, children, distributed, expand, parse, to_text, walk
@@ -101,8 +102,8 @@ def classified(data: PeriodData, env: Environment, sub_park_codes: Mapping[str, 
 
 
 def _classes(frame: pl.DataFrame, env: Environment) -> list[pl.Expr]:
-    industry = pl.col("B07") if "B07" in frame.columns else pl.lit(None, dtype=pl.String)
-    size = pl.col("B10") if "B10" in frame.columns else pl.lit(None, dtype=pl.String)
+    industry = pl.col(reserved.INDUSTRY) if reserved.INDUSTRY in frame.columns else pl.lit(None, dtype=pl.String)
+    size = pl.col(reserved.SIZE) if reserved.SIZE in frame.columns else pl.lit(None, dtype=pl.String)
     letter = section(industry, env.industries)
     return [
         letter.fill_null(UNKNOWN_CATEGORY).alias("section"),

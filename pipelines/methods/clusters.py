@@ -27,6 +27,7 @@ from schemas.marts import row_key
 from schemas.model import Edition, Programme
 from schemas.period_data import ENTERPRISE, PeriodData
 from schemas.polars_target import prepare_rows, row_expr
+from schemas.roles import roles_of
 
 TABLE: Final = "clusters"
 KINDS: Final = {"leading": "首位产业", "potential": "潜力产业", "cluster": "产业集群"}
@@ -64,7 +65,7 @@ def clusters_of(edition: Edition) -> tuple[str, tuple[Cluster, ...]]:
         if one.get("kind", "cluster") not in KINDS:
             raise DefinitionError(f"集群 {name} 的类别 {one['kind']} 不认识", remedy=f"可用:{'、'.join(KINDS)}。")
         found.append(Cluster(name, one["name"], one.get("kind", "cluster"), one["test"], tuple(one.get("zones", ()))))
-    return str(given.get("indicator", "F01")), tuple(found)
+    return str(given.get("indicator", roles_of(edition).size)), tuple(found)
 
 
 def monitoring_clusters(data: PeriodData, programme: Programme) -> Product:

@@ -28,6 +28,7 @@ from pipelines.methods.contribution_reasons import DIVIDED_BY, NO_MULTIPLE, OF_L
 from pipelines.methods.estimates import ESTIMATED, NORMAL, Estimates
 from pipelines.methods.product import Product, administrative_parts, product_of, shaped_parts
 from pipelines.methods.target_values import At, missing_data
+from schemas import reserved
 from schemas.environment import Environment
 from schemas.marts import row_key
 from schemas.period_data import PeriodData
@@ -208,8 +209,10 @@ class _Run:
         context = self.annual.data.context
         if item.deflator not in context.columns:
             return None
-        rows = context.filter(pl.col("Y02") == self.annual.data.period.year, pl.col(item.deflator).is_not_null())
-        known = dict(rows.select("Y01", pl.col(item.deflator).cast(pl.Float64)).iter_rows())
+        rows = context.filter(
+            pl.col(reserved.YEAR) == self.annual.data.period.year, pl.col(item.deflator).is_not_null()
+        )
+        known = dict(rows.select(reserved.AREA, pl.col(item.deflator).cast(pl.Float64)).iter_rows())
         return next((known[place] for place in places if place in known), None)
 
     def _ratio(self, ratio: Ratio, area: Area) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from pipelines.methods.innovation_definition import (
 from pipelines.methods.innovation_precision import Precision, group_column, precision_of
 from pipelines.methods.product import Product, product_of
 from pipelines.methods.weighting import VALID
+from schemas import reserved
 from schemas.environment import Environment, environment_for
 from schemas.marts import row_key
 from schemas.model import Edition, Programme
@@ -107,7 +108,7 @@ def _everyone(data: PeriodData, register: pl.DataFrame | None) -> PeriodData:
         rest = register.join(frame, on="unit_id", how="anti", maintain_order="left")
         frame = pl.concat([frame, rest.select(c for c in frame.columns if c in rest.columns)], how="diagonal_relaxed")
     # In the register the unit is its code; a count asks the roster for it.
-    frame = frame.with_columns(B01="unit_id")
+    frame = frame.with_columns(pl.col("unit_id").alias(reserved.UNIT))
     return PeriodData(data.period, {ENTERPRISE: frame}, data.parks.clear(), data.context.clear())
 
 
@@ -142,7 +143,7 @@ class _Survey:
 
     def _prepared(self, data: PeriodData) -> PeriodData:
         """The observations with a category column for every row group, one copy of a unit an area it belongs to."""
-        ready = classified(data, self.env, {ENTERPRISE: "B05"})
+        ready = classified(data, self.env, {ENTERPRISE: reserved.SUB_PARK})
         frame = ready.rosters[ENTERPRISE]
         env = self.env.with_data(ready)
         for row in self.definitions.rows.values():

@@ -16,6 +16,7 @@ import polars as pl
 from pipelines.methods.area_figures import MANUFACTURING, UNKNOWN_CATEGORY
 from pipelines.methods.monitoring_sides import additive_indicators
 from pipelines.methods.series.imputing import CONFIRMED, DONORS, ONE_BY_ONE, OTHERS, TOP, imputed_units
+from schemas import reserved
 from schemas.classes import section
 from schemas.environment import Environment
 from schemas.expression import operand_column
@@ -24,7 +25,12 @@ from schemas.period_data import ENTERPRISE, PeriodData
 
 SILENT: Final = ("1", "2", "3")  # due, without valid figures
 BASES: Final = {"yoy": "上年同期", "prev": "上季"}
-ATTRIBUTES: Final = ("B05", "B07", "B10", "B11")  # what places a silent unit: as it last stated
+ATTRIBUTES: Final = (
+    reserved.SUB_PARK,
+    reserved.INDUSTRY,
+    reserved.SIZE,
+    reserved.ABOVE_SCALE,
+)  # what places a silent unit: as it last stated
 FOUND: Final[dict[str, pl.DataType]] = {
     "period": pl.String(), "park": pl.String(), "unit_id": pl.String(), "indicator": pl.String(), "value": pl.Float64(),
     "method": pl.String(), "base_of": pl.String(), "base": pl.Float64(), "level": pl.String(), "donor": pl.String(),
@@ -88,11 +94,13 @@ def imputations(
     if inside.filter(silent).is_empty():
         return nothing_imputed()
     placed = placed_as_stated(inside)
-    industry = pl.col("B07") if "B07" in placed.columns else pl.lit(None, dtype=pl.String)
+    industry = pl.col(reserved.INDUSTRY) if reserved.INDUSTRY in placed.columns else pl.lit(None, dtype=pl.String)
     units = placed.with_columns(
         _industry=section(industry, env.industries),
-        _size=_text(placed, "B10"),
-        _above=pl.col("B11").cast(pl.Boolean) if "B11" in placed.columns else pl.lit(None, dtype=pl.Boolean),
+        _size=_text(placed, reserved.SIZE),
+        _above=pl.col(reserved.ABOVE_SCALE).cast(pl.Boolean)
+        if reserved.ABOVE_SCALE in placed.columns
+        else pl.lit(None, dtype=pl.Boolean),
         _silent=silent,
     )
     known = [i for i in additive_indicators(edition).get(ENTERPRISE, ()) if i.code in units.columns]
@@ -100,9 +108,9 @@ def imputations(
     found = pl.concat([t for t in tables if t.height]) if any(t.height for t in tables) else nothing_imputed()
     places = units.select(
         "unit_id",
-        sub_park=pl.coalesce(_text(units, "sub_park"), _text(units, "B05")),
+        sub_park=pl.coalesce(_text(units, "sub_park"), _text(units, reserved.SUB_PARK)),
         section=pl.col("_industry").fill_null(UNKNOWN_CATEGORY),
-        division=pl.when(pl.col("_industry") == MANUFACTURING).then(_text(units, "B07").str.slice(0, 2)),
+        division=pl.when(pl.col("_industry") == MANUFACTURING).then(_text(units, reserved.INDUSTRY).str.slice(0, 2)),
         size=pl.col("_size").fill_null(UNKNOWN_CATEGORY),
     )
     found = found.drop(places.columns[1:]).join(places, on="unit_id", how="left", validate="m:1")
@@ -118,7 +126,7 @@ def placed_as_stated(roster: pl.DataFrame) -> pl.DataFrame:
     fills = []
     for code in ATTRIBUTES:
         sources = [c for c in (code, operand_column(code, "prev"), operand_column(code, "yoy")) if c in roster.columns]
-        if sources and (code in roster.columns or code == "B10"):
+        if sources and (code in roster.columns or code == reserved.SIZE):
             fills.append(pl.coalesce(sources).alias(code))
     return roster.with_columns(fills)
 
@@ -138,8 +146,8 @@ def with_imputations(data: PeriodData, found: pl.DataFrame) -> PeriodData:
     figures = [c for c, t in roster.schema.items() if t.is_numeric() and len(c) == 3 and c[1:].isdigit()]
     places = [c for c in ATTRIBUTES if c in stated.columns]
     sub_park = (
-        [pl.when(put).then(pl.coalesce("sub_park", "B05")).otherwise("sub_park").alias("sub_park")]
-        if {"sub_park", "B05"} <= set(stated.columns)
+        [pl.when(put).then(pl.coalesce("sub_park", reserved.SUB_PARK)).otherwise("sub_park").alias("sub_park")]
+        if {"sub_park", reserved.SUB_PARK} <= set(stated.columns)
         else []
     )
     before = {

@@ -9,10 +9,9 @@ import polars as pl
 
 from pipelines.methods.area_figures import TOTAL, UNKNOWN_CATEGORY
 from pipelines.methods.areas import Area
+from schemas import reserved
 from schemas.model import Edition, Programme
 from schemas.period import Period
-
-SIZE_CODE = "B10"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def names_of(programme: Programme, edition: Edition, areas: Mapping[str, Area], 
         rows = industries.filter(level=breakdown).select("code", "name").iter_rows()
         categories |= {(breakdown, str(code)): str(name) for code, name in rows}
         categories[breakdown, UNKNOWN_CATEGORY] = "行业不明"
-    sizes = edition.indicators[SIZE_CODE].options if SIZE_CODE in edition.indicators else {}
+    sizes = edition.indicators[reserved.SIZE].options if reserved.SIZE in edition.indicators else {}
     categories |= {("size", code): name for code, name in sizes.items()}
     categories["size", UNKNOWN_CATEGORY] = "未划型"
     return Names(short, categories)

@@ -22,11 +22,10 @@ from schemas.expression import operand_column
 from schemas.model import Edition, FormKind, Indicator, ValueType
 from schemas.period_data import PARK, PeriodData
 from schemas.polars_target import prepare_rows, row_expr
-from schemas.roster_sums import PREVIOUS_REVENUE
+from schemas.roster_sums import earlier_sizes
 from schemas.structural_zeros import NON_RESPONSE
 
 GROUPS: Final = ("park", "sub_park", "section", "division", "size")
-REVENUE: Final = "F01"
 ROWS_AT_ONCE: Final = 4_000_000
 AMOUNTS: Final = {
     "unit_id": pl.String(),
@@ -262,7 +261,7 @@ def _units(frame: pl.DataFrame, indicators: Sequence[Indicator], roster: str, en
     estimated = pl.col("imputed").fill_null(False) if "imputed" in frame.columns else pl.lit(False)
     status = pl.col("answer_status") if "answer_status" in frame.columns else pl.lit(None, dtype=pl.String)
     silent = status.is_in(NON_RESPONSE).fill_null(False)
-    sizes = [pl.col(c).cast(pl.Int128).abs() for c in (*PREVIOUS_REVENUE, REVENUE) if c in frame.columns]
+    sizes = [pl.col(c).cast(pl.Int128).abs() for c in (*earlier_sizes(env), env.size) if c in frame.columns]
     size = pl.coalesce(sizes) if sizes else pl.lit(None, dtype=pl.Int128)
 
     def lagged(indicator: Indicator, lag: str, name: str) -> pl.Expr:

@@ -17,19 +17,17 @@ from pipelines.methods.area_figures import area_figures, classified, surveyed
 from pipelines.methods.areas import Area, lookups
 from pipelines.methods.estimates import Estimates
 from pipelines.methods.target_progress import is_strict
+from schemas import reserved
 from schemas.environment import Environment
-from schemas.expression import functions, operands, parse
+from schemas.expression import functions, operand_column, operands, parse
 from schemas.model import Target
 from schemas.period_data import CONTEXT, ENTERPRISE, PARK, PeriodData
 from schemas.polars_target import evaluate_rows
+from schemas.roles import Roles
 from schemas.target_paths import window_of
 from schemas.typed_expression import rosters_of
 
 At = Callable[[int], PeriodData | None]
-TASK_CODE: Final = "K39"
-TASK_VALUE: Final = "K40"
-TASK_UNIT: Final = "G02"
-COMPANY_OF_PROJECT: Final = "J15"
 MILESTONE: Final = "里程碑"
 COUNT_UNITS: Final = ("个", "户", "家", "名", "件", "项", "位")
 NOT_ADDED_UP: Final = ("%", "倍", "—", "位")  # units of measure whose figures are not added up over responsible bodies
@@ -43,7 +41,6 @@ THRESHOLD_COLUMNS: Final = {
     "value": pl.Float64(),
     "meets": pl.Boolean(),
 }
-QUARTERLY_ROSTERS: Final = ("projects", "tasks", "incubators")
 
 
 @dataclass(frozen=True)
@@ -63,9 +60,9 @@ def with_quarterly_rosters(annual: PeriodData, quarter: PeriodData | None) -> Pe
     if quarter is None:
         return annual
     taken = {
-        name: quarter.rosters[name]
-        for name in QUARTERLY_ROSTERS
-        if name in quarter.rosters and (name not in annual.rosters or annual.rosters[name].is_empty())
+        name: frame
+        for name, frame in quarter.rosters.items()
+        if name != ENTERPRISE and (name not in annual.rosters or annual.rosters[name].is_empty())
     }
     return replace(annual, rosters={**annual.rosters, **taken})
 
@@ -209,7 +206,7 @@ def _missing_code(code: str, area: Area, data: PeriodData, env: Environment, lab
         return f"{'、'.join(labels.get(p, p) for p in sorted(silent))}未报{label}" if silent else ""
     if roster == CONTEXT:
         year = data.period.year
-        rows = data.context.filter((pl.col("Y02") == year) & pl.col("Y01").is_in(area.lookup))
+        rows = data.context.filter((pl.col(reserved.YEAR) == year) & pl.col(reserved.AREA).is_in(area.lookup))
         known = code in rows.columns and rows[code].drop_nulls().len() > 0
         return "" if known else f"背景资料没有{year}年的{label}"
     frame = data.rosters.get(roster)
@@ -219,53 +216,52 @@ def _missing_code(code: str, area: Area, data: PeriodData, env: Environment, lab
     return "" if frame.filter(at_home)[code].drop_nulls().len() else f"没有单位报送{label}"
 
 
-def task_values(targets: Sequence[Target], tasks: pl.DataFrame | None) -> dict[int, TargetValue]:
+def task_values(targets: Sequence[Target], tasks: pl.DataFrame | None, roles: Roles) -> dict[int, TargetValue]:
     """row_no → cumulative figure of the task register, over the responsible bodies that report the task.
 
     A milestone is reached when one of them reports it; shares and ranks of several bodies are not added up. Where a body
-    did not report this time its last figure stands (``K40_last``).
+    did not report this time its last figure stands (the column of ``roles.task_value`` that ends in ``_last``).
     """
     # A year without its fourth quarter on file has a roster of tasks without their figures: tasks report quarterly only.
-    has_figures = tasks is not None and TASK_VALUE in tasks.columns
-    rows = (
-        tasks
-        if tasks is not None and has_figures
-        else pl.DataFrame(schema={TASK_CODE: pl.String, TASK_VALUE: pl.Float64})
-    )
-    latest = (
-        pl.coalesce(TASK_VALUE, f"{TASK_VALUE}_last") if f"{TASK_VALUE}_last" in rows.columns else pl.col(TASK_VALUE)
-    )
-    reported = rows.with_columns(latest.cast(pl.Decimal(38, 4)).alias(TASK_VALUE)).filter(
-        pl.col(TASK_VALUE).is_not_null()
-    )
-    by_task = {str(key): group for (key,), group in reported.group_by(TASK_CODE)}
-    return {t.row_no: _task_value(t, by_task.get(str(t.row_no))) for t in targets}
+    if tasks is None or not roles.has_tasks or roles.task_value not in tasks.columns:
+        return {t.row_no: _task_value(t, None, roles) for t in targets}
+    value, before = roles.task_value, operand_column(roles.task_value, "last")
+    latest = pl.coalesce(value, before) if before in tasks.columns else pl.col(value)
+    reported = tasks.with_columns(latest.cast(pl.Decimal(38, 4)).alias(value)).filter(pl.col(value).is_not_null())
+    by_task = {str(key): group for (key,), group in reported.group_by(roles.task)}
+    return {t.row_no: _task_value(t, by_task.get(str(t.row_no)), roles) for t in targets}
 
 
-def _task_value(target: Target, rows: pl.DataFrame | None) -> TargetValue:
+def _task_value(target: Target, rows: pl.DataFrame | None, roles: Roles) -> TargetValue:
     if rows is None or rows.is_empty():
         return TargetValue(None, f"任务表没有第{target.row_no}号任务的报送")
-    units = set(rows[TASK_UNIT].drop_nulls().to_list()) if TASK_UNIT in rows.columns else set()
+    units = set(rows[roles.task_unit].drop_nulls().to_list()) if roles.task_unit in rows.columns else set()
     if strange := sorted(units - {target.unit_measure}):
         return TargetValue(None, f"任务表的计量单位“{'、'.join(strange)}”与目标的“{target.unit_measure}”不同")
     if MILESTONE in target.scope_note:
-        return TargetValue(max(float(v) for v in rows[TASK_VALUE].to_list()))
+        return TargetValue(max(float(v) for v in rows[roles.task_value].to_list()))
     if rows.height > 1 and target.unit_measure in NOT_ADDED_UP:
         return TargetValue(None, f"有{rows.height}个责任单位填报,{target.unit_measure}不能相加")
-    return TargetValue(float(rows[TASK_VALUE].sum()))
+    return TargetValue(float(rows[roles.task_value].sum()))
 
 
 def threshold_units(
-    targets: Sequence[Target], area_of: Mapping[int, str], areas: Mapping[str, Area], data: PeriodData, env: Environment
+    targets: Sequence[Target],
+    area_of: Mapping[int, str],
+    areas: Mapping[str, Area],
+    data: PeriodData,
+    env: Environment,
+    company: str = "",
 ) -> pl.DataFrame:
     """(row_no, area, park, unit_id, value, meets) of every unit or project a threshold can be asked of.
 
     Internal: it names units. A pair whose first row says so must be met together (``与下一行同时满足``): ``meets`` then
-    stands for both. A threshold of enterprises asked of projects goes by the company that took the project over (J15).
+    stands for both. A threshold of enterprises asked of projects goes by the company that took the project over (``company``:
+    the code that names it on the project, ``[roles] project_company``).
     """
     more = {t.row_no for t in targets if is_strict(t) or ABOVE in t.scope_note}
     more |= {t.row_no + 1 for t in targets if t.row_no in more and WITH_NEXT in t.note}
-    tables = [_asked(t, areas[area_of[t.row_no]], data, env, strict=t.row_no in more) for t in targets]
+    tables = [_asked(t, areas[area_of[t.row_no]], data, env, company, strict=t.row_no in more) for t in targets]
     table = pl.concat([pl.DataFrame(schema=THRESHOLD_COLUMNS), *tables])
     for target in targets:
         if WITH_NEXT in target.note:
@@ -276,7 +272,9 @@ def threshold_units(
     return table.sort("row_no", "area", "unit_id")
 
 
-def _asked(target: Target, area: Area, data: PeriodData, env: Environment, *, strict: bool) -> pl.DataFrame:
+def _asked(
+    target: Target, area: Area, data: PeriodData, env: Environment, company: str, *, strict: bool
+) -> pl.DataFrame:
     roster = next(iter(rosters_of(env.typed(target.formula))), ENTERPRISE)
     frame = data.rosters.get(roster)
     empty = pl.DataFrame(schema=THRESHOLD_COLUMNS)
@@ -287,14 +285,10 @@ def _asked(target: Target, area: Area, data: PeriodData, env: Environment, *, st
     )
     if target.scope == "project" and roster == ENTERPRISE:
         projects = data.rosters.get("projects")
-        if projects is None or COMPANY_OF_PROJECT not in projects.columns:
+        if projects is None or company not in projects.columns:
             return empty
-        company = values.select(pl.col("unit_id").alias(COMPANY_OF_PROJECT), "value")
-        values = (
-            projects.select("unit_id", "park", COMPANY_OF_PROJECT)
-            .join(company, on=COMPANY_OF_PROJECT)
-            .drop(COMPANY_OF_PROJECT)
-        )
+        of_company = values.select(pl.col("unit_id").alias(company), "value")
+        values = projects.select("unit_id", "park", company).join(of_company, on=company).drop(company)
     inside = values.filter(pl.col("park").is_in(area.zones) & pl.col("value").is_not_null())
     bound = target.target_value
     above = pl.col("value") > bound if strict else pl.col("value") >= bound

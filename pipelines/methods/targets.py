@@ -47,6 +47,7 @@ from schemas.expression import functions, parse
 from schemas.marts import row_key
 from schemas.model import Programme, Target, TargetChange
 from schemas.period_data import PeriodData
+from schemas.roles import roles_of
 
 TABLE: Final = "targets"
 PERCENT: Final = "%"
@@ -126,7 +127,7 @@ def targets_progress(
     values |= {
         t.row_no: TargetValue(None, places[t.row_no].problem) for t in by_kind.get("computed", []) if t not in known
     }
-    values |= task_values(by_kind.get("task_register", []), now.rosters.get("tasks"))
+    values |= task_values(by_kind.get("task_register", []), now.rosters.get("tasks"), roles_of(edition))
     rows: list[dict[str, Any]] = []
     all_targets = {t.row_no: t for t in in_force}
     for target in in_force:
@@ -146,7 +147,7 @@ def targets_progress(
     filed = with_quarterly_rosters(as_filed, fourth_quarter(year) if fourth_quarter else None) if as_filed else now
     ready = classified(surveyed(filed, env), env, subs)
     thresholds = [t for t in by_kind.get("threshold", []) if t.row_no in area_of]
-    met = threshold_units(thresholds, area_of, register, ready, env)
+    met = threshold_units(thresholds, area_of, register, ready, env, roles_of(edition).project_company)
     counted = [_threshold(t, places[t.row_no], register, str(data.period), met) for t in thresholds]
     cells = _frame([*rows, *counted])
     return product_of([cells], [_parts(cells, values, met)])
@@ -168,7 +169,8 @@ def threshold_list(data: PeriodData, programme: Programme, fourth_quarter: Perio
     ready = classified(surveyed(with_quarterly_rosters(data, fourth_quarter), env), env, sub_park_codes(edition))
     wanted = [t for t in edition.targets if t.tracking == "threshold"]
     area_of = {t.row_no: resolve(t.area, register).code for t in wanted}
-    found = threshold_units([t for t in wanted if area_of[t.row_no]], area_of, register, ready, env)
+    asked = [t for t in wanted if area_of[t.row_no]]
+    found = threshold_units(asked, area_of, register, ready, env, roles_of(edition).project_company)
     names = pl.DataFrame(
         {"row_no": [t.row_no for t in wanted], "name": [t.name for t in wanted]},
         schema={"row_no": pl.Int64, "name": pl.String},

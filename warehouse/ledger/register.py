@@ -16,6 +16,7 @@ import polars as pl
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from schemas import reserved
 from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.period import Period
@@ -25,8 +26,6 @@ from warehouse.ledger.parks import parks, place_problem
 from warehouse.vault import Vault
 
 EVENT_KINDS = {"entry": "新增", "change": "变更", "move": "迁移", "exit": "退出"}
-NAME = "B02"
-"""The code of a unit's name among its attributes."""
 _BATCH = 5000
 MOST_SAID = 20
 _Unit: TypeAlias = dict[str, object]
@@ -198,7 +197,7 @@ def names_ever(session: Session) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     query = select(UnitEventRow.unit_id, UnitEventRow.attributes).where(UnitEventRow.kind.in_(("entry", "change")))
     for unit_id, attributes in session.execute(query):
-        if name := attributes.get(NAME):
+        if name := attributes.get(reserved.NAME):
             found.setdefault(name, set()).add(unit_id)
     return found
 

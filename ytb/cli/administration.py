@@ -12,6 +12,7 @@ import typer
 from pipelines.applying import require_attributes
 from pipelines.intake import Office
 from pipelines.register_file import read_register_file
+from schemas import reserved
 from schemas.catalog import register_of_parks
 from schemas.errors import DefinitionError, RefusalError
 from schemas.model import Edition
@@ -339,7 +340,8 @@ def register_list(
     """列出名录库。"""
     with CALL.office.ledger.read() as session:
         frame = unit_register.register_as_of(session, Period.parse(period).end, park=park)
-    shown = [c for c in ("unit_id", "B02", "park", "sub_park", "B07", "B11", "B16") if c in frame.columns]
+    told = ("unit_id", reserved.NAME, "park", "sub_park", reserved.INDUSTRY, reserved.ABOVE_SCALE)
+    shown = [c for c in told if c in frame.columns]
     emit(frame, table(f"{period} 期末在库 {frame.height} 家", shown, frame.select(shown).iter_rows()))
 
 

@@ -18,6 +18,7 @@ from pipelines.own_returns import (
 )
 from pipelines.receiving import hash_of
 from pipelines.templates import template_for
+from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.observations import ENTERPRISE_ROSTER
 from sources.causes import Cause
@@ -63,7 +64,7 @@ def due(visit: Visit) -> Response:
         for p, one in sorted(newest.items(), reverse=True)
         if p in every and not every[p].is_open_for(code, visit.now)
     ]
-    name = names["B02"][0] if names.height and "B02" in names.columns else None
+    name = names[reserved.NAME][0] if names.height and reserved.NAME in names.columns else None
     return pages.page(visit, "own_due", park=park, unit=unit, name=name or unit, cards=cards, past=past)
 
 
@@ -177,7 +178,7 @@ def unit_name(visit: Visit) -> str:
     park, unit = visit.enterprise
     with visit.office.ledger.read() as session:
         listed = register_as_of(session, visit.now.date(), park=park.code).filter(unit_id=unit)
-    name = listed["B02"][0] if listed.height and "B02" in listed.columns else None
+    name = listed[reserved.NAME][0] if listed.height and reserved.NAME in listed.columns else None
     return str(name or unit)
 
 

@@ -17,6 +17,7 @@ from pipelines.handing_back import marked_books
 from pipelines.intake import COLLATED, findings_of, observations_of
 from pipelines.proposing import proposal_texts
 from pipelines.reporting import to_explain
+from schemas import reserved
 from schemas.findings import BLOCKING
 from schemas.period import Period
 from sources.causes import Cause
@@ -85,8 +86,8 @@ def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
         return registered
     frames = observations_of(visit.office.vault, found).frames
     named = dict(registered)
-    if (basic := frames.get("basic")) is not None and "B02" in basic.columns:
-        named |= dict(basic.select("unit_id", "B02").drop_nulls().iter_rows())
+    if (basic := frames.get(reserved.BASIC)) is not None and reserved.NAME in basic.columns:
+        named |= dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
     if (tasks := frames.get("tasks")) is not None:
         plan = {str(t.row_no): t.name for t in visit.office.programme.edition_for(found.period).targets}
         units = tasks["unit_id"].drop_nulls().to_list()

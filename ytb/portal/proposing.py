@@ -11,6 +11,7 @@ import polars as pl
 from starlette.responses import Response
 
 from pipelines.applying import edition_of
+from schemas import reserved
 from schemas.errors import RefusalError
 from warehouse.ledger import proposals
 from warehouse.ledger import register as unit_register
@@ -85,7 +86,7 @@ def listing(visit: Visit) -> Response:
         row["unit_id"]: row for row in register.filter(pl.col("unit_id").is_in([a.unit_id for a in applied])).to_dicts()
     }
     return pages.page(
-        visit, "proposals", shown=found[(at - 1) * PER_PAGE : at * PER_PAGE], count=len(found),
+        visit, "proposals", name_code=reserved.NAME, shown=found[(at - 1) * PER_PAGE : at * PER_PAGE], count=len(found),
         open_count=sum(one.decision is None for one in every), names=names, labels=labels, parks=park_names(visit),
         filed_by=sorted({one.park for one in every}), codes=sorted({one.code for one in every}), asking=asked, at_page=at,
         page_count=pages_in_all, states=STATES, asked=[one for one in applied if one.decision is None],
@@ -118,9 +119,9 @@ def attribute_names(visit: Visit) -> dict[str, str]:
 
 
 def _register_names(register: pl.DataFrame) -> dict[str, str]:
-    if register.is_empty() or "B02" not in register.columns:
+    if register.is_empty() or reserved.NAME not in register.columns:
         return {}
-    return dict(register.select("unit_id", "B02").drop_nulls().iter_rows())
+    return dict(register.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
 
 
 def decide(visit: Visit) -> Response:

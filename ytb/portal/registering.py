@@ -6,8 +6,9 @@ from datetime import date
 
 from starlette.responses import Response
 
-from pipelines.applying import CAN_BE_ASKED, apply_for
+from pipelines.applying import apply_for, stated_of
 from pipelines.register_file import LISTED
+from schemas import reserved
 from schemas.errors import RefusalError
 from sources.evidence import KINDS
 from warehouse.ledger.applications import (
@@ -38,15 +39,19 @@ def listing(visit: Visit) -> Response:
         mine = applications(session, park=code, only_open=False)
         every = parks(session, day)
         listed = register_as_of(session, day, park=code)
-    names = dict(listed.select("unit_id", "B02").drop_nulls().iter_rows()) if "B02" in listed.columns else {}
-    form = visit.form
-    typed = {name: form.get(name) for name in (*FIELDS, *CAN_BE_ASKED)}
+    names = (
+        dict(listed.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+        if reserved.NAME in listed.columns
+        else {}
+    )
+    form, stated = visit.form, stated_of(visit.office.programme, day)
+    typed = {name: form.get(name) for name in (*FIELDS, *stated)}
     typed["unit_id"] = typed["unit_id"] or visit.query("unit")
     typed["kind"] = typed["kind"] or visit.query("kind")
     return pages.page(
         visit, "applications", park=park, found=mine[::-1], kinds=REGISTER_KINDS, names=names, labels=attribute_names(visit),
         zones=[one for one in every if one.kind == "zone"], below=[one for one in every if one.zone == code],
-        asked=CAN_BE_ASKED, typed=typed, most_changes=MOST_CHANGES, accept=",".join(KINDS),
+        asked=stated, name_code=reserved.NAME, typed=typed, most_changes=MOST_CHANGES, accept=",".join(KINDS),
     )  # fmt: skip
 
 
@@ -77,9 +82,13 @@ def _attributes(visit: Visit, kind: str) -> dict[str, str | None]:
     """Entry: what was filled in; change: code and new value of each line."""
     form = visit.form
     if kind == "entry":
-        if not form.get("B02"):
+        if not form.get(reserved.NAME):
             raise RefusalError("新增须填写单位详细名称。")
-        return {code: form.get(code)[:200] for code in CAN_BE_ASKED if form.get(code)}
+        return {
+            code: form.get(code)[:200]
+            for code in stated_of(visit.office.programme, visit.now.astimezone(BEIJING).date())
+            if form.get(code)
+        }
     if kind != "change":
         return {}
     codes, values = form.all("code"), form.all("value")

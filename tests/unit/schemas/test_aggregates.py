@@ -47,7 +47,7 @@ VARIABLES = {
     )
 }
 YEAR = Period(2020)
-ENV = Environment(YEAR, VARIABLES)
+ENV = Environment(YEAR, VARIABLES, size="F01")
 WIDE = {"park": pl.String, "unit_id": pl.String, "B01": pl.String, "B11": pl.Boolean, "answer_status": pl.String}
 NUMBERS = {"F01": pl.Int64, "F01_yoy": pl.Int64, "F13": pl.Int64, "P02": pl.Int64, "R04": pl.Int64, "N22": pl.Int64}
 SCHEMA: dict[str, Any] = {**WIDE, **NUMBERS, "R03": pl.Decimal(18, 2), "weight": pl.Float64}

@@ -101,8 +101,9 @@ def test_a_failed_transaction_leaves_nothing_half_done(con: duckdb.DuckDBPyConne
 
 
 def test_without_a_snapshot_the_reader_is_told_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="ytb run"):
+    with pytest.raises(StorageError, match="还没有可读的快照") as refused:
         snapshots.current_snapshot(tmp_path)
+    assert "ytb run" in refused.value.command
 
 
 def test_no_connection_draws_a_progress_bar_on_standard_output(tmp_path: Path) -> None:
