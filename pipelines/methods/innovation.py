@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from exports.display import figure
 from pipelines.methods.area_figures import UNKNOWN_CATEGORY, classified, is_weighted
 from pipelines.methods.areas import Area, areas_of, areawise, lookups
 from pipelines.methods.disclosure.atoms import Identity
@@ -382,7 +383,9 @@ def _no_precision() -> pl.DataFrame:
 
 def _with_precision(cells: pl.DataFrame, precision: pl.DataFrame) -> pl.DataFrame:
     rough = precision.filter(pl.col("grade").is_in(["D", "E"])).select("row_key", "cv_pct")
-    warned = pl.format("抽样变异系数{}%,请谨慎使用", pl.col("cv_pct").round(0).cast(pl.Int64))
+    warned = pl.format(
+        "抽样变异系数{}%,请谨慎使用", pl.col("cv_pct").map_elements(lambda cv: figure(cv, 0), return_dtype=pl.String)
+    )
     joined = cells.join(rough, on="row_key", how="left", maintain_order="left")
     note = pl.when(pl.col("cv_pct").is_not_null() & pl.col("value").is_not_null()).then(
         pl.concat_str([pl.col("note"), warned], separator=";").str.strip_chars_start(";")

@@ -176,7 +176,7 @@ def _typed(column: str, dtype: pl.DataType) -> pl.Expr:
     """A value rounded to what the indicator can hold."""
     digits = dtype.scale if isinstance(dtype, pl.Decimal) else 0 if dtype.is_integer() else None
     value = pl.col(column)
-    return (value if digits is None else value.round(digits)).cast(dtype)
+    return (value if digits is None else value.round(digits, mode="half_away_from_zero")).cast(dtype)
 
 
 def _of_indicator(
@@ -213,7 +213,7 @@ def _of_indicator(
         found = found.join(floor, on="unit_id", how="left", maintain_order="left").with_columns(
             value=pl.when(pl.col("value") < pl.col("_floor")).then("_floor").otherwise("value")
         )
-    digits = pl.col("value").cast(pl.Float64).round(indicator.decimals)
+    digits = pl.col("value").cast(pl.Float64).round(indicator.decimals, mode="half_away_from_zero")
     return found.with_columns(value=digits).select(pl.col(c).cast(t) for c, t in FOUND.items())
 
 
