@@ -133,7 +133,15 @@ def test_a_park_is_moved_by_the_right_person_only_and_everything_stays_proven(ow
     code, made, said = own.ytb("--user", "wang", *words)
     assert (code, made["to_rung"]) == (0, "watch"), said
     assert made["evidence"]
-    assert own.ytb("evaluation", "standing", "LBGX")[1][0]["rung"] == "watch"
+    (standing,) = own.ytb("evaluation", "standing", "LBGX")[1]
+    assert (standing["rung"], standing["waiting"]["to_rung"]) == ("normal", "watch")  # until another person confirms it
+    assert [one["park"] for one in own.ytb("evaluation", "standing")[1] if one["waiting"]] == ["LBGX"]
+    assert own.ytb("--user", "wang", "evaluation", "confirm", "LBGX")[0] == 1
+    assert own.ytb("user", "add", "li", "province_statistician", "--title", "李")[0] == 0
+    code, moved, said = own.ytb("--user", "li", "evaluation", "confirm", "LBGX")
+    assert (code, moved["to_rung"], moved["responsible"]) == (0, "watch", "wang"), said
+    (standing,) = own.ytb("evaluation", "standing", "LBGX")[1]
+    assert (standing["rung"], standing["waiting"]) == ("watch", None)
     assert own.ytb("verify")[0] == 0
 
 

@@ -21,6 +21,7 @@ from schemas.marts import CELL_COLUMNS
 from schemas.period import Period
 from warehouse import facts
 from warehouse.ledger.evaluations import LadderRecord, ladder_records, permitted
+from warehouse.ledger.ladder_drafts import pending_draft
 from warehouse.snapshots import reader
 from ytb.cli.output import emit, table
 from ytb.cli.session import CALL
@@ -85,8 +86,22 @@ def standing(park: Annotated[str | None, typer.Argument()] = None) -> None:
         if park not in CALL.programme.codelists["parks"].rows["code"]:
             raise RefusalError(f"没有园区 {park};见 ytb park list。")
         found = {park: found.get(park, Standing(park, ladder.normal))}
-    lines = [line for s in found.values() for line in _said(s)]
-    emit([_plain(s) for s in found.values()], lines or ["还没有任何处置,各园区均为“正常”。"])
+    with CALL.office.ledger.read() as session:
+        asked = [park] if park is not None else CALL.programme.codelists["parks"].rows["code"].to_list()
+        waiting = {code: pending_draft(session, code) for code in asked}
+    found = {
+        code: found.get(code, Standing(code, ladder.normal))
+        for code in sorted(found.keys() | {code for code, draft in waiting.items() if draft})
+    }
+    lines = []
+    for code, s in found.items():
+        lines += _said(s)
+        if (draft := waiting.get(code)) is not None:
+            lines.append(f"  待另一人复核:转为“{ladder.rung(draft.to_rung).name}”({draft.by} 提出,{draft.document})")
+    emit(
+        [_plain(s) | {"waiting": waiting.get(code)} for code, s in found.items()],
+        lines or ["还没有任何处置,各园区均为“正常”。"],
+    )
 
 
 def _said(s: Standing) -> list[str]:
