@@ -32,12 +32,26 @@ from pipelines.quarter_rounds import priced_round, quarters_back, round_of, warn
 from pipelines.records_comparison import records_reconciliation
 from pipelines.weights import weighted, weighted_at
 from schemas.marts import MARTS
+from schemas.model import Edition
 from schemas.period import Period
 from warehouse import facts
 
 PRODUCTS = ("monitoring", "index", "evaluation", "innovation", "targets", "projects", "contribution", "quality")
 DUE = {"Q": ("monitoring_figures", "monitoring_warnings", "monitoring_response", "monitoring_estimates", "monitoring_series", "monitoring_diagnosis", "monitoring_perimeter", "monitoring_imputations", "monitoring_clusters", "projects_rates", "projects_risks", "quality_findings", "records_reconciliation"),
        "A": ("monitoring_response", "monitoring_revisions", "index_scores", "index_coverage", "innovation_tables", "targets_progress", "targets_breakdown", "targets_lists", "contribution_figures", "evaluation_scores", "evaluation_reference", "evaluation_units", "quality_findings", "records_reconciliation")}  # fmt: skip
+
+DECLARED_BY: Mapping[str, tuple[str, Callable[[Edition], object]]] = {
+    "index": ("index/*.toml 的发展指数", lambda e: e.indexes),
+    "evaluation": ("index/*.toml 的评价体系", lambda e: e.schemes),
+    "innovation": (
+        'tables/*.toml 中 product = "innovation" 的表',
+        lambda e: [t for t in e.tables if t.product == "innovation"],
+    ),
+    "targets": ("plans/*.csv", lambda e: e.targets),
+    "projects": ("projects.toml", lambda e: e.projects),
+    "contribution": ("contribution.toml", lambda e: e.contribution),
+}
+"""Product → the definitions it needs, and whether an edition has them. Others need no definitions beyond the forms."""
 
 Maker = Callable[[Inputs, Period], dict[str, Product]]
 
@@ -52,15 +66,24 @@ def compute(
 ) -> dict[str, Product]:
     """The marts of ``products`` due in ``period``: mart → cells and parts. What is not due is not there.
 
-    ``to_publish`` leaves out the internal ones.
+    ``to_publish`` leaves out the internal ones. A product the edition has no definitions of is left out, too.
     """
     found: dict[str, Product] = {}
+    edition = inputs.programme.edition_for(period)
     for name in DUE.get(period.round, ()):
         if MARTS[name].product not in products or name in found or (to_publish and MARTS[name].is_internal):
+            continue
+        if undeclared(edition, MARTS[name].product):
             continue
         progress(f"计算 {MARTS[name].title}")
         found |= _MAKERS[name](inputs, period)
     return {name: made for name, made in found.items() if not (to_publish and MARTS[name].is_internal)}
+
+
+def undeclared(edition: Edition, product: str) -> str:
+    """What an edition would have to define for a product, empty where it does."""
+    file, defined = DECLARED_BY.get(product, ("", lambda _: True))
+    return "" if defined(edition) else file
 
 
 def _monitoring(inputs: Inputs, period: Period) -> dict[str, Product]:

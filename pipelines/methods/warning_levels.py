@@ -124,8 +124,12 @@ def _escalated(raw: int, until_now: Sequence[int | None], parameters: Parameters
     return Settled(raised, raw, f"连续{span}季达到{NAMES[held]}或以上,升为{NAMES[raised]}")
 
 
-def robust_z(value: float | None, earlier: Sequence[float | None], parameters: Parameters) -> float | None:
+def robust_z(
+    value: float | None, earlier: Sequence[float | None], parameters: Parameters, least_spread: float = 0.0
+) -> float | None:
     """Distance from the median of the earlier quarters in robust standard deviations; None without enough of them.
+
+    A deviation counts as ``least_spread`` at least: one unit of the last digit that is printed, below which nothing differs.
 
     A supplement: it points at values unusual for the area itself and decides no level.
     """
@@ -134,7 +138,18 @@ def robust_z(value: float | None, earlier: Sequence[float | None], parameters: P
         return None
     middle = median(known)
     spread = MAD_TO_SIGMA * median(abs(v - middle) for v in known)
-    return (value - middle) / spread if spread > 0 else None
+    return (value - middle) / max(spread, least_spread) if spread > 0 else None
+
+
+def deviation(z: float, levels: Mapping[str, tuple[str, float]], parameters: Parameters) -> str:
+    """How far a value lies from the area's own; a signal only on the side the levels warn of (either side without levels)."""
+    far = "很大" if abs(z) > parameters.robust_z_orange else "较大" if abs(z) > parameters.robust_z_yellow else ""
+    if not far:
+        return ""
+    warned_of_low = any(operator.startswith("<") for operator, _ in levels.values())
+    if levels and (z < 0) is not warned_of_low:
+        return f"偏离本区近期水平{far},在有利一侧"
+    return f"偏离本区近期水平{far}(补充信号:{'橙色' if far == '很大' else '黄色'})"
 
 
 def combined(

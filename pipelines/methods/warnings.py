@@ -27,6 +27,7 @@ from pipelines.methods.warning_levels import (
     Settled,
     bound_sentence,
     combined,
+    deviation,
     floor_sentence,
     raw_level,
     robust_z,
@@ -271,7 +272,8 @@ def _area_cells(area: Area, history: Sequence[Readings | None], edition: Edition
         standing = settled([*raws, raw], parameters)[-1]
         levels[warning.id] = standing.level
         weights[warning.id] = float(warning.definition.get("weight", 1))
-        z = robust_z(reading.value, [e.value if e else None for e in earlier], parameters)
+        before = [e.value if e else None for e in earlier]
+        z = robust_z(reading.value, before, parameters, 10.0 ** -_decimals(warning))
         rows += _rows(area, newest.period, warning, reading, standing, problem, z, parameters)
     rows += _combined_rows(area, newest.period, levels, weights, edition)
     cells = pl.DataFrame(rows, infer_schema_length=None).with_columns(row_key("area", "indicator", "measure"))
@@ -299,7 +301,7 @@ def _rows(
     about = "。".join(filter(None, (said, reading.rests_on, problem, _of_whom(reading))))
     firm = "E" if reading.estimated else "P"
     reason = problem if raw is None else bound_sentence(raw, warning.levels, warning.unit)
-    decimals = int(warning.definition.get("decimals", 1))
+    decimals = _decimals(warning)
     unset = "M" if reading.value is None else "Z"
     found = [
         cell("value", reading.value, about, known=firm, decimals=decimals, formula=warning.formula),
@@ -315,7 +317,9 @@ def _rows(
     if "deflator" in warning.definition:
         note = f"按{warning.definition['deflator']}缩减" if reading.constant is not None else NO_PRICES
         found.append(cell("value_constant", reading.constant, note, known=firm))
-    found.append(cell("robust_z", z, _z_note(z, parameters), "Z", unit_measure="-"))
+    found.append(
+        cell("robust_z", z, EARLY if z is None else deviation(z, warning.levels, parameters), "Z", unit_measure="-")
+    )
     return found
 
 
@@ -333,12 +337,8 @@ def _said(value: float, raw: int | None, warning: WarningIndicator) -> str:
     return full if raw is not None else full.rpartition(",")[0]
 
 
-def _z_note(z: float | None, parameters: Parameters) -> str:
-    if z is None:
-        return EARLY
-    if abs(z) > parameters.robust_z_orange:
-        return "偏离本区近期水平很大(补充信号:橙色)"
-    return "偏离本区近期水平较大(补充信号:黄色)" if abs(z) > parameters.robust_z_yellow else ""
+def _decimals(warning: WarningIndicator) -> int:
+    return int(warning.definition.get("decimals", 1))
 
 
 def _combined_rows(

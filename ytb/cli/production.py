@@ -25,7 +25,7 @@ from pipelines.known_on import computed_as_known, end_of_day
 from pipelines.methods.series.imputing import METHODS
 from pipelines.methods.warning_history import warning_episodes
 from pipelines.previewing import make_preview
-from pipelines.production import DUE, PRODUCTS, compute, store
+from pipelines.production import DUE, PRODUCTS, compute, store, undeclared
 from pipelines.publishing import publish, published_again, released_marts, reproduce
 from pipelines.release_checklist import is_ready, release_checklist
 from pipelines.rereading import reread_all
@@ -79,6 +79,9 @@ def run(
     wanted = PRODUCTS if product == "all" else (product,)
     if product != "all" and not any(MARTS[m].product == product for m in DUE.get(p.round, ())):
         raise RefusalError(f"{product} 在{'季' if p.round == 'Q' else '年'}报轮次不产出;请换报告期。")
+    edition = CALL.programme.edition_for(p)
+    if product != "all" and (file := undeclared(edition, product)):
+        raise RefusalError(f"{edition.id} 版制度没有定义 {product},算不出;要有这个产品,请在制度中加上 {file}。")
     if as_of and output is None:
         raise typer.BadParameter("--as-of 的结果不写入数据仓库,请用 -o 指明目录")
     if as_of:

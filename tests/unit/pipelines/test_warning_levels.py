@@ -11,6 +11,7 @@ from pipelines.methods.warning_levels import (
     Parameters,
     bound_sentence,
     combined,
+    deviation,
     raw_level,
     robust_z,
     sentence,
@@ -133,3 +134,14 @@ def test_robust_z_is_a_supplement_that_needs_quarters_and_spread() -> None:
     assert robust_z(14.0, earlier[:3], PARAMETERS) is None
     assert robust_z(14.0, [5.0] * 6, PARAMETERS) is None
     assert robust_z(None, earlier, PARAMETERS) is None
+    assert robust_z(6.0, [5.0, 5.001, 4.999, 5.0, 5.002], PARAMETERS, 0.1) == pytest.approx(10)  # printed to one digit
+
+
+def test_a_deviation_is_a_signal_on_the_side_that_is_warned_of() -> None:
+    low, high = {"blue": ("<", 5.0)}, {"blue": (">", 90.0)}
+    assert deviation(-3.5, low, PARAMETERS) == "偏离本区近期水平很大(补充信号:橙色)"
+    assert deviation(-2.5, high, PARAMETERS) == "偏离本区近期水平较大,在有利一侧"
+    assert deviation(2.5, high, PARAMETERS) == "偏离本区近期水平较大(补充信号:黄色)"
+    assert deviation(2.5, low, PARAMETERS) == "偏离本区近期水平较大,在有利一侧"
+    assert deviation(2.5, {}, PARAMETERS) == "偏离本区近期水平较大(补充信号:黄色)"
+    assert deviation(1.0, low, PARAMETERS) == ""
