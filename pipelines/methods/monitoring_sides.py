@@ -16,7 +16,7 @@ import polars as pl
 
 from pipelines.methods.area_figures import classified, surveyed
 from pipelines.methods.growth import carried_over, net_changes
-from pipelines.methods.successions import HandedOver, handed_over, linked_units, with_members
+from pipelines.methods.successions import HandedOver, handed_over, linked_units, went_into, with_members
 from schemas.environment import Environment
 from schemas.expression import operand_column
 from schemas.model import Edition, FormKind, Indicator, ValueType
@@ -157,19 +157,21 @@ def sides_of(
     earlier, published = amounts(round_.year_earlier), amounts(round_.year_earlier_published)
     later = round_.now.period.previous() is not None
     previous, printed = (amounts(d) if later else None for d in (round_.previous, round_.previous_published))
-    yearly = linked_units(round_.successions, round_.now.period.year_earlier(), round_.now.period)
-    quarterly = linked_units(round_.successions, round_.now.period.previous() or round_.now.period, round_.now.period)
+    of_year = (round_.successions, round_.now.period.year_earlier(), round_.now.period)
+    of_quarter = (round_.successions, round_.now.period.previous() or round_.now.period, round_.now.period)
+    yearly, quarterly = linked_units(*of_year), linked_units(*of_quarter)
+    from_year, from_quarter = went_into(*of_year), went_into(*of_quarter)
     answers, compared = units, {}
     if earlier is not None:
-        handed = handed_over(earlier, answers, yearly)
+        handed = handed_over(earlier, answers, yearly, from_year)
         units = _looked_up(_restated_themselves(units, earlier, yearly), handed.comparable, "accepted").with_columns(
             pl.coalesce("restated", "accepted").alias("restated")
         )
     if published is not None:
-        compared["published"] = handed_over(published, answers, yearly)
+        compared["published"] = handed_over(published, answers, yearly, from_year)
     if previous is not None:
         previous = _with_late_entries(previous, units, quarterly)
-        compared["previous"] = handed_over(previous, answers, quarterly)
+        compared["previous"] = handed_over(previous, answers, quarterly, from_quarter)
         units = _looked_up(units, compared["previous"].comparable, "before")
     units = _with_methods(units, round_, yearly)
     weighted = bool((units["weight"] != 1.0).any())

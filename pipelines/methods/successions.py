@@ -1,7 +1,7 @@
 """Merged and split units in a comparison of two periods: what went before is held against what came after, as one.
 
 The units that mergers and splits of the register link between the two periods are one group. If the whole group answered, the
-earlier figures of its units pass to those that report now, in proportion to their present figures of the indicator, so that
+earlier figure of each of its units passes to the units it went into that report now, in proportion to their present figures of the indicator, so that
 the group continues; no sum of the earlier period changes, not by area or industry either. If a unit of the group is silent, or estimated, the
 group cannot be compared: its units are in no matched panel. Source: Eurostat and OECD, Manual on Business Demography Statistics
 (2007), demographic events: the activity of enterprises that merge or split goes on, it is neither birth nor death.
@@ -31,11 +31,32 @@ def linked_units(successions: pl.DataFrame, before: Period, now: Period) -> dict
             unit = lead[unit]
         return unit
 
-    between = successions.filter((pl.col("effective") > before.end) & (pl.col("effective") <= now.end))
-    for one, other in between.select("predecessor", "successor").iter_rows():
+    for one, other in _between(successions, before, now):
         first, second = sorted((head(one), head(other)))
         lead[second] = first
     return {unit: head(unit) for unit in sorted(lead)}
+
+
+def went_into(successions: pl.DataFrame, before: Period, now: Period) -> dict[str, frozenset[str]]:
+    """Unit → the units it went into between the ends of two periods, step by step; itself among them where it went on."""
+    after: dict[str, set[str]] = {}
+    for one, other in _between(successions, before, now):
+        after.setdefault(one, set()).add(other)
+    found = {}
+    for unit in sorted(after):
+        reached: set[str] = set()
+        waiting = [unit]
+        while waiting:
+            new = after.get(waiting.pop(), set()) - reached
+            reached |= new
+            waiting += new
+        found[unit] = frozenset(reached)
+    return found
+
+
+def _between(successions: pl.DataFrame, before: Period, now: Period) -> list[tuple[str, str]]:
+    rows = successions.filter((pl.col("effective") > before.end) & (pl.col("effective") <= now.end))
+    return list(rows.select("predecessor", "successor").iter_rows())
 
 
 @dataclass(frozen=True)
@@ -55,10 +76,13 @@ class HandedOver:
         return kept.group_by("unit_id", "indicator", "sheet", maintain_order=True).agg(whole.alias("amount"))
 
 
-def handed_over(earlier: pl.DataFrame, units: pl.DataFrame, groups: Mapping[str, str]) -> HandedOver:
+def handed_over(
+    earlier: pl.DataFrame, units: pl.DataFrame, groups: Mapping[str, str], into: Mapping[str, frozenset[str]]
+) -> HandedOver:
     """``earlier`` (unit_id, indicator, sheet, amount and groups) as the linked units of now stand for it.
 
-    ``units``: unit_id, indicator, sheet, amount, due, estimated of the present period.
+    ``units``: unit_id, indicator, sheet, amount, due, estimated of the present period; ``groups`` as ``linked_units``, ``into`` as
+    ``went_into``. A figure none of whose unit's own heirs reports goes to all of the group that do.
     """
     linked = pl.col("unit_id").is_in(list(groups)) & ~pl.col("sheet")
     then, now = earlier.filter(linked), units.filter(linked)
@@ -82,7 +106,10 @@ def handed_over(earlier: pl.DataFrame, units: pl.DataFrame, groups: Mapping[str,
         if key in apart or key not in heirs:
             rows.append(row)
             continue
-        rows += [row | {"unit_id": unit, "amount": part} for unit, part in shared(row["amount"], heirs[key]).items()]
+        there = heirs[key]
+        own = {unit: there[unit] for unit in into.get(row["unit_id"], (row["unit_id"],)) if unit in there}
+        parts = shared(row["amount"], own or there)
+        rows += [row | {"unit_id": unit, "amount": part} for unit, part in parts.items()]
     members: dict[str, list[str]] = {}
     for unit, group in groups.items():
         members.setdefault(group, []).append(unit)

@@ -17,7 +17,7 @@ from pipelines.methods.monitoring import monitoring_figures
 from pipelines.methods.monitoring_perimeter import effects, monitoring_perimeter
 from pipelines.methods.monitoring_sides import SUCCESSIONS, MonitoringRound, sides_of
 from pipelines.methods.product import Product
-from pipelines.methods.successions import linked_units, shared
+from pipelines.methods.successions import linked_units, shared, went_into
 from schemas.catalog import programme
 from schemas.environment import environment_for
 from schemas.period import Period
@@ -124,6 +124,18 @@ def test_only_what_happened_between_the_two_periods_links_units() -> None:
     assert linked_units(chain, Period.parse("2015-Q2"), Period.parse("2016-Q2")) == {
         "a": "a", "b": "a", "c": "a", "d": "d", "e": "d",
     }  # fmt: skip
+
+
+def test_a_figure_passes_only_to_what_its_unit_went_into() -> None:
+    """a merges into c; d splits into c and e, elsewhere: a's 100 is none of e's; d's 60 stands 2 : 1 in c and e."""
+    then = [{"unit_id": "a", "F01": 100}, {"unit_id": "d", "F01": 60}]
+    now = [{"unit_id": "c", "F01": 120}, {"unit_id": "e", "F01": 60, "park": "LBGX"}]
+    _, perimeter, _ = computed(now, then, links(("a", "c"), ("d", "c"), ("d", "e")))
+    assert causes(perimeter, "year", "LBXQ") == {"moved_out": -20, "continuing": -20}  # 120 after 100 + 40
+    assert causes(perimeter, "year", "LBGX") == {"moved_in": 20, "continuing": 40}
+    chain = pl.concat([links(("b", "c")), links(("a", "b")), links(("c", "c"))])
+    found = went_into(chain, Period.parse("2015-Q2"), Period.parse("2016-Q2"))
+    assert found == {"a": frozenset("bc"), "b": frozenset("c"), "c": frozenset("c")}
 
 
 @given(st.integers(-(10**12), 10**12), st.dictionaries(st.sampled_from("abcde"), st.integers(-9, 10**9), min_size=1))
