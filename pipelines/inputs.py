@@ -65,6 +65,11 @@ class Inputs:
             pl.DataFrame(schema={"unit_id": pl.String, "park": pl.String, "sub_park": pl.String, "status": pl.Int64}),
         )
 
+    def silent_parks(self, period: Period) -> list[str]:
+        """Parks with units on the register of an annual round whose report is not accepted."""
+        filed = {s.park for s in self.submissions if s.period == period and s.state is State.ACCEPTED}
+        return sorted(set(self._register(period)["park"].drop_nulls().to_list()) - filed)
+
     def fourth_quarter(self, year: int) -> PeriodData | None:
         """The observations of a year's last quarter, which hold projects and tasks; None where nobody filed."""
         quarters, period = self.population("effective"), Period(year, 4)

@@ -53,6 +53,10 @@ DECLARED_BY: Mapping[str, tuple[str, Callable[[Edition], object]]] = {
 }
 """Product → the definitions it needs, and whether an edition has them. Others need no definitions beyond the forms."""
 
+STAND_FOR = (
+    "提醒:{} 的年报还没有验收。按制度,未报单位由同行业同规模的其他单位代表(docs/methods/innovation.md),不分园区:"
+    "已报园区自己的数也含这部分权数,全部验收后才与其填报一致。"
+)
 Maker = Callable[[Inputs, Period], dict[str, Product]]
 
 
@@ -70,6 +74,8 @@ def compute(
     """
     found: dict[str, Product] = {}
     edition = inputs.programme.edition_for(period)
+    if period.round == "A" and inputs.population("in_force").has(period) and (silent := inputs.silent_parks(period)):
+        progress(STAND_FOR.format("、".join(silent)))
     for name in DUE.get(period.round, ()):
         if MARTS[name].product not in products or name in found or (to_publish and MARTS[name].is_internal):
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -18,6 +19,9 @@ from schemas.reserved import RESERVED
 from schemas.roles import roles_of
 
 LONGEST_MESSAGE = 80
+THRESHOLDS = (
+    "same_unit_coverage", "disclosure_minimum", "disclosure_minimum_innovation", "dominance_one", "dominance_two", "p_percent",
+)  # fmt: skip
 BANNED_WORDS = ("Exception", "NaN", "null", "UTF-8", "非法", "Error")
 REMEDIES = (
     "请核",
@@ -135,6 +139,28 @@ def _roles(edition: Edition) -> Iterator[Problem]:
     named = [*(("[roles] " + role, code) for role, code in roles_of(edition).codes)]
     for kind in edition.parameters.get("burden", {}).get("units", ()):
         named += [(f"[burden] {kind['name']}", code) for code in kind if code != "name"]
+    for name, day in (("valid_from", edition.valid_from), ("valid_to", edition.valid_to)):
+        try:
+            date.fromisoformat(day or "2000-01-01")
+        except ValueError:
+            yield Problem("error", where, f"{name} 的“{day}”不是日期;请改写为“2025-01-31”的样式。")
+    given = edition.parameters
+    named += [("[constant_prices]", c) for pair in given.get("constant_prices", {}).items() for c in pair]
+    named += [
+        (f"[{table}]", c)
+        for table in ("early_estimates", "diagnosis")
+        for c in given.get(table, {}).get("indicators", ())
+    ]
+    named += [("[clusters]", c) for c in [given.get("clusters", {}).get("indicator")] if c]
+    for kind, forms in given.get("structural", {}).items():
+        for form in set(forms) - edition.forms.keys():
+            yield Problem("error", where, f"[structural] {kind} 的 {form} 不是报表;请改正。")
+    for name in THRESHOLDS:
+        if name not in given.get("thresholds", {}):
+            yield Problem("error", where, f"[thresholds] 缺 {name},披露控制和覆盖率要用;请补上。")
+    for letter, title in (("Q", "季报"), ("A", "年报")):
+        if letter not in given.get("deadlines", {}) and any(letter in i.rounds for i in edition.indicators.values()):
+            yield Problem("warning", where, f"[deadlines] 没有{title}的截止时间,每次开网都要写明;请补上 {letter}。")
     for place, code in named:
         if code not in edition.indicators:
             yield Problem("error", where, f"{place} 的 {code} 不是指标;请改正代码。")
@@ -335,7 +361,7 @@ def burden(programme: Programme, edition: Edition) -> Iterator[tuple[str, str, i
         for letter, title in (("A", "年报"), ("Q", "季报")):
             period = _period(edition, letter)
             env = environment_for(programme, period, edition=edition)
-            row = pl.DataFrame({code: [value] for code, value in unit.items()})
+            row = pl.DataFrame({"#unit": [kind["name"]], **{code: [value] for code, value in unit.items()}})
 
             def owes(condition: str, row: pl.DataFrame = row, env: Environment = env) -> bool:
                 return not condition or evaluate_rows(condition, row, env).fill_null(False).item() is True

@@ -8,10 +8,6 @@ from enum import StrEnum
 from schemas.model import Edition, Form, FormKind, Indicator, ValueType
 from schemas.period_data import CONTEXT, PARK
 
-# survey_system.md 8.4, 聚合中的不适用; an edition may name its own in [structural].
-STRUCTURAL_ZERO_FORMS = ("rd", "operations")
-OUT_OF_SCOPE_FORMS = ("innovation", "energy_land")
-
 
 class Family(StrEnum):
     """What is compared with what."""
@@ -77,8 +73,8 @@ def variables_of(edition: Edition) -> dict[str, Variable]:
     """Code → variable for every indicator of an edition. Sheets stand in ``park``, context forms in ``context``."""
     rosters = {FormKind.SHEET: PARK, FormKind.CONTEXT: CONTEXT}
     named = edition.parameters.get("structural", {})
-    zero = frozenset(named.get("zero", STRUCTURAL_ZERO_FORMS))
-    outside = frozenset(named.get("outside", OUT_OF_SCOPE_FORMS))
+    zero = frozenset(named.get("zero", ()))
+    outside = frozenset(named.get("outside", ()))
 
     def variable(form: Form, indicator: Indicator) -> Variable:
         conditions = [c for c in dict.fromkeys((form.applies_if, indicator.applies_if)) if c]

@@ -82,3 +82,25 @@ def test_the_basic_form_is_where_units_are_known_by() -> None:
     assert {code for code, asked in RESERVED.items() if asked.is_needed} <= {
         i.code for i in EDITION.forms[BASIC].indicators
     }
+
+
+@pytest.mark.parametrize(
+    ("table", "given", "message"),
+    [
+        ("thresholds", {"p_percent": 15}, "[thresholds] 缺 dominance_one,披露控制和覆盖率要用;请补上。"),
+        ("constant_prices", {"F01": "Z50"}, "[constant_prices] 的 Z50 不是指标;请改正代码。"),
+        ("early_estimates", {"indicators": ["Z01"]}, "[early_estimates] 的 Z01 不是指标;请改正代码。"),
+        ("diagnosis", {"indicators": ["Z02"]}, "[diagnosis] 的 Z02 不是指标;请改正代码。"),
+        ("clusters", {"indicator": "Z03"}, "[clusters] 的 Z03 不是指标;请改正代码。"),
+        ("structural", {"zero": ["rnd"]}, "[structural] zero 的 rnd 不是报表;请改正。"),
+        ("burden", {"units": [{"name": "小店", "Z04": 1}]}, "[burden] 小店 的 Z04 不是指标;请改正代码。"),
+    ],
+)
+def test_tables_of_the_head_name_what_there_is(table: str, given: object, message: str) -> None:
+    assert message in said(replace(EDITION, parameters={**EDITION.parameters, table: given}))
+
+
+def test_a_day_that_does_not_exist_is_said() -> None:
+    assert "valid_from 的“2022-13-01”不是日期;请改写为“2025-01-31”的样式。" in said(
+        replace(EDITION, valid_from="2022-13-01")
+    )
