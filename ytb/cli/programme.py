@@ -65,7 +65,7 @@ def lint_command(
             f"{counts['tables']} 张输出表,{counts['index_indicators']} 项指数指标,{counts['warnings']} 项预警,{counts['targets']} 项目标"
         )
         lines += [f"  {'错误' if p.severity == 'error' else '提醒'} {p.where}:{p.message}" for p in report.problems]
-    lines.append("填报负担(格数):")
+    lines += ["填报负担(格数):"] if newest.burden else []
     lines += [f"  {unit} {title}:必填 {required},共 {cells}" for unit, title, required, cells in newest.burden]
     lines += _target_lines(reasons, listed=targets)
     lines += [
