@@ -228,7 +228,7 @@ def _take_submission(
     found = outcome.submission
     slip = _receipt(office, home, found.number)
     if outcome.gap:
-        slip += f"\n没有报送:{outcome.gap}请登录门户,在这一份的页面上写明缺报的原因后报送。\n"
+        slip += f"\n提醒:{outcome.gap}\n"
     _answer(office, home, found, slip)
     if found.state is State.UNREADABLE:
         reason = found.check.unreadable if found.check and found.check.unreadable else "文件无法读取。"

@@ -25,6 +25,8 @@ from warehouse.ledger.submissions import Submission
 NOT_OWING = (5, 6, 7, 8)
 """Answer statuses of units that owe nothing: closed, moved, duplicate, out of scope (survey_system 2.1)."""
 SHORTEST_REASON = 10
+UNSTATED = "报送时没有说明"
+"""On record in place of a reason where a program, the command line or the drop folder gave none."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipelines.checking import Checked, IncomingBook, check, named_apart, read_books, tally
 from pipelines.explaining import evidence_of, weak_explanations
-from pipelines.gaps import gap_of, lacks_statement
+from pipelines.gaps import UNSTATED, gap_of, lacks_statement
 from pipelines.office import Office, findings_of, observations_of
 from pipelines.operands import History
 from pipelines.proposing import choices_to_look_at, proposed_values
@@ -48,8 +48,8 @@ HISTORY = "history"
 @dataclass(frozen=True)
 class Outcome:
     """A submission as it stands after ``submit``, what the check found, and whether the files were new. ``weak``: finding key →
-    why the explanation given for it does not do. ``gap``: it is ready and was not reported, because it leaves something out of
-    the round and no reason was given; what is to be done, as a sentence."""
+    why the explanation given for it does not do. ``gap``: it leaves something out of the round and no
+    reason was given, or one that says nothing and it was not reported; as a sentence."""
 
     submission: Submission
     checked: Checked | None
@@ -82,8 +82,9 @@ def submit(
     keep back; they are listed and count as not answered. ``report_at_once``: False where the park reports in a step of its
     own (``pipelines.reporting``), after it has seen the findings. ``signatories``: who answers for the report by name, where
     a program says so; a park that reports on the pages always does. ``gaps_reason``: why something is left out of the round;
-    where something is and this says nothing, the submission is kept, checked, and not reported (``Outcome.gap``). Raises SubmissionError where the files cannot be attributed to a
-    park and period (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
+    where it is empty the report says that none was given, where it says nothing the submission is kept, checked, and not
+    reported (``Outcome.gap`` tells either). Raises SubmissionError where the files cannot be attributed to a park and period
+    (nothing to keep a receipt for), RefusalError outside the filling window, StorageError.
     """
     progress("正在安全检查和读取")
     books = named_apart(books)
@@ -298,14 +299,19 @@ def _explain(
 def _report(
     office: Office, ready: Outcome, signatories: Signatories | None, gaps_reason: str, now: datetime, actor: str
 ) -> Outcome:
-    """Report what is ready; kept as it is where it leaves something out of the round and nobody says why."""
+    """Report what is ready. What it leaves out of the round is on record with the reason, or that none was given (a program
+    cannot be asked as a page asks); a reason that says nothing is refused, and the submission stays as it is."""
     with office.ledger.write() as session:
         gap = gap_of(office, session, ready.submission)
-        if lacking := lacks_statement(gap, is_confirmed=bool(gaps_reason.strip()), reason=gaps_reason):
+        reason = gaps_reason.strip()
+        if reason and (lacking := lacks_statement(gap, is_confirmed=True, reason=reason)):
             return replace(ready, gap=lacking)
-        stated = gap.stated(gaps_reason) if gap.is_open else None
+        stated = gap.stated(reason or UNSTATED) if gap.is_open else None
         found = report_or_ask(session, ready.submission, signatories, now=now, actor=actor, gap=stated)
-        return replace(ready, submission=found)
+        unsaid = (
+            f"本次报送不全({gap.said}),没有说明原因;审核人员看得到,可能退回。" if gap.is_open and not reason else ""
+        )
+        return replace(ready, submission=found, gap=unsaid)
 
 
 def report_or_ask(

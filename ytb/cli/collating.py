@@ -78,8 +78,10 @@ def collate_command(
         lines += lines_of(outcome.checked, f"{made.park} {made.period} 汇集")
     if outcome.unexplained:
         lines.append(f"还有 {outcome.unexplained} 条核实性问题没有情况说明;请填写说明文件后用 --explain 再汇集一次。")
-    if outcome.gap:
-        lines.append(f"没有报送:{outcome.gap}原因用 --gaps-reason 写明,再汇集一次。")
+    if outcome.gap and gaps_reason.strip():
+        lines.append(f"没有报送:{outcome.gap}改好后再汇集一次。")
+    elif outcome.gap:
+        lines.append(f"提醒:{outcome.gap}原因可在报送时用 --gaps-reason 写明。")
     lines += [f"标注工作簿:{p}" for p in returned]
     emit(data, lines)
     unreadable = made.books.filter(kind="unreadable").height or state.value == "unreadable"

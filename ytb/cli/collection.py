@@ -286,8 +286,10 @@ def submit_command(
     lines += [f"说明没有采用({key}):{why}" for key, why in outcome.weak.items()]
     if outcome.unexplained:
         lines.append(f"还有 {outcome.unexplained} 条核实性问题没有情况说明;请填写说明文件后用 --explain 再报送一次。")
-    if outcome.gap:
-        lines.append(f"没有报送:{outcome.gap}原因用 --gaps-reason 写明,把同样的文件再报送一次。")
+    if outcome.gap and gaps_reason.strip():
+        lines.append(f"没有报送:{outcome.gap}改好后把同样的文件再报送一次。")
+    elif outcome.gap:
+        lines.append(f"提醒:{outcome.gap}原因可在报送时用 --gaps-reason 写明。")
     lines += [f"标注工作簿:{p}" for p in returned]
     emit(data, lines)
     raise typer.Exit(

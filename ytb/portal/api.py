@@ -110,11 +110,11 @@ def submit(visit: Visit) -> Response:
 
 def _settled(visit: Visit, found: Submission, until: Future[Outcome]) -> Response:
     """How it went on; a problem where the files are kept and checked, but leave something out and nobody said why."""
-    if until.exception() is None and until.result().gap:
+    if until.exception() is None and until.result().gap and visit.form.get("gaps_reason").strip():
         said = (
             f"{until.result().gap}文件已收到并审核,编号 {found.number};写明原因(gaps_reason)把同样的文件再报一次即可。"
         )
-        return problems.answer(visit, PortalError(409, "gaps", "没有报送:缺报没有说明原因", said))
+        return problems.answer(visit, PortalError(409, "gaps", "没有报送:缺报的原因没有写明白", said))
     return _acknowledged(visit, _again(visit, found))
 
 

@@ -107,7 +107,7 @@ FILES = {
                     "explanations": {"type": "string", "description": "JSON:规则|表|单位|指标 → [原因代码, 说明]"},
                     "gaps_reason": {
                         "type": "string",
-                        "description": "缺报原因:有没有填的表或没有报的企业时须写明,否则收下、审核而不报送(409)",
+                        "description": "缺报原因,不少于 10 个字:有没有填的表或没有报的企业时请写明;不写则报送并记为“报送时没有说明”,写得太短则收下、审核而不报送(409)",
                     },
                     "unit_head": {"type": "string", "description": "单位负责人"},
                     "statistics_head": {"type": "string", "description": "统计负责人"},

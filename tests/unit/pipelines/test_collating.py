@@ -260,7 +260,7 @@ def test_a_workbook_nobody_can_read_stops_and_does_not_hide_the_others(park: Par
     )
 
 
-def test_what_leaves_an_enterprise_out_is_reported_only_with_the_reason(park: Park) -> None:
+def test_what_leaves_an_enterprise_out_is_not_reported_with_a_reason_that_says_nothing(park: Park) -> None:
     books, office = [*park.own(*park.units[1:]), park.sheets()], park.tiny.office
     told = {"now": park.at, "actor": ACTOR, "explanations": {}}
 
@@ -275,9 +275,8 @@ def test_what_leaves_an_enterprise_out_is_reported_only_with_the_reason(park: Pa
             return collated(reason)
         return made
 
-    kept = collated("")
-    assert kept.submission.state is State.EXPLAINED and "未报1家" in kept.gap
-    assert "不少于 10 个字" in collated("太短").gap
+    kept = collated("太短")
+    assert kept.submission.state is State.EXPLAINED and "未报1家" in kept.gap and "不少于 10 个字" in kept.gap
     made = collated("这家企业停产搬迁,资料下月补报")
     assert (made.submission.number, made.gap) == (kept.submission.number, "")
     assert made.submission.state is State.REPORTED
