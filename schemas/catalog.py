@@ -143,6 +143,12 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         raise DefinitionError(f"版次 {' → '.join((*below, name))} 互相继承", where=name, remedy="请去掉一处 extends。")
     folder = root / name
     head = read_toml(folder / "programme.toml", "programme")
+    if "extends" in head.data and not (root / head.data["extends"] / "programme.toml").is_file():
+        raise DefinitionError(
+            f"extends 的版次 {head.data['extends']} 不存在",
+            where=head.line_of("extends", head.data["extends"]),
+            remedy="请改为已有的版次(文件夹名),或去掉 extends。",
+        )
     parent = _edition(root, head.data["extends"], (*below, name)) if "extends" in head.data else None
 
     def inherit(key: str) -> Any:
@@ -153,6 +159,7 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
             raise DefinitionError(f"缺 {key}", where=f"{name}/programme.toml", remedy="请补填。")
         return value
 
+    first, last = _bounds(head)
     forms = _forms(folder, name, parent)
     parameters = {
         **(parent.parameters if parent else {}),
@@ -166,8 +173,8 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         legal_basis=inherit("legal_basis"),
         valid_from=inherit("valid_from"),
         valid_to=inherit("valid_to"),
-        first_period=Period.parse(head.data["first_period"]),
-        last_period=Period.parse(head.data["last_period"]) if head.data.get("last_period") else None,
+        first_period=first,
+        last_period=last,
         parameters=parameters,
         forms=forms,
         rules=_rules(folder, forms, parent),
@@ -184,6 +191,28 @@ def _edition(root: Path, name: str, below: tuple[str, ...]) -> Edition:
         contribution=_contribution(folder, parent),
         projects=_projects(folder, parent),
     )
+
+
+def _bounds(head: Definition) -> tuple[Period, Period | None]:
+    """First and last period of an edition. Raises DefinitionError where one is none, or the first comes after the last."""
+
+    def period(key: str) -> Period:
+        try:
+            return Period.parse(head.data[key])
+        except DefinitionError as error:
+            raise DefinitionError(
+                f"{key}:{error.message}", where=head.line_of(key, head.data[key]), remedy=error.remedy
+            ) from None
+
+    first = period("first_period")
+    last = period("last_period") if head.data.get("last_period") else None
+    if last is not None and last.year < first.year:
+        raise DefinitionError(
+            f"last_period {last} 早于 first_period {first}",
+            where=head.line_of("last_period", head.data["last_period"]),
+            remedy="请更正起止报告期。",
+        )
+    return first, last
 
 
 # ── forms ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -101,6 +101,14 @@ def _not_finite(value: Any, place: str = "") -> str:
     return next((found for k, v in entries if (found := _not_finite(v, f"{place}.{k}".lstrip(".")))), "")
 
 
+KINDS = {
+    "string": "文字",
+    "number": "数",
+    "integer": "整数",
+    "boolean": "true 或 false",
+    "object": "一张表([名称] 或 { … })",
+    "array": "一列([ … ])",
+}
 LIMITS = {"minimum": "不能小于", "maximum": "不能大于", "exclusiveMinimum": "应大于", "exclusiveMaximum": "应小于"}
 
 
@@ -118,12 +126,18 @@ def _in_chinese(problem: Any) -> str:
         case "enum":
             return f"“{problem.instance}”不在可用的值之中:{'、'.join(map(str, problem.validator_value))}"
         case "type":
-            return f"“{problem.instance}”的类型不对,应为 {problem.validator_value}"
+            kinds: list[str] = (
+                problem.validator_value if isinstance(problem.validator_value, list) else [problem.validator_value]
+            )
+            wanted = "或".join(KINDS.get(kind, kind) for kind in kinds)
+            written = "一组表" if isinstance(problem.instance, list | Mapping) else f"“{problem.instance}”"
+            return f"{written}的类型不对,应为{wanted}"
         case "oneOf" | "anyOf":
             choices = [
                 "+".join(option.get("required", [option.get("type", "…")])) for option in problem.validator_value
             ]
-            return f"要恰好写其中一种:{' 或 '.join(choices)}"
+            how = "恰好" if problem.validator == "oneOf" else "至少"
+            return f"要{how}写其中一种:{' 或 '.join(choices)}"
         case "minLength" | "minItems" | "minProperties":
             return "不能为空" if not problem.instance else f"太短,至少 {problem.validator_value} 个字(项)"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
