@@ -353,10 +353,17 @@ def _rule(entry: Mapping[str, Any], form: str, base: AuditRule | None, where: st
 
 def _tables(folder: Path, parent: Edition | None) -> tuple[PublicationTable, ...]:
     tables = {table.id: table for table in (parent.tables if parent else ())}
+    stated: dict[str, str] = {}
     for path in sorted((folder / "tables").glob("*.toml")):
         definition = read_toml(path, "tables")
         shared = {k: v for k, v in definition.data.items() if k != "table"}
         for entry in definition.data["table"]:
+            where = definition.line_of("id", entry["id"], nth=entry["id"] in stated)
+            if entry["id"] in stated:
+                raise DefinitionError(
+                    f"表 {entry['id']} 已经写过({stated[entry['id']]})", where=where, remedy="请改用没有用过的编号。"
+                )
+            stated[entry["id"]] = where
             tables[entry["id"]] = PublicationTable(
                 entry["id"],
                 entry["title"],

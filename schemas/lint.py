@@ -11,6 +11,7 @@ import polars as pl
 from schemas.environment import Environment, environment_for
 from schemas.errors import DefinitionError
 from schemas.expression import expand, operands, parse
+from schemas.lint_products import product_problems
 from schemas.model import AuditRule, Edition, Form, Indicator, Programme
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE
@@ -76,6 +77,7 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
         *_rules(programme, edition),
         *_claims(programme, edition),
         *_products(programme, edition),
+        *(Problem("error", where, said) for where, said in product_problems(programme, edition)),
     ]
     counts = {
         "forms": len(edition.forms),

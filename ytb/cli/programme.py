@@ -11,9 +11,10 @@ import typer
 
 from exports.programme_book import write_book
 from exports.rule_book import sentence
+from pipelines.programme_check import programme_check
 from schemas.compile_targets import TARGETS, targets_of
 from schemas.errors import DefinitionError
-from schemas.lint import changes, form_by_title, indicator_line, lint, used_by
+from schemas.lint import changes, form_by_title, indicator_line, used_by
 from schemas.model import Edition
 from ytb.cli.output import emit, table
 from ytb.cli.session import CALL
@@ -43,7 +44,7 @@ def lint_command(
 ) -> None:
     """制度检查:指标只采集一次,代码都存在,规则、表、指数、目标都能算出,每条规则可由什么执行。"""
     editions = [edition_named(edition)] if edition else list(CALL.programme.editions.values())
-    reports = [lint(CALL.programme, e) for e in editions]
+    reports = [programme_check(CALL.programme, e) for e in editions]
     newest = reports[-1]
     reasons = {rule.id: targets_of(rule, CALL.programme, editions[-1]) for rule in editions[-1].rules}
     data = {

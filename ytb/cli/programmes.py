@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.programme_check import programme_check
 from schemas.catalog import named_by, programme
 from schemas.errors import DefinitionError, RefusalError
-from schemas.lint import lint
 from schemas.model import Programme
 from warehouse.home import Home, load_config, remember_programme
 
@@ -15,7 +15,7 @@ MOST_SAID = 5
 
 def require_sound(found: Programme) -> None:
     """Raise DefinitionError where lint finds an error in an edition: nothing starts on it."""
-    wrong = [p for e in found.editions.values() for p in lint(found, e).problems if p.severity == "error"]
+    wrong = [p for e in found.editions.values() for p in programme_check(found, e).problems if p.severity == "error"]
     if wrong:
         lines = [f"{p.where}:{p.message}" for p in wrong[:MOST_SAID]]
         more = f"……共 {len(wrong)} 处" if len(wrong) > MOST_SAID else ""

@@ -1,0 +1,97 @@
+"""Products that would be computed of nothing, or not as their author means, are said before a park meets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipelines.programme_check import programme_check
+from schemas.catalog import programme
+from schemas.lint_products import product_problems
+from schemas.model import Codelist, Edition
+
+PROGRAMME = programme()
+EDITION = PROGRAMME.editions["2025"]
+M02 = next(t for t in EDITION.tables if t.id == "M02")
+W01 = EDITION.warnings[0]
+T108 = next(t for t in EDITION.targets if t.row_no == 108)
+INDEX = EDITION.indexes["development"]
+
+
+def said(edition: Edition) -> str:
+    return "\n".join(f"{where}:{text}" for where, text in product_problems(PROGRAMME, edition))
+
+
+def with_table(**changed: Any) -> Edition:
+    return replace(EDITION, tables=tuple(replace(t, **changed) if t is M02 else t for t in EDITION.tables))
+
+
+def with_column(**changed: Any) -> Edition:
+    return with_table(columns=({**M02.columns[0], **changed}, *M02.columns[1:]))
+
+
+def with_warning(**changed: Any) -> Edition:
+    return replace(EDITION, warnings=(replace(W01, **changed), *EDITION.warnings[1:]))
+
+
+def with_target(**changed: Any) -> Edition:
+    return replace(EDITION, targets=tuple(replace(t, **changed) if t is T108 else t for t in EDITION.targets))
+
+
+def with_index(**changed: Any) -> Edition:
+    return replace(EDITION, indexes={"development": replace(INDEX, **changed)})
+
+
+def test_the_shipped_programme_has_nothing_to_be_said() -> None:
+    assert [said(e) for e in PROGRAMME.editions.values()] == ["", ""]
+    assert all(programme_check(PROGRAMME, e).ok for e in PROGRAMME.editions.values())
+
+
+@pytest.mark.parametrize(
+    ("edition", "message"),
+    [
+        (with_table(rows=("total", "subpark")), "的 M02:不认识行 subpark"),
+        (with_column(formula="SUM(Z99)/SUM(F01)"), "“SUM(Z99)/SUM(F01)”不能计算"),
+        (with_column(formula="F13/F01*100"), "“F13/F01*100”是逐户的"),
+        (with_column(indicator=M02.columns[1]["indicator"]), "两列用同一个指标代码"),
+        (with_column(formula=""), "一列缺少 formula"),
+        (with_warning(levels={"blue": ("<", 5.0), "red": ("<", 7.0)}), "red 的界限 7 没有比 blue 的 5 更严重"),
+        (with_warning(levels={"blue": ("<", 5.0), "red": (">", 7.0)}), "各级界限的方向不一致"),
+        (with_warning(formula=""), "没有 formula,算不出值"),
+        (with_warning(definition={**W01.definition, "deflator": "Z50"}), "缩减指数 Z50 不是指标"),
+        (with_warning(id=EDITION.warnings[1].id), "预警 W02 写了 2 次"),
+        (with_target(direction="atleast"), "第 108 号:direction 不认识“atleast”"),
+        (with_target(tracking="computedd"), "tracking 不认识“computedd”"),
+        (with_target(area="火星物流带"), "区域“火星物流带”不在园区名录内"),
+        (with_target(target_year=2010, baseline_year=2014), "目标年 2010 早于基年 2014"),
+        (with_index(indicators=(INDEX.indicators[0], *INDEX.indicators)), "指数指标 X01 写了 2 次"),
+        (with_index(indicators=(replace(INDEX.indicators[0], norm="grwoth"),)), "norm 写的是“grwoth”"),
+        (with_index(indicators=(replace(INDEX.indicators[0], weight=0.0),)), "权重都是 0"),
+        (with_index(base_year=1990), "base_year 1990 早于"),
+        (with_index(splice={"NOWHERE": "LBSYQ"}), "splice 的 NOWHERE 不在园区名录内"),
+    ],
+)
+def test_a_mistake_is_said(edition: Edition, message: str) -> None:
+    assert message in said(edition)
+
+
+def test_a_plan_that_ends_before_it_begins_is_said() -> None:
+    plans = PROGRAMME.codelists["plans"]
+    turned = plans.rows.with_columns(
+        pl.when(pl.col("code") == "LB").then(pl.lit("2001")).otherwise("last_year").alias("last_year")
+    )
+    wrong = replace(PROGRAMME, codelists={**PROGRAMME.codelists, "plans": replace(plans, rows=turned)})
+    assert isinstance(plans, Codelist)
+    assert any("规划 LB 止于 2001 年" in text for _, text in product_problems(wrong, EDITION))
+
+
+def test_an_index_system_the_engine_cannot_score_is_said() -> None:
+    name = "parks"
+    scheme = EDITION.schemes[name]
+    groups = [{**g, "parent": "NOWHERE"} if "parent" in g else g for g in scheme.data["group"]]
+    broken = replace(scheme, data={**scheme.data, "group": groups})
+    report = programme_check(PROGRAMME, replace(EDITION, schemes={**EDITION.schemes, name: broken}))
+    assert any("NOWHERE" in p.message and p.severity == "error" for p in report.problems)
