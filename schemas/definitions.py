@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,13 @@ def text_of(path: Path) -> str:
         raise DefinitionError("文件不是 UTF-8 编码的文本", where=str(path), remedy="请另存为 UTF-8。") from None
 
 
+def _is_day(text: str) -> bool:
+    try:
+        return _DAY.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
 def read_codelist(path: Path) -> pl.DataFrame:
     """A code list CSV: all columns text, blank where empty; ``code``, ``name``, ``valid_from``, ``valid_to`` required.
 
@@ -206,7 +214,7 @@ def read_codelist(path: Path) -> pl.DataFrame:
     spans: dict[str, list[tuple[str, str]]] = {}
     for where, row in read_csv_rows(path, ("code", "name", "valid_from", "valid_to")):
         code, span = row["code"], (row["valid_from"], row["valid_to"] or "9999-12-31")
-        if not code or not all(_DAY.fullmatch(day) for day in span if day):
+        if not code or not all(_is_day(day) for day in span if day):
             raise DefinitionError("缺 code,或日期不是 2025-01-31 的写法", where=where, remedy="请补上或更正。")
         if any(a <= span[1] and span[0] <= b for a, b in spans.setdefault(code, [])):
             raise DefinitionError(

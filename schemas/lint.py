@@ -10,15 +10,18 @@ import polars as pl
 
 from schemas.environment import Environment, environment_for
 from schemas.errors import DefinitionError
-from schemas.expression import expand, operands, parse
+from schemas.expression import Call, Text, expand, operands, parse, walk
 from schemas.lint_products import product_problems
-from schemas.model import AuditRule, Edition, Form, Indicator, Programme
+from schemas.model import AuditRule, Edition, Form, Indicator, Programme, ValueType
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE
 from schemas.polars_target import evaluate_rows
 from schemas.reserved import RESERVED
 from schemas.roles import roles_of
 
+DERIVED_LISTS = frozenset(
+    {"park", "sub_park", "base", "area", "park_with_sub", "park_counties", "unit_register", "task"}
+)
 LONGEST_MESSAGE = 80
 THRESHOLDS = (
     "same_unit_coverage", "disclosure_minimum", "disclosure_minimum_innovation", "dominance_one", "dominance_two", "p_percent",
@@ -169,15 +172,18 @@ def _roles(edition: Edition) -> Iterator[Problem]:
 
 
 def _indicators(programme: Programme, edition: Edition) -> Iterator[Problem]:
-    derived_lists = {"park", "sub_park", "base", "area", "park_with_sub", "park_counties", "unit_register", "task"}
     for indicator in edition.indicators.values():
         where = f"{edition.id}/forms/{indicator.form}.toml 的 {indicator.code}"
         for text in filter(None, (indicator.applies_if, indicator.derived)):
             yield from _compiles(programme, edition, text, indicator.rounds, where)
-        if indicator.codelist and indicator.codelist not in programme.codelists.keys() | derived_lists:
+        if indicator.codelist and indicator.codelist not in programme.codelists.keys() | DERIVED_LISTS:
             yield Problem(
                 "error", where, f"代码表 {indicator.codelist} 不存在;请补建 codelists/{indicator.codelist}.csv。"
             )
+        if indicator.codelist and indicator.type not in (ValueType.CODE, ValueType.TEXT):
+            yield Problem("error", where, f"类型 {indicator.type} 没有代码表;请去掉 codelist,或改 type 为 code。")
+        if indicator.additive and indicator.type is not ValueType.NUMBER:
+            yield Problem("error", where, f"类型 {indicator.type} 不能相加;请去掉 additive。")
         if set(indicator.year_earlier) - set(indicator.rounds):
             yield Problem("error", where, "上年同期栏的轮次不在采集轮次之内;请改正 year_earlier。")
         if (
@@ -195,6 +201,8 @@ def _rules(programme: Programme, edition: Edition) -> Iterator[Problem]:
         where = rule.where or rule.id
         for text in filter(None, (rule.expression, rule.applies_if)):
             yield from _compiles(programme, edition, text, rule.rounds, where)
+        yield from _never_asked(edition, rule, where)
+        yield from _unknown_lists(programme, rule, where)
         if rule.form not in edition.forms:
             yield Problem("error", where, f"规则 {rule.id} 的表 {rule.form} 不存在;请改正文件名或 form。")
         yield from (
@@ -204,6 +212,27 @@ def _rules(programme: Programme, edition: Edition) -> Iterator[Problem]:
         )
         yield from _message(rule)
         yield from _collected(edition, rule)
+
+
+def _never_asked(edition: Edition, rule: AuditRule, where: str) -> Iterator[Problem]:
+    """Rounds in which the rule reads what is not asked then: it could not be decided, and would ask for explanations."""
+    try:
+        read = operands(expand(parse(rule.expression), edition.derivations))
+    except DefinitionError:
+        return  # said already
+    now = [edition.indicators[code] for code, lag in read if not lag and code in edition.indicators]
+    for letter, title in (("Q", "季报"), ("A", "年报")):
+        if letter in rule.rounds and (silent := [i.code for i in now if letter not in i.rounds]):
+            said = f"规则 {rule.id} 用的 {'、'.join(silent)} {title}不报,这一轮次判断不了;请改 rounds。"
+            yield Problem("error", where, said)
+
+
+def _unknown_lists(programme: Programme, rule: AuditRule, where: str) -> Iterator[Problem]:
+    known = programme.codelists.keys() | DERIVED_LISTS
+    for node in walk(parse(rule.expression)):
+        match node:
+            case Call(function="in_codelist", arguments=(_, Text(value=name), *_)) if name not in known:
+                yield Problem("error", where, f"规则 {rule.id} 的代码表 {name} 不存在;请补建 codelists/{name}.csv。")
 
 
 def _claims(programme: Programme, edition: Edition) -> Iterator[Problem]:

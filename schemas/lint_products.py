@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
+import polars as pl
+
 from schemas.environment import environment_for
 from schemas.errors import DefinitionError
 from schemas.model import Edition, Programme, PublicationTable, WarningIndicator
@@ -14,6 +16,11 @@ from schemas.period import Period
 from schemas.period_data import CONTEXT, PARK
 from schemas.typed_expression import rosters_of
 
+KINDS: Final = ("area", "zone", "sub_park", "base")
+READ: Final = (
+    "programme.toml", "forms", "rules", "tables", "index", "plans", "warnings.toml", "derivations.toml", "claims.toml", "ladder.toml",
+    "projects.toml", "contribution.toml",
+)  # fmt: skip
 ROWS: Final = ("total", "zone", "sub_park", "section", "division", "size")  # of tables of areas
 LEVELS: Final = ("blue", "yellow", "orange", "red")
 NORMS: Final = ("growth", "diff")
@@ -26,10 +33,29 @@ Said = tuple[str, str]
 
 def product_problems(programme: Programme, edition: Edition) -> Iterator[Said]:
     """What is wrong with the tables, warnings and targets of an edition."""
+    yield from _parks(programme)
+    yield from _stray_files(programme, edition)
     yield from _tables(programme, edition)
     yield from _warnings(edition)
     yield from _indexes(programme, edition)
     yield from _targets(programme, edition)
+
+
+def _parks(programme: Programme) -> Iterator[Said]:
+    where, rows = "codelists/parks.csv", programme.codelists["parks"].rows
+    zones = set(rows.filter(pl.col("kind") == "zone")["code"])
+    for code, kind, zone in rows.select("code", "kind", "zone").iter_rows():
+        if kind not in KINDS:
+            yield where, f"{code} 的 kind 不认识“{kind}”,可写 {'、'.join(KINDS)};请改正。"
+        if kind == "sub_park" and zone not in zones:
+            yield where, f"分园 {code} 所属的 {zone} 不是名录中的 zone;请改正 zone。"
+
+
+def _stray_files(programme: Programme, edition: Edition) -> Iterator[Said]:
+    folder = programme.folder / edition.id
+    if folder.is_dir():
+        for path in sorted(p for p in folder.iterdir() if p.name not in READ and not p.name.startswith(".")):
+            yield f"{edition.id}/{path.name}", f"没有什么读这个文件;可用的名称是 {'、'.join(READ)},请改名或移走。"
 
 
 def _tables(programme: Programme, edition: Edition) -> Iterator[Said]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -86,6 +87,54 @@ def test_a_plan_that_ends_before_it_begins_is_said() -> None:
     wrong = replace(PROGRAMME, codelists={**PROGRAMME.codelists, "plans": replace(plans, rows=turned)})
     assert isinstance(plans, Codelist)
     assert any("规划 LB 止于 2001 年" in text for _, text in product_problems(wrong, EDITION))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [("kind", "zoon", "LBGX 的 kind 不认识“zoon”"), ("zone", "HK99", "分园 LBGX01 所属的 HK99 不是名录中的 zone")],
+)
+def test_a_park_of_no_kind_or_zone_is_said(column: str, value: str, message: str) -> None:
+    parks = PROGRAMME.codelists["parks"]
+    code = "LBGX" if column == "kind" else "LBGX01"
+    rows = parks.rows.with_columns(pl.when(pl.col("code") == code).then(pl.lit(value)).otherwise(column).alias(column))
+    wrong = replace(PROGRAMME, codelists={**PROGRAMME.codelists, "parks": replace(parks, rows=rows)})
+    assert any(message in text for _, text in product_problems(wrong, EDITION))
+
+
+def test_a_file_nothing_reads_is_said(tmp_path: Path) -> None:
+    (tmp_path / "2025").mkdir()
+    (tmp_path / "2025/warning.toml").write_text("", encoding="utf-8")
+    found = list(product_problems(replace(PROGRAMME, folder=tmp_path), EDITION))
+    assert [where for where, _ in found] == ["2025/warning.toml"]
+
+
+@pytest.mark.parametrize(
+    ("code", "changed", "message"),
+    [
+        ("B02", {"additive": True}, "类型 text 不能相加"),
+        ("F01", {"codelist": "park"}, "类型 number 没有代码表"),
+    ],
+)
+def test_an_indicator_that_is_not_what_it_says_is_said(code: str, changed: dict[str, Any], message: str) -> None:
+    form = EDITION.forms[EDITION.indicators[code].form]
+    indicators = tuple(replace(i, **changed) if i.code == code else i for i in form.indicators)
+    wrong = replace(EDITION, forms={**EDITION.forms, form.code: replace(form, indicators=indicators)})
+    assert any(message in p.message for p in programme_check(PROGRAMME, wrong).problems)
+
+
+def test_a_rule_of_a_round_that_asks_none_of_its_indicators_is_said() -> None:
+    yearly = next(r for r in EDITION.rules if r.rounds == "A" and r.form == "rd")
+    wrong = replace(
+        EDITION, rules=(*EDITION.rules, replace(yearly, id="ZZ1", rounds="AQ", expression="nz(R04) <= R01"))
+    )
+    problems = [p.message for p in programme_check(PROGRAMME, wrong).problems]
+    assert any("规则 ZZ1 用的 R01、R04 季报不报" in p or "规则 ZZ1 用的 R04、R01 季报不报" in p for p in problems)
+
+
+def test_a_code_list_there_is_not_is_said() -> None:
+    basic = next(r for r in EDITION.rules if r.form == "basic" and r.severity == "hard")
+    wrong = replace(EDITION, rules=(*EDITION.rules, replace(basic, id="ZZ2", expression="in_codelist(B09, 'kargo')")))
+    assert any("代码表 kargo 不存在" in p.message for p in programme_check(PROGRAMME, wrong).problems)
 
 
 def test_an_index_system_the_engine_cannot_score_is_said() -> None:
