@@ -77,6 +77,7 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
         *_reserved(edition),
         *_roles(edition),
         *_indicators(programme, edition),
+        *_circles(edition),
         *_rules(programme, edition),
         *_claims(programme, edition),
         *_products(programme, edition),
@@ -176,6 +177,7 @@ def _indicators(programme: Programme, edition: Edition) -> Iterator[Problem]:
         where = f"{edition.id}/forms/{indicator.form}.toml 的 {indicator.code}"
         for text in filter(None, (indicator.applies_if, indicator.derived)):
             yield from _compiles(programme, edition, text, indicator.rounds, where)
+            yield from _unknown_lists(programme, text, where)
         if indicator.codelist and indicator.codelist not in programme.codelists.keys() | DERIVED_LISTS:
             yield Problem(
                 "error", where, f"代码表 {indicator.codelist} 不存在;请补建 codelists/{indicator.codelist}.csv。"
@@ -201,8 +203,7 @@ def _rules(programme: Programme, edition: Edition) -> Iterator[Problem]:
         where = rule.where or rule.id
         for text in filter(None, (rule.expression, rule.applies_if)):
             yield from _compiles(programme, edition, text, rule.rounds, where)
-        yield from _never_asked(edition, rule, where)
-        yield from _unknown_lists(programme, rule, where)
+        yield from _unknown_lists(programme, rule.expression, where)
         if rule.form not in edition.forms:
             yield Problem("error", where, f"规则 {rule.id} 的表 {rule.form} 不存在;请改正文件名或 form。")
         yield from (
@@ -214,25 +215,35 @@ def _rules(programme: Programme, edition: Edition) -> Iterator[Problem]:
         yield from _collected(edition, rule)
 
 
-def _never_asked(edition: Edition, rule: AuditRule, where: str) -> Iterator[Problem]:
-    """Rounds in which the rule reads what is not asked then: it could not be decided, and would ask for explanations."""
+def _unknown_lists(programme: Programme, text: str, where: str) -> Iterator[Problem]:
+    known = programme.codelists.keys() | DERIVED_LISTS
     try:
-        read = operands(expand(parse(rule.expression), edition.derivations))
+        tree = parse(text)
     except DefinitionError:
         return  # said already
-    now = [edition.indicators[code] for code, lag in read if not lag and code in edition.indicators]
-    for letter, title in (("Q", "季报"), ("A", "年报")):
-        if letter in rule.rounds and (silent := [i.code for i in now if letter not in i.rounds]):
-            said = f"规则 {rule.id} 用的 {'、'.join(silent)} {title}不报,这一轮次判断不了;请改 rounds。"
-            yield Problem("error", where, said)
-
-
-def _unknown_lists(programme: Programme, rule: AuditRule, where: str) -> Iterator[Problem]:
-    known = programme.codelists.keys() | DERIVED_LISTS
-    for node in walk(parse(rule.expression)):
+    for node in walk(tree):
         match node:
             case Call(function="in_codelist", arguments=(_, Text(value=name), *_)) if name not in known:
-                yield Problem("error", where, f"规则 {rule.id} 的代码表 {name} 不存在;请补建 codelists/{name}.csv。")
+                yield Problem("error", where, f"代码表 {name} 不存在;请补建 codelists/{name}.csv,或改正名称。")
+
+
+def _circles(edition: Edition) -> Iterator[Problem]:
+    """Derived indicators that are computed from each other."""
+    try:
+        needs = {
+            code: {c for c, lag in operands(expand(parse(i.derived), edition.derivations)) if not lag}
+            for code, i in edition.indicators.items()
+            if i.derived
+        }
+    except DefinitionError:
+        return  # said already
+    open_ = dict(needs)
+    while settled := [code for code, of in open_.items() if not of & open_.keys()]:
+        open_ = {code: of for code, of in open_.items() if code not in settled}
+    if open_:
+        first = edition.indicators[min(open_)]
+        said = f"{'、'.join(sorted(open_))} 的 derived 互相引用成环,算不出;请改正一处。"
+        yield Problem("error", f"{edition.id}/forms/{first.form}.toml 的 {first.code}", said)
 
 
 def _claims(programme: Programme, edition: Edition) -> Iterator[Problem]:
@@ -261,7 +272,7 @@ def _collected(edition: Edition, rule: AuditRule) -> Iterator[Problem]:
         return
     for code, lag in sorted(asked):
         indicator = edition.indicators.get(code)
-        if indicator is None or (lag and lag != "yoy") or indicator.form != rule.form or _guarded(rule, code):
+        if indicator is None or (lag and lag != "yoy") or _guarded(rule, code):
             continue
         lacking = [letter for letter in rule.rounds if letter not in indicator.rounds]
         never = len(lacking) == len(rule.rounds)

@@ -113,6 +113,9 @@ def test_a_file_nothing_reads_is_said(tmp_path: Path) -> None:
     [
         ("B02", {"additive": True}, "类型 text 不能相加"),
         ("F01", {"codelist": "park"}, "类型 number 没有代码表"),
+        ("F01", {"derived": "F01 + F02"}, "F01 的 derived 互相引用成环"),
+        ("F01", {"derived": "F02 +"}, "“F02 +”不能计算"),
+        ("F01", {"applies_if": "in_codelist(B04, 'nope')"}, "代码表 nope 不存在"),
     ],
 )
 def test_an_indicator_that_is_not_what_it_says_is_said(code: str, changed: dict[str, Any], message: str) -> None:
@@ -124,11 +127,9 @@ def test_an_indicator_that_is_not_what_it_says_is_said(code: str, changed: dict[
 
 def test_a_rule_of_a_round_that_asks_none_of_its_indicators_is_said() -> None:
     yearly = next(r for r in EDITION.rules if r.rounds == "A" and r.form == "rd")
-    wrong = replace(
-        EDITION, rules=(*EDITION.rules, replace(yearly, id="ZZ1", rounds="AQ", expression="nz(R04) <= R01"))
-    )
+    wrong = replace(EDITION, rules=(*EDITION.rules, replace(yearly, id="ZZ1", rounds="AQ", expression="R01 <= O02")))
     problems = [p.message for p in programme_check(PROGRAMME, wrong).problems]
-    assert any("规则 ZZ1 用的 R01、R04 季报不报" in p or "规则 ZZ1 用的 R04、R01 季报不报" in p for p in problems)
+    assert "规则 ZZ1 在季报用到未采集的 O02,该轮次将不判定;请核对 rounds。" in problems
 
 
 def test_a_code_list_there_is_not_is_said() -> None:
