@@ -143,6 +143,9 @@ def _reserved(edition: Edition) -> Iterator[Problem]:
 def _roles(edition: Edition) -> Iterator[Problem]:
     where = f"{edition.id}/programme.toml"
     named = [*(("[roles] " + role, code) for role, code in roles_of(edition).codes)]
+    if "roles" not in edition.parameters:
+        said = "没有 [roles]:按什么指标排大小、任务表是哪几列都不知道,有关的不算;请按 docs/programme-author.md 补上。"
+        yield Problem("warning", where, said)
     for kind in edition.parameters.get("burden", {}).get("units", ()):
         named += [(f"[burden] {kind['name']}", code) for code in kind if code != "name"]
     for name, day in (("valid_from", edition.valid_from), ("valid_to", edition.valid_to)):

@@ -60,6 +60,9 @@ def test_a_role_names_an_indicator_there_is() -> None:
     with pytest.raises(DefinitionError, match=r"\[roles\] 没有 weight"):
         roles_of(replace(EDITION, parameters={"roles": {"weight": "F01"}}))
     assert roles_of(replace(EDITION, parameters={})) == Roles()
+    bare = {k: v for k, v in EDITION.parameters.items() if k != "roles"}
+    problems = lint(PROGRAMME, replace(EDITION, parameters=bare)).problems
+    assert [p.severity for p in problems if p.message.startswith("没有 [roles]")] == ["warning"]
 
 
 def test_the_guide_tells_of_every_reserved_code_and_role() -> None:
