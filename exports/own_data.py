@@ -20,7 +20,7 @@ from schemas import reserved
 from schemas.errors import RefusalError
 from schemas.model import Edition, Form, FormKind
 from schemas.national import NationalColumn, NationalLayout
-from schemas.observations import ENTERPRISE_ROSTER
+from schemas.observations import ENTERPRISE_ROSTER, names_of_units
 from schemas.period import Period
 
 MOST_CELLS = 500_000
@@ -44,10 +44,7 @@ class OwnPeriod:
 
     def names(self) -> dict[str, str]:
         """Unit → name as filed."""
-        basic = self.frames.get(reserved.BASIC)
-        if basic is None or reserved.NAME not in basic.columns:
-            return {}
-        return dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+        return names_of_units(self.frames.get(reserved.BASIC))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from schemas import reserved
 from schemas.errors import RefusalError, StatisticsError, SubmissionError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION
 from schemas.model import Programme
+from schemas.observations import names_of_units
 from schemas.period import Period
 from sources.marked import explanations_in, list_of_findings, mark
 from sources.marked_list import FindingKey
@@ -147,7 +148,4 @@ def _unit_names(office: Office, found: Submission) -> dict[str, str]:
 
 def names_in(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
     """Unit → name as the basic form states it."""
-    basic = frames.get(reserved.BASIC)
-    if basic is None or reserved.NAME not in basic.columns:
-        return {}
-    return dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+    return names_of_units(frames.get(reserved.BASIC))

@@ -27,10 +27,10 @@ from pipelines.methods.index.parts import DENOMINATOR, NUMERATOR, ratio_parts, w
 from pipelines.methods.index.score_tables import frame_of
 from pipelines.population import Population
 from pipelines.weights import weighted
-from schemas import reserved
 from schemas.environment import environment_for
 from schemas.errors import RefusalError
 from schemas.model import IndexIndicator
+from schemas.observations import names_of_units
 from schemas.period import Period
 from schemas.period_data import ENTERPRISE
 from schemas.polars_target import aggregate_many
@@ -159,11 +159,7 @@ def _year(population: Population, index: IndexChains, area: str, chosen: Sequenc
     roster = spread.rosters[ENTERPRISE]
     marks = [c for c in ("imputed", "weight") if c in roster.columns]
     put_in = roster.filter(pl.any_horizontal([pl.col(c) != (1.0 if c == "weight" else False) for c in marks])) if marks else roster.clear()  # fmt: skip
-    names = (
-        dict(roster.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
-        if reserved.NAME in roster.columns
-        else {}
-    )
+    names = names_of_units(roster)
     row = whole.row(0, named=True) if whole.height else {}
     return _Year(
         pieces,

@@ -25,7 +25,7 @@ from schemas.canonical import frame_bytes
 from schemas.errors import RefusalError
 from schemas.findings import BLOCKING, NEEDS_EXPLANATION, as_findings
 from schemas.model import Edition
-from schemas.observations import ENTERPRISE_ROSTER, Observations
+from schemas.observations import ENTERPRISE_ROSTER, Observations, names_of_units
 from schemas.period import Period
 from sources.own_books import owner_of
 from sources.pool import Pool
@@ -241,10 +241,8 @@ def return_names(office: Office, found: EnterpriseReturn) -> dict[str, str]:
     """The enterprise → its name as filed."""
     if found.check is None or found.check.observations_blob is None:
         return {}
-    basic = Observations.from_bytes(office.vault.read(found.check.observations_blob)).frames.get(reserved.BASIC)
-    if basic is None or reserved.NAME not in basic.columns:
-        return {}
-    return dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+    frames = Observations.from_bytes(office.vault.read(found.check.observations_blob)).frames
+    return names_of_units(frames.get(reserved.BASIC))
 
 
 def marked_return(office: Office, found: EnterpriseReturn) -> tuple[str, bytes]:

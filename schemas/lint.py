@@ -75,7 +75,7 @@ def lint(programme: Programme, edition: Edition) -> LintReport:
     problems = [
         *_forms(programme, edition),
         *_reserved(edition),
-        *_roles(edition),
+        *_head(edition),
         *_indicators(programme, edition),
         *_circles(edition),
         *_rules(programme, edition),
@@ -140,7 +140,8 @@ def _reserved(edition: Edition) -> Iterator[Problem]:
             )
 
 
-def _roles(edition: Edition) -> Iterator[Problem]:
+def _head(edition: Edition) -> Iterator[Problem]:
+    """The tables of ``programme.toml``: days, thresholds, deadlines, and that what they name is there."""
     where = f"{edition.id}/programme.toml"
     named = [*(("[roles] " + role, code) for role, code in roles_of(edition).codes)]
     if "roles" not in edition.parameters:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas import reserved
 from schemas.canonical import frame_bytes, read_frame
 from schemas.model import Edition, Form
 from schemas.period import Period
@@ -144,3 +145,10 @@ def _units(frames: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([frame[["park", "unit_id"]] for frame in some]).unique(
         "unit_id", keep="first", maintain_order=True
     )
+
+
+def names_of_units(listed: pl.DataFrame | None) -> dict[str, str]:
+    """Unit → its name in a register or a basic form (``unit_id`` and the reserved code of the name); without a name it is absent."""
+    if listed is None or reserved.NAME not in listed.columns:
+        return {}
+    return dict(listed.select("unit_id", reserved.NAME).drop_nulls().iter_rows())

@@ -19,6 +19,7 @@ from pipelines.proposing import proposal_texts
 from pipelines.reporting import to_explain
 from schemas import reserved
 from schemas.findings import BLOCKING
+from schemas.observations import names_of_units
 from schemas.period import Period
 from sources.causes import Cause
 from sources.cells import PROBLEMS
@@ -85,9 +86,7 @@ def unit_names(visit: Visit, found: Submission) -> dict[str, str]:
     if found.check is None or found.check.observations_blob is None:
         return registered
     frames = observations_of(visit.office.vault, found).frames
-    named = dict(registered)
-    if (basic := frames.get(reserved.BASIC)) is not None and reserved.NAME in basic.columns:
-        named |= dict(basic.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+    named = registered | names_of_units(frames.get(reserved.BASIC))
     if (tasks := frames.get("tasks")) is not None:
         plan = {str(t.row_no): t.name for t in visit.office.programme.edition_for(found.period).targets}
         units = tasks["unit_id"].drop_nulls().to_list()

@@ -7,7 +7,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from schemas import reserved
+from schemas.observations import names_of_units
 from warehouse.ledger.approvals import approval_of
 from warehouse.ledger.parks import parks
 from warehouse.ledger.register import register_as_of
@@ -20,9 +20,7 @@ def unit_names(visit: Visit, day: date, park: str | None = None) -> dict[str, st
     """Enterprise → its name in the register on a day, of one park or of all; those without a name are absent."""
     with visit.office.ledger.read() as session:
         listed = register_as_of(session, day, park=park)
-    if listed.is_empty() or reserved.NAME not in listed.columns:
-        return {}
-    return dict(listed.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
+    return names_of_units(listed)
 
 
 def awaiting(session: Session, found: Iterable[Submission]) -> frozenset[str]:

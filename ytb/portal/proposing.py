@@ -13,6 +13,7 @@ from starlette.responses import Response
 from pipelines.applying import edition_of
 from schemas import reserved
 from schemas.errors import RefusalError
+from schemas.observations import names_of_units
 from warehouse.ledger import proposals
 from warehouse.ledger import register as unit_register
 from warehouse.ledger.applications import applications as every_application
@@ -75,7 +76,7 @@ def listing(visit: Visit) -> Response:
         every = proposals.proposals(session, only_open=False)
         applied = every_application(session, only_open=False)
         register = unit_register.register_as_of(session, visit.now.date())
-    names = _register_names(register)
+    names = names_of_units(register)
     found = _filtered(every, asked, names)
     pages_in_all = max((len(found) + PER_PAGE - 1) // PER_PAGE, 1)
     at = min(asked.page, pages_in_all)
@@ -116,12 +117,6 @@ def attribute_names(visit: Visit) -> dict[str, str]:
     """Code → name of what the register holds of a unit, as the form of the day calls it."""
     edition = edition_of(visit.office.programme, visit.now.astimezone(BEIJING).date())
     return {code: one.name for code, one in edition.indicators.items()} | {"sub_park": "分园", "park": "园区"}
-
-
-def _register_names(register: pl.DataFrame) -> dict[str, str]:
-    if register.is_empty() or reserved.NAME not in register.columns:
-        return {}
-    return dict(register.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
 
 
 def decide(visit: Visit) -> Response:

@@ -10,6 +10,7 @@ from pipelines.applying import apply_for, stated_of
 from pipelines.register_file import LISTED
 from schemas import reserved
 from schemas.errors import RefusalError
+from schemas.observations import names_of_units
 from sources.evidence import KINDS
 from warehouse.ledger.applications import (
     NewApplication,
@@ -39,11 +40,7 @@ def listing(visit: Visit) -> Response:
         mine = applications(session, park=code, only_open=False)
         every = parks(session, day)
         listed = register_as_of(session, day, park=code)
-    names = (
-        dict(listed.select("unit_id", reserved.NAME).drop_nulls().iter_rows())
-        if reserved.NAME in listed.columns
-        else {}
-    )
+    names = names_of_units(listed)
     form, stated = visit.form, stated_of(visit.office.programme, day)
     typed = {name: form.get(name) for name in (*FIELDS, *stated)}
     typed["unit_id"] = typed["unit_id"] or visit.query("unit")
